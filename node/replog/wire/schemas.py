@@ -1,0 +1,193 @@
+"""The JSON bodies of the HTTP API, defined once for node, client, operator and documents.
+
+Decides: field names and their meaning. Offsets named `end_offset` and `next_offset` are exclusive
+(Kafka's high watermark), all others inclusive. Unknown fields in requests are refused.
+Must not know: how they are served.
+Read next: codes.py, docs/api.md.
+"""
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One record to append. Text in `value`/`key`, or bytes in the base64 twin, not both.
+
+    headers: [name, value] pairs, names may repeat. timestamp_ms: the user's own time; the moment
+    of building the batch when left out.
+    """
+
+    value: str | None = None
+    value_base64: str | None = None
+    key: str | None = None
+    key_base64: str | None = None
+    headers: list[tuple[str, str]] = []
+    timestamp_ms: int | None = None
+
+
+class ReadRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One record as read: value and key as text where they are UTF-8, else the base64 twin."""
+
+    offset: int
+    timestamp_ms: int
+    value: str | None = None
+    value_base64: str | None = None
+    key: str | None = None
+    key_base64: str | None = None
+    headers: list[tuple[str, str]] = []
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """An append is committed: durable on a majority. duplicate: it was so before this request."""
+
+    base_offset: int
+    last_offset: int
+    count: int
+    term: int
+    duplicate: bool = False
+
+
+class RecordsPage(msgspec.Struct, frozen=True):
+    """Some records. next_offset: where to go on; end_offset: the high watermark at that moment."""
+
+    records: list[ReadRecord]
+    next_offset: int
+    end_offset: int
+    log_start_offset: int
+
+
+class LogInfo(msgspec.Struct, frozen=True):
+    """GET /v1/log."""
+
+    cluster_id: str
+    lineage: str
+    log_start_offset: int
+    end_offset: int
+    last_record_offset: int | None
+    log_time_ms: int
+
+
+class ProducerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/producers. request: a key of the caller's; repeated = the same session, while known."""
+
+    request: str = ""
+
+
+class ProducerSession(msgspec.Struct, frozen=True):
+    """A producer session: send `Producer-Id`, `Producer-Epoch`, `Producer-Sequence` with appends."""
+
+    producer_id: int
+    epoch: int
+    expires_after_ms: int
+
+
+class MemberAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member and its peer listener, host:port."""
+
+    id: str
+    address: str
+
+
+class BootstrapRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/cluster:bootstrap on the peer listener: found a one-member cluster here."""
+
+    cluster_id: str
+    operation: str
+
+
+class TargetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/cluster:target on the peer listener: the membership that there should be.
+
+    planned_from: the offset of the configuration that this was planned from (GET /v1/cluster).
+    """
+
+    members: list[MemberAddress]
+    operation: str
+    planned_from: int
+    epoch: int = 0
+    holder: str = "replog"
+
+
+class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/cluster:transfer on the peer listener. to: a member id, or the best one."""
+
+    to: str | None = None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """An admin call was carried out or already had been. detail: one sentence."""
+
+    done: bool
+    detail: str
+    offset: int | None = None
+
+
+class MemberStatus(msgspec.Struct, frozen=True):
+    """One member as the answering member sees it.
+
+    role: "voter" | "learner" | "outgoing"; in joint a member of both halves is a voter. match
+    and alive are known to the leader only (else null): end of what the member holds durably, and
+    whether it answered within the election timeout.
+    """
+
+    id: str
+    address: str
+    role: str
+    match_offset: int | None = None
+    alive: bool | None = None
+    client_address: str | None = None
+
+
+class TargetStatus(msgspec.Struct, frozen=True):
+    """The membership asked for; `members` are ids."""
+
+    members: list[str]
+    operation: str
+    reached: bool
+
+
+class ClusterStatus(msgspec.Struct, frozen=True):
+    """GET /v1/cluster, on either listener, answered from local knowledge by any member.
+
+    state: "unassigned" (knows no cluster) | "member" | "removed" | "fenced" | "stopping".
+    role: "follower" | "pre-candidate" | "candidate" | "leader". joint: between enter-joint and
+    leave-joint. configuration_offset: of the configuration in force; -1 without one.
+    """
+
+    member: str
+    incarnation: int
+    state: str
+    cluster_id: str | None
+    lineage: str | None
+    role: str
+    term: int
+    leader: str | None
+    leader_client_address: str | None
+    commit_offset: int
+    applied_offset: int
+    durable_offset: int
+    last_offset: int
+    log_start_offset: int
+    configuration_offset: int
+    joint: bool
+    members: list[MemberStatus]
+    target: TargetStatus | None
+    admitting: bool
+    version: str
+    feature_level: int
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """One thing that the system waits for, by its row in the table of codes (codes.py)."""
+
+    code: str
+    meaning: str
+    next: str
+    since_s: float
+    evidence: str
+
+
+class Why(msgspec.Struct, frozen=True):
+    """GET /v1/why: every wait of this member, worst first; empty: nothing is waited for."""
+
+    member: str
+    waits: list[Wait]

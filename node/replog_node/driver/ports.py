@@ -1,0 +1,50 @@
+"""The ports: how the driver reaches disk, network, time and chance. Nothing else of it does.
+
+Decides: what an adapter must do. The real ones are in ../adapters, the simulated ones in
+tests/simulation. All calls return at once; answers come as calls of the driver.
+Must not know: asyncio, threads, sockets, files.
+Read next: driver.py.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
+from replog_node.raft.effects import Persist
+
+
+class StoragePort(Protocol):
+    """The store behind a queue (storage/store.py), carried out in order by one thread."""
+
+    def write(self, persist: Persist) -> None:
+        """Queue a write; writes that wait together become one block. -> driver.on_persisted(ticket)."""
+
+    def read(self, request: int, at: Offset, max_bytes: int) -> None:
+        """Read entries from the one that contains `at` on: at least one, then while they fit.
+
+        -> driver.on_read(request, entries), None if they can't be read (log end, trimmed).
+        May overtake queued writes; entries not yet written are not found.
+        """
+
+    def found(self, cluster_id: ClusterId, lineage: Lineage) -> None:
+        """Make the assignment to a cluster durable. -> driver.on_assigned()."""
+
+
+class NetworkPort(Protocol):
+    """Messages to other members: best effort, in order on each of the two channels."""
+
+    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> None:
+        """Queue an encoded envelope, or drop it when the member is not connected or its queue full."""
+
+    def connect(self, peers: Mapping[MemberId, str]) -> None:
+        """Keep connections to exactly these members (id -> address), besides accepted ones."""
+
+
+class ClockPort(Protocol):
+    """Time."""
+
+    def wall_ms(self) -> int:
+        """The wall clock, ms since 1970."""
+
+    def monotonic_s(self) -> float:
+        """Seconds of a clock that never goes back."""

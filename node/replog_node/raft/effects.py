@@ -1,0 +1,155 @@
+"""What the core asks for: the only way out. The order within one step's list means something.
+
+Decides: the meaning of each effect and what must be durable before what. The driver carries them
+out in the written order.
+Must not know: how they are carried out.
+Read next: core.py, ../driver/driver.py.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from replog_node.model.configuration import Configuration
+from replog_node.model.entries import Entry
+from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.raft.events import HardState
+from replog_node.raft.messages import CoreMessage, Incarnation
+
+
+class Persist(msgspec.Struct, frozen=True):
+    """Make durable: the hard state if given, then cut the log after `truncate_to` if given, then
+    the entries. Answered by Persisted(ticket); tickets count up by one and end in order.
+
+    truncate_to is never below what is committed.
+    """
+
+    ticket: int
+    hard_state: HardState | None
+    truncate_to: Position | None
+    entries: tuple[Entry, ...]
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send a message, best effort, in order per receiver, but not before Persisted(after_ticket).
+
+    after_ticket: 0 for messages that promise nothing (a leader's AppendEntries travel beside its
+    own write: thesis 10.2.1); votes and append replies wait for what they promise to be durable.
+    to_incarnation: for replies, the incarnation that asked.
+    """
+
+    to: MemberId
+    message: CoreMessage
+    after_ticket: int
+    to_incarnation: Incarnation | None = None
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """Everything up to this end is committed. Emitted when it grows, and never falls."""
+
+    position: Position
+
+
+class ReadEntries(msgspec.Struct, frozen=True):
+    """Read entries from disk for a follower that is far behind; answered by EntriesRead.
+
+    At least one entry, then more while they fit in max_bytes.
+    """
+
+    follower: MemberId
+    after: Position
+    max_bytes: int
+
+
+class ReadReady(msgspec.Struct, frozen=True):
+    """The read may be answered once everything up to `index` (inclusive) is applied here."""
+
+    context: int
+    index: Offset
+
+
+class ReadFailed(msgspec.Struct, frozen=True):
+    """The read can't be confirmed now (no leader, or it changed): nothing was read; ask again."""
+
+    context: int
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The proposal or target is appended as this entry; it is not committed yet."""
+
+    entry: Entry
+
+
+class Reason(StrEnum):
+    """Why the core refused; the value is the code of codes.py where one exists."""
+
+    NOT_LEADER = "not_leader"
+    TRANSFERRING = "transferring"
+    TERM_EXHAUSTED = "term_exhausted"
+    NOT_READY = "not_ready"
+    ALREADY_DONE = "already_done"
+    STALE_EPOCH = "stale_epoch"
+    OTHER_HOLDER = "other_holder"
+    STALE_PLAN = "stale_plan"
+    CHANGE_IN_PROGRESS = "change_in_progress"
+    INVALID_TARGET = "invalid_target"
+    UNKNOWN_MEMBER = "unknown_member"
+    MEMBER_BEHIND = "member_behind"
+    CLOCK_JUMP = "clock_jump"
+    QUORUM_AT_RISK = "quorum_at_risk"
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The last Proposed, TargetRequested or TransferRequested changed nothing."""
+
+    reason: Reason
+    detail: str = ""
+
+
+class TransferEnded(msgspec.Struct, frozen=True):
+    """A transfer is over: done (another leads) or given up (this member still leads, admits again)."""
+
+    to: MemberId
+    done: bool
+
+
+class RoleChanged(msgspec.Struct, frozen=True):
+    """This member's role, term or known leader changed.
+
+    role: "follower" | "pre-candidate" | "candidate" | "leader". ready_at: for a leader, the end of
+    its no-op; it admits nothing before that is applied.
+    """
+
+    role: str
+    term: Term
+    leader: MemberId | None
+    ready_at: Offset
+
+
+class ConfigurationActive(msgspec.Struct, frozen=True):
+    """A configuration took effect (on append, or again after a truncation); connect accordingly."""
+
+    offset: Offset
+    configuration: Configuration
+
+
+class MemberRemoved(msgspec.Struct, frozen=True):
+    """The leave-joint record without this member is committed: it parks, for good."""
+
+    at: Offset
+
+
+Effect = (
+    Persist
+    | Send
+    | Commit
+    | ReadEntries
+    | ReadReady
+    | ReadFailed
+    | Accepted
+    | Rejected
+    | TransferEnded
+    | RoleChanged
+    | ConfigurationActive
+    | MemberRemoved
+)

@@ -1,0 +1,123 @@
+"""What the core is told: the only way in.
+
+Decides: the meaning of each event. Times are what the driver read: `now_ms` is its wall clock.
+Must not know: who calls.
+Read next: effects.py, core.py.
+"""
+
+import msgspec
+
+from replog_node.model.configuration import Configuration, Target
+from replog_node.model.entries import Entry, Payload, Tail
+from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.raft.messages import Envelope, Incarnation
+
+
+class HardState(msgspec.Struct, frozen=True):
+    """What must never be forgotten (paper, figure 2: persistent state)."""
+
+    current_term: Term = Term(0)
+    voted_for: MemberId | None = None
+
+
+class LogBounds(msgspec.Struct, frozen=True):
+    """What the storage found at start.
+
+    term_starts: (term, first offset of that term), ascending; configurations: (offset of the
+    record, configuration), ascending, all of those in the log. tail: what the next entry follows.
+    """
+
+    tail: Tail
+    term_starts: tuple[tuple[Term, Offset], ...] = ()
+    configurations: tuple[tuple[Offset, Configuration], ...] = ()
+
+
+class Started(msgspec.Struct, frozen=True):
+    """How a core begins. Everything in `log` and `hard_state` is durable."""
+
+    member: MemberId
+    incarnation: Incarnation
+    hard_state: HardState
+    log: LogBounds
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """One tick of monotonic time has passed (CoreLimits.tick_ms)."""
+
+    now_ms: int
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A message came; lost, late, doubled and reordered ones are normal."""
+
+    envelope: Envelope
+    now_ms: int
+
+
+class Proposed(msgspec.Struct, frozen=True):
+    """Append one entry with this payload; answered by Accepted or Rejected in the same step."""
+
+    payload: Payload
+    now_ms: int
+
+
+class Persisted(msgspec.Struct, frozen=True):
+    """Everything of the Persist with this ticket, and of all before it, is durable."""
+
+    ticket: int
+
+
+class EntriesRead(msgspec.Struct, frozen=True):
+    """Answer to ReadEntries: consecutive entries after `after`, or None when they can't be read."""
+
+    follower: MemberId
+    after: Position
+    entries: tuple[Entry, ...] | None
+
+
+class PeerUp(msgspec.Struct, frozen=True):
+    """A connection to the member was made (whatever was in flight before is lost)."""
+
+    member: MemberId
+
+
+class PeerDown(msgspec.Struct, frozen=True):
+    """The connection to the member is gone."""
+
+    member: MemberId
+
+
+class ReadRequested(msgspec.Struct, frozen=True):
+    """Somebody wants a linearizable read here; answered by ReadReady or ReadFailed, later.
+
+    context: unique in this incarnation, never reused.
+    """
+
+    context: int
+
+
+class TargetRequested(msgspec.Struct, frozen=True):
+    """Take the membership there; answered by Accepted or Rejected in the same step."""
+
+    target: Target
+    now_ms: int
+
+
+class TransferRequested(msgspec.Struct, frozen=True):
+    """Hand leadership to this member, or to the best one; answered by Rejected or TransferEnded."""
+
+    to: MemberId | None
+
+
+Event = (
+    Tick
+    | Received
+    | Proposed
+    | Persisted
+    | EntriesRead
+    | PeerUp
+    | PeerDown
+    | ReadRequested
+    | TargetRequested
+    | TransferRequested
+)

@@ -1,0 +1,84 @@
+"""What the routes need of a node; adapters/service.py has it.
+
+Decides: the boundary between HTTP and the driver: prepared batches in, offsets out.
+Every call may raise replog.wire.problems.ApiError, whose row in codes.py gives status and outcome.
+Must not know: HTTP, the core.
+Read next: client_routes.py.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from replog.wire.batches import CheckedBatch
+from replog.wire.schemas import (
+    Appended,
+    BootstrapRequest,
+    ClusterStatus,
+    Done,
+    LogInfo,
+    ProducerSession,
+    TargetRequest,
+    Wait,
+)
+from replog_node.model.entries import Entry
+from replog_node.model.positions import Offset
+
+
+class ReadView(msgspec.Struct, frozen=True):
+    """What may be read here: offsets from log_start_offset up to, not including, end_offset."""
+
+    log_start_offset: int
+    end_offset: int
+    staleness_ms: int
+    """0 for a linearizable view; else for how long this member may have missed commits; -1 unknown."""
+
+
+class Service(Protocol):
+    """One node, as its HTTP listeners see it."""
+
+    async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
+        """Append one batch, here or through the leader; returns after commit."""
+
+    async def allocate_producer(self, request: str, *, timeout_s: float) -> ProducerSession:
+        """Begin a producer session, here or through the leader; returns after commit."""
+
+    async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
+        """Find what may be read; linearizable: confirmed by a quorum after this call began."""
+
+    async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
+        """Verified committed entries from the one that contains `at` on; empty at the end.
+
+        At least one entry if there is any, however large, then while they fit in max_bytes.
+        """
+
+    async def wait_for_records(self, at: Offset, *, timeout_s: float) -> bool:
+        """Wait until a *data* record at or above `at` is committed here; False when time is over."""
+
+    async def last_records_from(self, count: int, end_offset: int) -> Offset:
+        """The offset from which on `count` data records lie below end_offset (or the log start)."""
+
+    async def log_info(self, *, linearizable: bool, timeout_s: float) -> LogInfo:
+        """Bounds of the log."""
+
+    async def bootstrap(self, request: BootstrapRequest, *, timeout_s: float) -> Done:
+        """Found a cluster of this one member."""
+
+    async def set_target(self, request: TargetRequest, *, timeout_s: float) -> Done:
+        """Commit a new target, here or through the leader."""
+
+    async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
+        """Hand leadership over, here or through the leader."""
+
+    def status(self) -> ClusterStatus:
+        """What this member knows, without asking anybody."""
+
+    def waits(self) -> list[Wait]:
+        """What this member waits for, worst first."""
+
+    def ready(self, what: str) -> str | None:
+        """None when it can serve "read" or "write"; else the code of the first wait that hinders it."""
+
+    def alive(self) -> str | None:
+        """None while a restart would not help; else why it would (livez)."""
