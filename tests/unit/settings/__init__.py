@@ -1,0 +1,1 @@
+"""Settings, logs and metrics: what operators of a node touch."""
