@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -38,7 +38,7 @@ class SettingsFaults(Exception):
 class Given:
     """The values that were given, by name; where each came from; what was wrong with the rest."""
 
-    values: dict[str, object] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     faulty: set[str] = field(default_factory=set)
@@ -166,7 +166,7 @@ def _take_file(path: str, types: Types, given: Given) -> None:
             given.refuse(key, origin, f"{value!r} is not {_KIND[wanted]}")
 
 
-def _read_yaml(path: str) -> dict[object, object]:
+def _read_yaml(path: str) -> dict[Any, object]:
     """The file's mapping; an empty file is an empty one. Raises OSError, ValueError, YAMLError."""
     with Path(path).open("rb") as file:
         raw = file.read(FILE_BYTES_MAX + 1)
