@@ -40,7 +40,7 @@ class NodeMetrics:
         self.appends = self._counter("appends", "Batches committed that were appended here")
         self.duplicates = self._counter("duplicates", "Batches that were answered as repeats")
         self.records = self._counter("records", "Records committed that were appended here")
-        self.record_bytes = self._counter("record_bytes", "Bytes of the batches of `records`")
+        self.record_bytes = self._counter("record_bytes", "Bytes of their batches")
         self.forwarded = self._counter("forwarded", "Batches sent on to the leader")
         self.commit_seconds = self._histogram(
             "commit_seconds", "From an append's arrival to its commit", _SECONDS
