@@ -1,0 +1,242 @@
+"""The log as the core knows it: who wrote which range, and the newest entries themselves.
+
+Decides: whether a position is in the log, where two logs may agree, what a new suffix cuts off,
+what is durable, which configuration is in force.
+The log is kept as ranges of terms, not as entries. That is enough to match, since all entries of
+a term come from one leader that never cut its own log: equal (term, offset) is the same entry,
+and the end of one member's term is an entry end in every log that reaches that far.
+Must not know: roles, messages, frames.
+Read next: quorum.py, progress.py.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Sequence
+
+from replog_node.model.configuration import Configuration
+from replog_node.model.entries import Entry, Tail
+from replog_node.model.positions import ORIGIN, Offset, Position, Term
+from replog_node.raft.events import LogBounds
+from replog_node.raft.violation import InvariantViolation
+
+_COMPACT_AT = 1024
+"""Evicted slots at the cache's head before the lists are shortened (amortizes the copy)."""
+
+
+class Log:
+    """A member's log. `tail` is its end; `durable` the end of what the disk has of it.
+
+    Grows with the number of terms (two integers each) and by the bounded cache.
+    """
+
+    def __init__(self, bounds: LogBounds) -> None:
+        self.tail: Tail = bounds.tail
+        self.durable: Position = bounds.tail.position
+        self._terms: list[Term] = [term for term, _ in bounds.term_starts]
+        self._starts: list[Offset] = [start for _, start in bounds.term_starts]
+        self._configurations: list[tuple[Offset, Configuration]] = list(bounds.configurations)
+        self._writing: deque[tuple[int, Position]] = deque()
+        self._entries: list[Entry] = []
+        self._bases: list[Offset] = []
+        self._head = 0
+        self.cached_bytes = 0
+
+    # --- positions -------------------------------------------------------------------------
+
+    @property
+    def last(self) -> Position:
+        """The end of the last entry."""
+        return self.tail.position
+
+    def term_at(self, offset: Offset) -> Term | None:
+        """The term of the entry that holds `offset`; None beyond the log, never a guess.
+
+        A lookup that answered 0 for an unknown offset once passed the match check (etcd-raft
+        bd3c759's neighbour 76f1249).
+        """
+        if offset == ORIGIN.offset:
+            return ORIGIN.term
+        if not 0 <= offset <= self.last.offset:
+            return None
+        if offset >= self._starts[-1]:
+            return self._terms[-1]
+        return self._terms[bisect_right(self._starts, offset) - 1]
+
+    def has(self, position: Position) -> bool:
+        """Whether the entry that ends at `position` is in this log (paper 5.3, the check)."""
+        return self.term_at(position.offset) == position.term
+
+    def agreeing_at(self, position: Position) -> Position:
+        """The highest entry end of this log that a log which ends at `position` may also hold.
+
+        That log holds no term above position.term, so neither can the part in common. Both sides
+        ask this in turn, hence a probe skips a whole term per round (paper 5.3, end).
+        """
+        index = bisect_right(self._terms, position.term) - 1
+        if index >= 0 and self._terms[index] == position.term:
+            if position.offset >= self._starts[index]:
+                return Position(position.term, min(self._end(index), position.offset))
+            index -= 1
+        return ORIGIN if index < 0 else Position(self._terms[index], self._end(index))
+
+    def position_at(self, offset: Offset) -> Position:
+        """The position of an entry end; the offset must be in the log."""
+        term = self.term_at(offset)
+        if term is None:
+            raise InvariantViolation(f"offset {offset} is beyond the log's end {self.last}")
+        return Position(term, offset)
+
+    def _end(self, index: int) -> Offset:
+        if index + 1 < len(self._starts):
+            return Offset(self._starts[index + 1] - 1)
+        return self.last.offset
+
+    # --- growing and cutting ---------------------------------------------------------------
+
+    def append(self, entry: Entry) -> None:
+        """Add the entry that follows the tail."""
+        if entry.base != self.last.offset + 1 or entry.term < self.last.term:
+            raise InvariantViolation(
+                f"entry {entry.base}..{entry.last} of term {entry.term} can't follow {self.last}"
+            )
+        if not self._terms or entry.term != self._terms[-1]:
+            self._terms.append(entry.term)
+            self._starts.append(entry.base)
+        self._entries.append(entry)
+        self._bases.append(entry.base)
+        self.cached_bytes += entry.size_bytes
+        if entry.configuration is not None:
+            self._configurations.append((entry.last, entry.configuration))
+        self.tail = Tail(entry.position, entry.chain, entry.append_time_ms)
+
+    def missing(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Of consecutive entries, those from the first one on that this log doesn't have."""
+        for index, entry in enumerate(entries):
+            if not self.has(entry.position):
+                return entries[index:]
+        return ()
+
+    def splice(self, entries: Sequence[Entry]) -> Position | None:
+        """Append entries after cutting off what lies in their place; returns where it was cut.
+
+        The caller has checked that nothing committed is cut and that the first one is missing.
+        """
+        cut_to: Position | None = None
+        if entries[0].base <= self.last.offset:
+            cut_to = self.position_at(Offset(entries[0].base - 1))
+            self._cut(cut_to)
+        for entry in entries:
+            self.append(entry)
+        return cut_to
+
+    def _cut(self, to: Position) -> None:
+        while self._starts and self._starts[-1] > to.offset:
+            self._starts.pop()
+            self._terms.pop()
+        while self._configurations and self._configurations[-1][0] > to.offset:
+            self._configurations.pop()
+        while len(self._entries) > self._head and self._bases[-1] > to.offset:
+            self._bases.pop()
+            self.cached_bytes -= self._entries.pop().size_bytes
+        # Chain and time of the new end may be unknown; the entry that is appended next has them.
+        self.tail = Tail(to, b"", 0)
+        self.durable = min(self.durable, to, key=_offset)
+        # A write under way may still finish; of it only what wasn't overwritten counts
+        # (etcd-raft, async_storage_writes_append_aba_race).
+        self._writing = deque((t, min(end, to, key=_offset)) for t, end in self._writing)
+
+    # --- durability ------------------------------------------------------------------------
+
+    def writing(self, ticket: int) -> None:
+        """The log up to its present end is on its way to disk under this ticket."""
+        self._writing.append((ticket, self.last))
+
+    def persisted(self, ticket: int) -> None:
+        """The writes up to this ticket are done; late and doubled answers change nothing."""
+        while self._writing and self._writing[0][0] <= ticket:
+            _, end = self._writing.popleft()
+            self.durable = max(self.durable, end, key=_offset)
+
+    def ticket_for(self, offset: Offset) -> int:
+        """The ticket after which `offset` is durable; 0 when it is already."""
+        if offset <= self.durable.offset:
+            return 0
+        ticket = 0
+        for candidate, end in reversed(self._writing):
+            if end.offset < offset:
+                break
+            ticket = candidate
+        return ticket
+
+    # --- entries in memory -----------------------------------------------------------------
+
+    def recent(self, at: Offset) -> Sequence[Entry] | None:
+        """The cached entries from the one that holds `at` on; () past the end, None if too old."""
+        index = self._index(at)
+        return None if index is None else self._entries[index:]
+
+    def after(self, offset: Offset, max_bytes: int) -> tuple[Entry, ...] | None:
+        """Entries after this entry end: at least one, more while they fit; () if there is none.
+
+        None: they are no longer in memory.
+        """
+        index = self._index(Offset(offset + 1))
+        if index is None:
+            return None
+        end, size = index, 0
+        for end in range(index, len(self._entries)):
+            size += self._entries[end].size_bytes
+            if size > max_bytes and end > index:
+                return tuple(self._entries[index:end])
+        return tuple(self._entries[index : end + 1])
+
+    def bytes_between(self, after: Offset, upto: Offset) -> int:
+        """Bytes of the cached entries after one entry end up to another."""
+        low = max(self._head, bisect_left(self._bases, after + 1, self._head))
+        high = bisect_right(self._bases, upto, low)
+        return sum(entry.size_bytes for entry in self._entries[low:high])
+
+    def evict(self, commit: Offset, cache_bytes: int) -> None:
+        """Let go of the oldest cached entries above the limit that are committed and durable."""
+        safe = min(commit, self.durable.offset)
+        while self.cached_bytes > cache_bytes and self._entries[self._head].last <= safe:
+            self.cached_bytes -= self._entries[self._head].size_bytes
+            self._head += 1
+            if self._head == len(self._entries):
+                break
+        if self._head >= _COMPACT_AT and self._head * 2 >= len(self._entries):
+            del self._entries[: self._head]
+            del self._bases[: self._head]
+            self._head = 0
+
+    def _index(self, at: Offset) -> int | None:
+        if at > self.last.offset:
+            return len(self._entries)
+        index = bisect_right(self._bases, at, self._head) - 1
+        return index if index >= self._head else None
+
+    # --- configurations --------------------------------------------------------------------
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The configuration in force: the last in the log, committed or not (paper, section 6)."""
+        return self._configurations[-1][1] if self._configurations else None
+
+    @property
+    def configuration_offset(self) -> Offset:
+        """The end of the entry that holds it; -1 without one."""
+        return self._configurations[-1][0] if self._configurations else ORIGIN.offset
+
+    @property
+    def configurations(self) -> Sequence[tuple[Offset, Configuration]]:
+        """The configurations kept, oldest first."""
+        return self._configurations
+
+    def forget_configurations(self, commit: Offset) -> None:
+        """Drop those that no truncation can bring back, but the last two committed ones."""
+        while len(self._configurations) > 2 and self._configurations[2][0] <= commit:
+            del self._configurations[0]
+
+
+def _offset(position: Position) -> Offset:
+    return position.offset

@@ -1,0 +1,163 @@
+"""The real disk: a directory of the operating system. The only module of storage that opens files.
+
+Decides: which system calls make the port's promises true, and that one process holds a directory.
+Must not know: what the bytes mean.
+Read next: disk.py, store.py.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from replog_node.storage.disk import DiskError
+
+LOCK_NAME: Final = "LOCK"
+_FILE_MODE: Final = 0o640
+_DIRECTORY_MODE: Final = 0o750
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class DirectoryHeld(DiskError):
+    """Another process holds the data directory."""
+
+
+@contextmanager
+def _reported(what: str) -> Iterator[None]:
+    """Turn what the operating system raises into a DiskError that says what was tried."""
+    try:
+        yield
+    except OSError as problem:
+        full, missing = problem.errno in _FULL, problem.errno == errno.ENOENT
+        raise DiskError(f"{what}: {problem.strerror}", full=full, missing=missing) from problem
+
+
+class OsFile:
+    """A file by its descriptor. Positional calls only, so readers and the writer don't meet."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        """Take over an open descriptor."""
+        self._descriptor = descriptor
+        self._path = path
+
+    def write(self, at: int, data: bytes) -> None:
+        """Write all of it (File.write); the system may take less than offered at a time."""
+        with _reported(f"write {self._path}"):
+            done = os.pwrite(self._descriptor, data, at)
+            while done < len(data):
+                done += os.pwrite(self._descriptor, memoryview(data)[done:], at + done)
+
+    def read(self, at: int, length: int) -> bytes:
+        """Read up to `length` bytes (File.read)."""
+        with _reported(f"read {self._path}"):
+            data = os.pread(self._descriptor, length, at)
+            while 0 < len(data) < length:
+                more = os.pread(self._descriptor, length - len(data), at + len(data))
+                if not more:
+                    break
+                data += more
+            return data
+
+    def truncate(self, size: int) -> None:
+        """Set the length (File.truncate)."""
+        with _reported(f"truncate {self._path}"):
+            os.ftruncate(self._descriptor, size)
+
+    def size(self) -> int:
+        """The length (File.size)."""
+        with _reported(f"stat {self._path}"):
+            return os.fstat(self._descriptor).st_size
+
+    def sync(self) -> None:
+        """Make it durable (File.sync): data, and the metadata without which it can't be read."""
+        with _reported(f"sync {self._path}"):
+            os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        """Close the descriptor (File.close)."""
+        with _reported(f"close {self._path}"):
+            os.close(self._descriptor)
+
+
+class OsDisk:
+    """A directory, created if need be, and locked until it is closed or the process ends.
+
+    Raises DirectoryHeld when another process has it, DiskError when it can't be used.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Take the directory."""
+        self._path = directory
+        with _reported(f"open {directory}"):
+            _make_durably(directory)
+            self._descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        self._lock = self._take_lock()
+
+    def _take_lock(self) -> int:
+        """Take the lock: the system lets go of it when the process ends, however it ends."""
+        with _reported(f"lock {self._path}"):
+            lock = os.open(self._path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            os.close(lock)
+            os.close(self._descriptor)
+            raise DirectoryHeld(f"{self._path} is held by another process") from problem
+        return lock
+
+    def names(self) -> tuple[str, ...]:
+        """The files but the lock (Disk.names)."""
+        with _reported(f"list {self._path}"), os.scandir(self._path) as found:
+            return tuple(sorted(e.name for e in found if e.is_file() and e.name != LOCK_NAME))
+
+    def create(self, name: str, size: int) -> OsFile:
+        """Make a file with its space reserved (Disk.create)."""
+        path = self._path / name
+        with _reported(f"create {path}"):
+            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            file = OsFile(os.open(path, flags, _FILE_MODE), path)
+            if size:
+                os.posix_fallocate(file._descriptor, 0, size)  # noqa: SLF001 - its maker
+            return file
+
+    def open(self, name: str) -> OsFile:
+        """Open a file (Disk.open)."""
+        path = self._path / name
+        with _reported(f"open {path}"):
+            return OsFile(os.open(path, os.O_RDWR | os.O_CLOEXEC), path)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename within the directory (Disk.rename)."""
+        with _reported(f"rename {self._path / old} to {new}"):
+            os.rename(self._path / old, self._path / new)
+
+    def remove(self, name: str) -> None:
+        """Remove a name (Disk.remove)."""
+        with _reported(f"remove {self._path / name}"):
+            os.unlink(self._path / name)
+
+    def sync_directory(self) -> None:
+        """Make names durable (Disk.sync_directory)."""
+        with _reported(f"sync {self._path}"):
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of directory and lock (Disk.close)."""
+        with _reported(f"close {self._path}"):
+            os.close(self._descriptor)
+            os.close(self._lock)
+
+
+def _make_durably(directory: Path) -> None:
+    """Make the directory and its parents, each name synced: a lost directory is a lost log."""
+    missing = [p for p in (directory, *directory.parents) if not p.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(parent)
+        finally:
+            os.close(parent)

@@ -1,0 +1,56 @@
+"""How storage says no. Whose fault it is, is the type.
+
+Decides: the kinds of failure. Must not know: who handles them.
+Read next: store.py.
+"""
+
+from replog_node.model.positions import Offset
+
+
+class StorageError(Exception):
+    """Everything that storage raises."""
+
+
+class StorageFailed(StorageError):
+    """The disk refused something, so what it holds is unknown: the store is unusable for good.
+
+    Nothing is retried in place, an fsync least of all: file systems mark unwritten pages clean
+    when it fails (research 3c). Stop acknowledging, end the process, and recover from the bytes.
+    """
+
+
+class LogDamaged(StorageError):
+    """Something that was durable can't be read. Nothing was cut; the data is as it was found.
+
+    segment: the file. offset: the first offset that can't be proven.
+    """
+
+    def __init__(self, segment: str, offset: Offset, what: str) -> None:
+        """Keep where the damage is and a sentence about it."""
+        super().__init__(f"{segment}: the log is damaged at offset {offset}: {what}")
+        self.segment = segment
+        self.offset = offset
+        self.what = what
+
+
+class VoteStateLost(StorageError):
+    """Both copies of term and vote are unreadable: this member must never vote again.
+
+    It might vote twice in one term. Replace it by a member with an empty directory.
+    """
+
+
+class IdentityDamaged(StorageError):
+    """Who this member is can't be read, but there is data of it. Nothing was changed."""
+
+
+class FormatUnknown(StorageError):
+    """A sound file or record of a format that this build doesn't know: it was written by a newer."""
+
+
+class ChainBroken(StorageError):
+    """The entries to write don't follow the log's tail. Nothing was written."""
+
+
+class StoreMisused(StorageError):
+    """The caller asked for what can't be right; the text says what. Nothing was written."""

@@ -1,0 +1,142 @@
+"""Reading entries out of published segments, from any thread, beside the one that writes.
+
+A reader holds one View, an immutable picture of what was durable when it was published, and opens
+the files it needs for itself. So nothing is shared with the writer but the disk.
+
+Decides: how an offset is found and how much is read. Must not know: writing, recovery.
+Read next: log.py.
+"""
+
+from bisect import bisect_right
+from typing import Final
+
+import msgspec
+
+from replog_node.model.entries import Entry
+from replog_node.model.positions import Offset
+from replog_node.storage.disk import Disk, DiskError
+from replog_node.storage.errors import LogDamaged
+from replog_node.storage.summary import Place, Segment
+from replog_node.storage.walk import Unreadable, Walk, Window
+
+_CURSORS: Final = 64
+
+
+class Cursors:
+    """Where recent reads ended, so that who reads on doesn't search again.
+
+    A fixed table, indexed by the next offset: a newer end takes the older one's slot. Slots are
+    set whole, so threads need no lock.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._slots: list[tuple[int, Place] | None] = [None] * _CURSORS
+
+    def put(self, sequence: int, place: Place) -> None:
+        """Remember that a read of the segment with this sequence number ended here."""
+        self._slots[place.base % _CURSORS] = (sequence, place)
+
+    def get(self, sequence: int, base: int) -> Place | None:
+        """Return the place of the entry that begins with `base`, if it is remembered."""
+        slot = self._slots[base % _CURSORS]
+        if slot is None or slot[0] != sequence or slot[1].base != base:
+            return None
+        return slot[1]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What can be read: sealed segments, ascending, and the one that grows.
+
+    generation: counts truncations; what fails under an older one may only have been cut.
+    """
+
+    sealed: tuple[Segment, ...]
+    active: Segment
+    generation: int
+    cursors: Cursors
+
+    @property
+    def last(self) -> Offset:
+        """The log's last offset."""
+        return self.active.last
+
+    def segment_of(self, at: Offset) -> Segment:
+        """Return the segment that holds offset `at`, which must be within the log."""
+        if at >= self.active.base:
+            return self.active
+        return self.sealed[bisect_right(self.sealed, at, key=lambda segment: segment.base) - 1]
+
+
+def read_entries(
+    disk: Disk, view: View, at: Offset, *, max_bytes: int, read_bytes: int
+) -> tuple[Entry, ...]:
+    """Return the entry that holds `at`, then those after it while all fit into `max_bytes`.
+
+    Nothing if the log doesn't reach that far. Raises LogDamaged.
+    """
+    found: list[Entry] = []
+    room = max_bytes
+    while 0 <= at <= view.last and (not found or room > 0):
+        entries, more = _read_segment(disk, view, at, room, read_bytes, first=not found)
+        found += entries
+        if not more:
+            break
+        room -= sum(entry.size_bytes for entry in entries)
+        at = Offset(found[-1].last + 1)
+    return tuple(found)
+
+
+def place_at(disk: Disk, segment: Segment, at: Offset, read_bytes: int) -> tuple[Entry, int]:
+    """Return the entry that holds `at`, proven, and the byte after its frame."""
+    file = disk.open(segment.header.name)
+    try:
+        walk = _walk(Window(file, read_bytes), segment, segment.summary.place_before(at, segment.start))
+        walk.skip_to(at)
+        return walk.next().entry, walk.place.at
+    except Unreadable as problem:
+        raise LogDamaged(segment.header.name, Offset(problem.base), str(problem)) from problem
+    finally:
+        file.close()
+
+
+def _read_segment(
+    disk: Disk, view: View, at: Offset, room: int, read_bytes: int, *, first: bool
+) -> tuple[list[Entry], bool]:
+    """Return entries of the one segment that holds `at`, and whether there may be room for more."""
+    segment = view.segment_of(at)
+    sequence = segment.header.sequence
+    try:
+        file = disk.open(segment.header.name)
+    except DiskError as problem:
+        raise LogDamaged(segment.header.name, at, str(problem)) from problem
+    try:
+        place = view.cursors.get(sequence, at) or segment.summary.place_before(at, segment.start)
+        walk = _walk(Window(file, read_bytes), segment, place)
+        walk.skip_to(at)
+        found, more = _take(walk, segment.last, room, first=first)
+        view.cursors.put(sequence, walk.place)
+    except Unreadable as problem:
+        raise LogDamaged(segment.header.name, Offset(problem.base), str(problem)) from problem
+    except DiskError as problem:
+        raise LogDamaged(segment.header.name, at, str(problem)) from problem
+    finally:
+        file.close()
+    return found, more
+
+
+def _take(walk: Walk, last: Offset, room: int, *, first: bool) -> tuple[list[Entry], bool]:
+    found: list[Entry] = []
+    while walk.place.base <= last:
+        before = walk.place
+        entry = walk.next().entry
+        room -= entry.size_bytes
+        if room < 0 and (found or not first):
+            walk.place = before
+            return found, False
+        found.append(entry)
+    return found, room > 0
+
+
+def _walk(window: Window, segment: Segment, place: Place) -> Walk:
+    return Walk(window, segment.header.nonce, place)

@@ -1,0 +1,95 @@
+"""A segment: one file of the log, from its base on, and the one way to begin it.
+
+Its first 512 bytes name the cluster, the segment's sequence number, its nonce, and the tail that
+its first entry follows. That tail was durable when the segment was begun, so it is also the
+segment's first mark. Of two segments the one with the higher sequence number is right about every
+offset from its base on. The file's name repeats base and sequence number.
+
+Decides: header, names, and that a segment is there whole or not at all.
+Must not know: why a segment is begun.
+Read next: summary.py, recovery.py.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from replog_node.model.entries import Tail
+from replog_node.model.positions import ClusterId, Offset
+from replog_node.storage import checked
+from replog_node.storage.blocks import BLOCK_ALIGNMENT
+from replog_node.storage.disk import Disk, File
+from replog_node.storage.errors import LogDamaged
+
+SEGMENT_HEADER_BYTES: Final = BLOCK_ALIGNMENT
+_KIND: Final = b"RLsg"
+_NAME: Final = re.compile(r"(\d{20})\.(\d{10})\.seg", re.ASCII)
+
+
+class SegmentHeader(msgspec.Struct, frozen=True):
+    """What a segment's first sector says. predecessor: the durable tail that it begins after."""
+
+    cluster_id: ClusterId
+    sequence: int
+    nonce: int
+    predecessor: Tail
+
+    @property
+    def base(self) -> Offset:
+        """The offset of its first record."""
+        return Offset(self.predecessor.position.offset + 1)
+
+    @property
+    def stem(self) -> str:
+        """Its files' common name."""
+        return f"{self.base:020d}.{self.sequence:010d}"
+
+    @property
+    def name(self) -> str:
+        """The segment file's name."""
+        return f"{self.stem}.seg"
+
+    @property
+    def summary_name(self) -> str:
+        """The name of the summary beside it."""
+        return f"{self.stem}.sum"
+
+
+def is_segment(name: str) -> bool:
+    """Whether a file of this name is a segment."""
+    return _NAME.fullmatch(name) is not None
+
+
+def begin(disk: Disk, header: SegmentHeader, blocks: bytes, size: int) -> File:
+    """Make a segment with these first blocks durable, and return it open.
+
+    When this returns, the segment counts: everything from its base on in older ones is superseded.
+    Until then nothing has changed. Raises DiskError.
+    """
+    temporary = header.name + checked.TEMPORARY
+    file = disk.create(temporary, size)
+    first = checked.pack(_KIND, header, padded_to=SEGMENT_HEADER_BYTES)
+    file.write(0, first + blocks)
+    file.sync()
+    disk.rename(temporary, header.name)
+    disk.sync_directory()
+    return file
+
+
+def read_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader:
+    """Return the header of the segment with this name; raises LogDamaged, DiskError.
+
+    A segment gets its name only after its header is durable, so a bad one is never a torn one.
+    """
+    file = disk.open(name)
+    try:
+        header = checked.unpack(_KIND, file.read(0, SEGMENT_HEADER_BYTES), SegmentHeader)
+    except checked.Unsound as problem:
+        raise LogDamaged(name, Offset(int(name[:20])), f"its header: {problem}") from problem
+    finally:
+        file.close()
+    if header.name != name or header.cluster_id != cluster_id:
+        what = f"its header is of {header.name} of cluster {header.cluster_id}"
+        raise LogDamaged(name, header.base, what)
+    return header

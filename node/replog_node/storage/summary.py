@@ -1,0 +1,173 @@
+"""What is in a segment, known without reading it: its end, terms, configurations, sparse index.
+
+While a segment is written this grows in memory; when the segment is sealed it is written beside
+it, so that start-up reads a few KiB per segment instead of all of it. It can always be rebuilt:
+a summary that is torn, lost or of another segment is not used.
+An index row, big-endian: 0 u64 offset · 8 u64 byte of its frame · 16 u64 byte after the frames of
+its block · 24 16 bytes chain of the frame before.
+
+Decides: the summary, and when one is believed. Must not know: how a segment is scanned.
+Read next: walk.py.
+"""
+
+from collections.abc import Sequence
+from struct import Struct
+from typing import Final, NamedTuple
+
+import msgspec
+
+from replog_node.frames.decode import configurations, tail_of
+from replog_node.model.configuration import Configuration
+from replog_node.model.entries import Entry, Tail
+from replog_node.model.positions import Offset, Term
+from replog_node.storage import checked
+from replog_node.storage.disk import Disk, DiskError
+from replog_node.storage.segment import SEGMENT_HEADER_BYTES, SegmentHeader
+
+_KIND: Final = b"RLsm"
+_ROW: Final = Struct(">QQQ16s")
+
+
+class Place(NamedTuple):
+    """Where a walk stands: before the frame of offset `base`.
+
+    at: the frame's byte. block_end: the byte after its block's frames (at == block_end: the next
+    block holds it). chain: of the frame before.
+    """
+
+    base: int
+    at: int
+    block_end: int
+    chain: bytes
+
+
+class Placed(NamedTuple):
+    """An entry with its frame's byte, and the byte after the frames of its block."""
+
+    entry: Entry
+    at: int
+    block_end: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a segment holds. end: the byte after its last frame or block that counts.
+
+    term_starts: (term, the first offset of it in this segment). configurations: by the offset of
+    their record. index: rows, ascending, at least an interval of bytes apart.
+    """
+
+    nonce: int
+    tail: Tail
+    end: int
+    term_starts: tuple[tuple[Term, Offset], ...] = ()
+    configurations: tuple[tuple[Offset, Configuration], ...] = ()
+    index: bytes = b""
+
+    def grown(self, placed: Sequence[Placed], end: int, interval: int) -> "Summary":
+        """Return the summary after these entries, which follow its tail."""
+        if not placed:
+            return msgspec.structs.replace(self, end=end)
+        terms, rows = list(self.term_starts), bytearray(self.index)
+        found = list(self.configurations)
+        previous, indexed = self.tail, self._indexed_up_to()
+        for entry, at, block_end in placed:
+            if not terms or terms[-1][0] != entry.term:
+                terms.append((entry.term, entry.base))
+            if entry.configuration is not None:
+                found += [(offset, c.configuration) for offset, c in configurations(entry)]
+            if at - indexed >= interval:
+                rows += _ROW.pack(entry.base, at, block_end, previous.chain)
+                indexed = at
+            previous = tail_of(entry)
+        return Summary(self.nonce, previous, end, tuple(terms), tuple(found), bytes(rows))
+
+    def cut(self, tail: Tail, end: int) -> "Summary":
+        """Return the summary of the segment once it ends at `tail`, byte `end`."""
+        last = tail.position.offset
+        rows = [_ROW.unpack_from(self.index, at) for at in range(0, len(self.index), _ROW.size)]
+        return Summary(
+            self.nonce,
+            tail,
+            end,
+            tuple((term, start) for term, start in self.term_starts if start <= last),
+            tuple((offset, found) for offset, found in self.configurations if offset <= last),
+            b"".join(_ROW.pack(*row) for row in rows if row[0] <= last),
+        )
+
+    def place_before(self, at: Offset, start: Place) -> Place:
+        """Return the last indexed place at or before offset `at`, else `start`."""
+        low, high = 0, len(self.index) // _ROW.size
+        while low < high:
+            middle = (low + high) // 2
+            if _ROW.unpack_from(self.index, middle * _ROW.size)[0] <= at:
+                low = middle + 1
+            else:
+                high = middle
+        if not low:
+            return start
+        return Place._make(_ROW.unpack_from(self.index, (low - 1) * _ROW.size))
+
+    def _indexed_up_to(self) -> int:
+        if not self.index:
+            return SEGMENT_HEADER_BYTES
+        return int(_ROW.unpack_from(self.index, len(self.index) - _ROW.size)[1])
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A segment as readers see it: immutable, replaced by a new value when it grows."""
+
+    header: SegmentHeader
+    summary: Summary
+
+    @property
+    def base(self) -> Offset:
+        """Its first offset."""
+        return self.header.base
+
+    @property
+    def last(self) -> Offset:
+        """Its last offset; base - 1 while it is empty."""
+        return self.summary.tail.position.offset
+
+    @property
+    def start(self) -> Place:
+        """The place before its first frame."""
+        at = SEGMENT_HEADER_BYTES
+        return Place(self.base, at, at, self.header.predecessor.chain)
+
+
+def empty_summary(header: SegmentHeader) -> Summary:
+    """Return the summary of a segment that holds nothing yet."""
+    return Summary(header.nonce, header.predecessor, SEGMENT_HEADER_BYTES)
+
+
+def save_summary(disk: Disk, segment: Segment) -> None:
+    """Write the summary beside its segment. Not synced: a lost or torn one is rebuilt."""
+    data = checked.pack(_KIND, segment.summary)
+    file = disk.create(segment.header.summary_name, len(data))
+    try:
+        file.write(0, data)
+    finally:
+        file.close()
+
+
+def load_summary(disk: Disk, header: SegmentHeader, successor: Tail) -> Summary | None:
+    """Return the summary of a sealed segment, or None if it can't be used.
+
+    It must be of this very file (nonce), which must be as long as it says, and end where the next
+    segment begins: after a truncation the old one doesn't.
+    """
+    try:
+        summary = checked.unpack(_KIND, checked.read_whole(disk, header.summary_name), Summary)
+        file = disk.open(header.name)
+    except checked.Unsound:
+        return None
+    except DiskError as problem:
+        if problem.missing:
+            return None
+        raise
+    try:
+        matches = summary.nonce == header.nonce and summary.end == file.size()
+    finally:
+        file.close()
+    return summary if matches and summary.tail == successor else None

@@ -1,0 +1,65 @@
+"""The admin calls of the peer listener: bootstrap, target, transfer.
+
+Decides: how their bodies are read. Who may call is the gate's, what happens is the service's.
+Must not know: how a change is carried out.
+Read next: app.py.
+"""
+
+from aiohttp import web
+
+from replog.wire.schemas import BootstrapRequest, TargetRequest, TransferRequest
+from replog_node.settings import Settings
+from replog_node.web.bodies import Bodies
+from replog_node.web.gate import Route
+from replog_node.web.json_bodies import Body, JsonBody, json_response
+from replog_node.web.permissions import Permission
+from replog_node.web.query import no_query, timeout_s
+from replog_node.web.service import Service
+
+_BOOTSTRAP = JsonBody(BootstrapRequest)
+_TARGET = JsonBody(TargetRequest)
+_TRANSFER = JsonBody(TransferRequest, TransferRequest())
+
+
+class AdminRoutes:
+    """The three calls that change the membership."""
+
+    def __init__(self, service: Service, settings: Settings, bodies: Bodies) -> None:
+        self._service = service
+        self._bodies = bodies
+        self._timeout_s = settings.request_timeout_ms / 1000
+
+    def routes(self) -> tuple[Route, ...]:
+        """The rows of the route table."""
+        return (
+            Route("POST", "/v1/cluster:bootstrap", self.bootstrap, Permission.ADMIN),
+            Route("POST", "/v1/cluster:target", self.target, Permission.ADMIN),
+            Route("POST", "/v1/cluster:transfer", self.transfer, Permission.ADMIN),
+        )
+
+    async def bootstrap(self, request: web.Request) -> web.Response:
+        """Found a cluster of this one member."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _BOOTSTRAP)
+        return json_response(await self._service.bootstrap(body, timeout_s=limit_s))
+
+    async def target(self, request: web.Request) -> web.Response:
+        """Commit a new target."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _TARGET)
+        return json_response(await self._service.set_target(body, timeout_s=limit_s))
+
+    async def transfer(self, request: web.Request) -> web.Response:
+        """Hand leadership over."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _TRANSFER)
+        return json_response(await self._service.transfer(body.to, timeout_s=limit_s))
+
+    async def _read(self, request: web.Request, kind: JsonBody[Body]) -> Body:
+        """The call's body; its bytes are let go once they are decoded."""
+        no_query(request)
+        raw = await self._bodies.read(request)
+        try:
+            return kind.decode(request, raw)
+        finally:
+            self._bodies.release(len(raw))

@@ -1,0 +1,76 @@
+"""The two listeners as aiohttp applications, and how to run them.
+
+Decides: what is served where (docs/api.md has the same table, checked by a test).
+Must not know: addresses, signals, what is behind the Service.
+Read next: gate.py, client_routes.py, admin_routes.py, health.py.
+"""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from replog_node.metrics import NodeMetrics
+from replog_node.settings import Settings
+from replog_node.web.admin_routes import AdminRoutes
+from replog_node.web.bodies import Bodies
+from replog_node.web.client_routes import ClientRoutes
+from replog_node.web.gate import Gate, Route
+from replog_node.web.health import Health
+from replog_node.web.permissions import Access, Permission, Tokens
+from replog_node.web.problems import Handler
+from replog_node.web.service import Service
+
+LINGERING_S = 2.0
+"""How long the rest of a refused body is read, so that its sender gets the answer and no reset."""
+
+KEEPALIVE_S = 75.0
+"""An idle connection is kept a little longer than usual proxies keep theirs (60 s)."""
+
+
+def client_app(
+    service: Service, settings: Settings, metrics: NodeMetrics, tokens: Tokens | None = None
+) -> web.Application:
+    """The client listener. tokens: None leaves it open (settings.py has refused it elsewhere)."""
+    gate = Gate("client", settings, metrics, Access(tokens))
+    client = ClientRoutes(service, settings, Bodies(settings), gate)
+    return _app(gate, (*client.routes(), *Health(service, metrics).client_routes()))
+
+
+def peer_app(
+    service: Service,
+    settings: Settings,
+    metrics: NodeMetrics,
+    tokens: Tokens | None = None,
+    *,
+    peer_handlers: Mapping[str, Handler],
+) -> web.Application:
+    """The peer listener. peer_handlers: path -> WebSocket handler, behind the permission peer."""
+    gate = Gate("peer", settings, metrics, Access(tokens))
+    admin = AdminRoutes(service, settings, Bodies(settings))
+    sockets = tuple(
+        Route("GET", path, handler, Permission.PEER, bounded=False)
+        for path, handler in peer_handlers.items()
+    )
+    return _app(gate, (*admin.routes(), *Health(service, metrics).peer_routes(), *sockets))
+
+
+def runner(app: web.Application, settings: Settings) -> web.AppRunner:
+    """A runner of an app, with the limits that the routes count upon.
+
+    Encoded bodies are refused, so they aren't decoded either. Our own log and metrics tell of
+    requests, so aiohttp's access log is off.
+    """
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=KEEPALIVE_S,
+        lingering_time=LINGERING_S,
+        shutdown_timeout=settings.shutdown_grace_ms / 1000,
+    )
+
+
+def _app(gate: Gate, routes: tuple[Route, ...]) -> web.Application:
+    app = web.Application()
+    gate.add(app, routes)
+    return app

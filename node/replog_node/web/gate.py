@@ -1,0 +1,134 @@
+"""What holds for every request: permission, overload bound, refusals in our form, counting.
+
+Decides: in which order these come. A request is counted, let in, and served, or refused before it
+had any effect.
+Must not know: what the routes do.
+Read next: problems.py, permissions.py.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from replog.wire.problems import ApiError
+from replog_node.metrics import NodeMetrics
+from replog_node.settings import Settings
+from replog_node.web.permissions import Access, Permission
+from replog_node.web.problems import Handler, refused_by_aiohttp, response_of, unexpected
+
+UNROUTED: Final = "none"
+"""The route label of requests that no route took: callers can't make new labels."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One row of the route table. permission None: open to all.
+
+    bounded: counts against requests_max. What tells why a node is overloaded isn't bounded, and
+    neither are WebSockets, whose number the membership bounds.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    permission: Permission | None
+    bounded: bool = True
+
+
+class Gate:
+    """The gate of one listener, and the number of requests behind it."""
+
+    def __init__(
+        self, listener: str, settings: Settings, metrics: NodeMetrics, access: Access
+    ) -> None:
+        self._listener = listener
+        self._metrics = metrics
+        self._access = access
+        self._requests_max = settings.requests_max
+        self._waiting_max = settings.waiting_max
+        self._in_flight = 0
+        self._waiting = 0
+        metrics.http_in_flight.labels(listener).set_function(lambda: self._in_flight)
+
+    def add(self, app: web.Application, routes: Iterable[Route]) -> None:
+        """Serve the routes in `app`, each behind this gate, and refuse other paths in our form."""
+        for route in routes:
+            guarded = self._guard(route)
+            if route.method == "GET" and route.permission is not Permission.PEER:
+                app.router.add_get(route.path, guarded)
+            else:
+                app.router.add_route(route.method, route.path, guarded)
+        app.middlewares.append(self._unrouted())
+
+    def _unrouted(self) -> Middleware:
+        """A middleware that says in our form what the router refuses."""
+
+        @web.middleware
+        async def unrouted(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPException as error:
+                response = refused_by_aiohttp(error)
+                self._metrics.count_request(self._listener, UNROUTED, response.status)
+                return response
+
+        return unrouted
+
+    def begin_wait(self) -> None:
+        """A request begins to wait for records: it gives its place to others.
+
+        Raises ApiError overloaded when too many wait. Ended by `end_wait`.
+        """
+        if self._waiting >= self._waiting_max:
+            raise ApiError("overloaded", f"{self._waiting} requests wait for records already")
+        self._waiting += 1
+        self._in_flight -= 1
+
+    def end_wait(self) -> None:
+        """It waits no more; it is let in again whatever the bound, because it has begun."""
+        self._waiting -= 1
+        self._in_flight += 1
+
+    def _guard(self, route: Route) -> Handler:
+        """The route's handler behind the gate."""
+        label = f"{route.method} {route.path}"
+        seconds = self._metrics.http_seconds.labels(label)
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            began = time.perf_counter()
+            try:
+                response = await self._serve(route, request)
+            except ApiError as error:
+                response = self._refuse(error)
+            except web.HTTPException as error:
+                response = refused_by_aiohttp(error)
+            except ConnectionError:
+                raise  # the caller is gone: nobody to answer
+            except Exception as error:  # the last guard: told in full to the log only
+                response = self._refuse(unexpected(error, label))
+            self._metrics.count_request(self._listener, label, response.status)
+            if "wait_ms" not in request.query_string:
+                seconds.observe(time.perf_counter() - began)
+            return response
+
+        return guarded
+
+    async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
+        """Let the request in and serve it; raises ApiError and whatever the handler raises."""
+        self._access.check(request.headers.get("Authorization"), route.permission)
+        if not route.bounded:
+            return await route.handler(request)
+        if self._in_flight >= self._requests_max:
+            raise ApiError("overloaded", f"{self._in_flight} requests are being served already")
+        self._in_flight += 1
+        try:
+            return await route.handler(request)
+        finally:
+            self._in_flight -= 1
+
+    def _refuse(self, error: ApiError) -> web.Response:
+        self._metrics.refusals.labels(error.code.code).inc()
+        return response_of(error)

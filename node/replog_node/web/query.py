@@ -1,0 +1,183 @@
+"""Query parameters and our request headers, read strictly.
+
+Decides: which parameters a route has, their ranges and defaults; unknown, repeated and malformed
+ones are refused, because a misspelt `limt` that is ignored reads the wrong records.
+Must not know: what the values are used for.
+Read next: client_routes.py.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from multidict import MultiMapping
+
+from replog.wire.problems import ApiError
+
+OFFSET_MAX: Final = 2**63 - 1
+LIMIT_DEFAULT: Final = 1000
+LIMIT_MAX: Final = 10_000
+PAGE_BYTES_DEFAULT: Final = 1024 * 1024
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Bounds a page's work on the loop as well as its size: some 20 ms of decoding."""
+WAIT_MAX_MS: Final = 60_000
+"""A longer wait is a new request, so that dead connections and rolled nodes are noticed."""
+TIMEOUT_MAX_MS: Final = 600_000
+
+
+class End(Enum):
+    """The two ends of the log, as `from` names them."""
+
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
+class LastRecords(msgspec.Struct, frozen=True):
+    """`from=tail:N`: the last N data records."""
+
+    count: int
+
+
+Start = int | End | LastRecords
+"""Where a read begins; a number is an offset."""
+
+
+class ReadQuery(msgspec.Struct, frozen=True):
+    """The parameters of GET /v1/records."""
+
+    start: Start
+    limit: int
+    max_bytes: int
+    wait_s: float
+    linearizable: bool
+
+
+_READ: Final = frozenset(("from", "limit", "max_bytes", "wait_ms", "consistency"))
+_CONSISTENCY: Final = frozenset(("consistency",))
+_READY: Final = frozenset(("for",))
+_NONE: Final = frozenset[str]()
+
+
+def read_query(request: web.BaseRequest) -> ReadQuery:
+    """The parameters of a read; raises ApiError parameter_unknown, parameter_invalid."""
+    query = request.query
+    _only(query, _READ)
+    return ReadQuery(
+        start=_start(query.get("from", "earliest")),
+        limit=_integer(query, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
+        max_bytes=_integer(query, "max_bytes", PAGE_BYTES_DEFAULT, 1, PAGE_BYTES_MAX),
+        wait_s=_integer(query, "wait_ms", 0, 0, WAIT_MAX_MS) / 1000,
+        linearizable=_linearizable(query),
+    )
+
+
+def consistency_query(request: web.BaseRequest) -> bool:
+    """Whether a linearizable answer is asked for, by the only parameter of the route."""
+    _only(request.query, _CONSISTENCY)
+    return _linearizable(request.query)
+
+
+def ready_query(request: web.BaseRequest) -> str:
+    """What the member is asked to be ready for: "read" or "write"."""
+    _only(request.query, _READY)
+    return _one_of(request.query, "for", ("read", "write"))
+
+
+def no_query(request: web.BaseRequest) -> None:
+    """Refuse any parameter."""
+    if request.query_string:
+        _only(request.query, _NONE)
+
+
+def timeout_s(request: web.BaseRequest, default_s: float) -> float:
+    """How long the call may take: Replog-Timeout-Ms, or the default; raises header_invalid."""
+    text = request.headers.get("Replog-Timeout-Ms")
+    if text is None:
+        return default_s
+    return header_integer("Replog-Timeout-Ms", text, 1, TIMEOUT_MAX_MS) / 1000
+
+
+def header_integer(name: str, text: str, least: int, most: int) -> int:
+    """A whole number within its range, from a header; raises ApiError header_invalid."""
+    value = _number(text)
+    if value is None or not least <= value <= most:
+        raise ApiError("header_invalid", f"{name}: not a number of {least}…{most}", header=name)
+    return value
+
+
+def _only(query: MultiMapping[str], known: frozenset[str]) -> None:
+    """Refuse unknown names, all at once, and repeated ones."""
+    unknown = sorted(set(query) - known)
+    if unknown:
+        raise ApiError(
+            "parameter_unknown",
+            f"unknown: {_shown(unknown)}; known here: {_shown(sorted(known)) or 'none'}",
+            parameters=[_short(name) for name in unknown[:_SHOWN_MAX]],
+        )
+    if len(query) != len(set(query)):
+        name = next(name for name in query if len(query.getall(name)) > 1)
+        raise _invalid(name, "given more than once")
+
+
+_SHOWN_MAX: Final = 10
+_SHORT_CHARS: Final = 100
+
+
+def _shown(names: Iterable[str]) -> str:
+    return ", ".join([_short(name) for name in names][:_SHOWN_MAX])
+
+
+def _short(text: str) -> str:
+    """A caller's text, bounded and printable, to be told back."""
+    return text[:_SHORT_CHARS] if text.isprintable() else ascii(text[:_SHORT_CHARS])
+
+
+def _invalid(name: str, why: str) -> ApiError:
+    return ApiError("parameter_invalid", f"{name}: {why}", parameter=name)
+
+
+def _number(text: str) -> int | None:
+    """A whole number written with plain digits, short enough to matter; None otherwise."""
+    digits = text[1:] if text.startswith("-") else text
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
+        return None
+    return int(text)
+
+
+def _integer(query: MultiMapping[str], name: str, default: int, least: int, most: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    value = _number(text)
+    if value is None or not least <= value <= most:
+        raise _invalid(name, f"{_short(text)!r} is not a number of {least}…{most}")
+    return value
+
+
+def _one_of(query: MultiMapping[str], name: str, values: tuple[str, ...]) -> str:
+    """One of the values; the first when the parameter is left out."""
+    text = query.get(name, values[0])
+    if text not in values:
+        raise _invalid(name, f"{_short(text)!r} is none of {', '.join(values)}")
+    return text
+
+
+def _linearizable(query: MultiMapping[str]) -> bool:
+    return _one_of(query, "consistency", ("linearizable", "local")) == "linearizable"
+
+
+def _start(text: str) -> Start:
+    """What `from` says."""
+    match text:
+        case "earliest":
+            return End.EARLIEST
+        case "latest":
+            return End.LATEST
+    tail = text.startswith("tail:")
+    value = _number(text.removeprefix("tail:"))
+    if value is None or not 0 <= value <= OFFSET_MAX:
+        forms = "an offset from 0 on, earliest, latest, tail:N"
+        raise _invalid("from", f"{_short(text)!r} is none of {forms}")
+    return LastRecords(value) if tail else value

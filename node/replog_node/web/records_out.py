@@ -1,0 +1,167 @@
+"""Entries as a page: records as JSON or NDJSON, or the batches as they are stored.
+
+Decides: which records of which entries belong to a page, where the page ends, how bytes become
+JSON. Control records are skipped, their offsets are not.
+Must not know: where entries come from (reading.py).
+Read next: reading.py.
+"""
+
+import base64
+from typing import Final, Protocol
+
+import msgspec
+
+from replog.wire.batches import records_of
+from replog.wire.schemas import ReadRecord, RecordsPage
+from replog_node.frames.decode import data_batches
+from replog_node.frames.layout import batch_header
+from replog_node.model.entries import Entry
+
+JSON_TYPE: Final = "application/json"
+NDJSON_TYPE: Final = "application/x-ndjson"
+BATCHES_TYPE: Final = "application/vnd.replog.batches"
+READ_TYPES: Final = (JSON_TYPE, NDJSON_TYPE, BATCHES_TYPE)
+"""What a read can be answered with; the first when the caller doesn't mind."""
+
+_JSON: Final = msgspec.json.Encoder()
+
+
+class Page(Protocol):
+    """What collects records until it is full.
+
+    next_offset: where the following page begins; records: how many it has; full: nothing more
+    belongs to it.
+    """
+
+    next_offset: int
+    records: int
+    full: bool
+
+    def take(self, entry: Entry) -> None:
+        """Take what belongs here of the entry that contains `next_offset`, and move on."""
+
+    def body(self, end_offset: int, log_start_offset: int) -> bytes:
+        """The page as the response's body."""
+
+
+def page_of(content_type: str, start: int, limit: int, max_bytes: int) -> Page:
+    """An empty page of one of READ_TYPES."""
+    if content_type == BATCHES_TYPE:
+        return BatchesPage(start, limit)
+    return JsonPage(start, limit, max_bytes, lines=content_type == NDJSON_TYPE)
+
+
+class JsonPage:
+    """Records, decoded: one JSON document, or one line each."""
+
+    __slots__ = ("_bytes_left", "_found", "_limit", "_lines", "full", "next_offset")
+
+    def __init__(self, start: int, limit: int, max_bytes: int, *, lines: bool) -> None:
+        self._limit = limit
+        self._bytes_left = max_bytes
+        self._lines = lines
+        self._found: list[ReadRecord] = []
+        self.next_offset = start
+        self.full = False
+
+    @property
+    def records(self) -> int:
+        """How many records it has."""
+        return len(self._found)
+
+    def take(self, entry: Entry) -> None:
+        """Take records from `next_offset` on, until the limit or the bytes are used up.
+
+        The bytes are counted as decoded: a compressed batch can be far larger than it lies.
+        """
+        for batch in data_batches(entry):
+            header = batch_header(batch, 0)
+            if header.base + header.last_delta >= self.next_offset:
+                self._take_batch(batch)
+            if self.full:
+                return
+        self.next_offset = entry.last + 1
+
+    def _take_batch(self, batch: memoryview) -> None:
+        found, start = self._found, self.next_offset
+        for record in records_of(batch):
+            if record.offset < start:
+                continue
+            value, key = record.value, record.key
+            headers = [_header(name, content) for name, content in record.headers]
+            found.append(_read_record(record.offset, record.timestamp, value, key, headers))
+            self._bytes_left -= len(value or b"") + len(key or b"")
+            self._bytes_left -= sum(len(name) + len(text) for name, text in headers)
+            if len(found) >= self._limit or self._bytes_left <= 0:
+                self.next_offset, self.full = record.offset + 1, True
+                return
+
+    def body(self, end_offset: int, log_start_offset: int) -> bytes:
+        """A RecordsPage, or lines of ReadRecord."""
+        if self._lines:
+            return _JSON.encode_lines(self._found)
+        return _JSON.encode(
+            RecordsPage(self._found, self.next_offset, end_offset, log_start_offset)
+        )
+
+
+class BatchesPage:
+    """Whole batches, not decoded: their bytes as they lie, one after the other."""
+
+    __slots__ = ("_batches", "_limit", "full", "next_offset", "records")
+
+    def __init__(self, start: int, limit: int) -> None:
+        self._limit = limit
+        self._batches: list[memoryview] = []
+        self.next_offset = start
+        self.records = 0
+        self.full = False
+
+    def take(self, entry: Entry) -> None:
+        """Take the batches that contain `next_offset` or follow it, until the limit is reached."""
+        for batch in data_batches(entry):
+            header = batch_header(batch, 0)
+            last = header.base + header.last_delta
+            if last < self.next_offset:
+                continue
+            self._batches.append(batch)
+            self.records += last - max(header.base, self.next_offset) + 1
+            self.next_offset = last + 1
+            if self.records >= self._limit:
+                self.full = True
+                return
+        self.next_offset = entry.last + 1
+
+    def body(self, end_offset: int, log_start_offset: int) -> bytes:
+        """The batches' bytes."""
+        return b"".join(self._batches)
+
+
+def _read_record(
+    offset: int,
+    timestamp_ms: int,
+    value: bytes | None,
+    key: bytes | None,
+    headers: list[tuple[str, str]],
+) -> ReadRecord:
+    """A record in JSON's words: text where it is text, else base64."""
+    value_text, value_base64 = _text_or_base64(value)
+    key_text, key_base64 = _text_or_base64(key) if key is not None else (None, None)
+    return ReadRecord(
+        offset, timestamp_ms, value_text, value_base64, key_text, key_base64, headers
+    )
+
+
+def _text_or_base64(content: bytes | None) -> tuple[str | None, str | None]:
+    """(text, None) for UTF-8, (None, base64) for other bytes, (None, None) for nothing."""
+    if content is None:
+        return None, None
+    try:
+        return content.decode(), None
+    except UnicodeDecodeError:
+        return None, base64.b64encode(content).decode()
+
+
+def _header(name: str, content: bytes | None) -> tuple[str, str]:
+    """A header as JSON has it; what isn't UTF-8 (only raw batches may hold it) is replaced."""
+    return name, (content or b"").decode(errors="replace")

@@ -1,0 +1,1 @@
+"""HTTP over a service in memory: routes, refusals, limits."""

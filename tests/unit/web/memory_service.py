@@ -1,0 +1,173 @@
+"""A Service in memory that keeps real entries, and can be told to wait, refuse and fail.
+
+It commits at once, without Raft and without a disk; the integration tests use real nodes.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from replog.wire.batches import CheckedBatch
+from replog.wire.schemas import (
+    Appended,
+    BootstrapRequest,
+    ClusterStatus,
+    Done,
+    LogInfo,
+    MemberStatus,
+    ProducerSession,
+    TargetRequest,
+    Wait,
+)
+from replog_node.frames.build import build_entry
+from replog_node.frames.chain import seed
+from replog_node.frames.decode import data_batches, tail_of
+from replog_node.model.controls import Control, TermStarted
+from replog_node.model.entries import Entry, Payload, Tail
+from replog_node.model.positions import ORIGIN, ClusterId, MemberId, Offset, Term
+from replog_node.web.service import ReadView
+
+MEMBER = "00000000-0000-4000-8000-000000000001"
+
+
+class MemoryService:
+    """What the tests see of it: `appends` (calls), `gate` (held: appends wait), `fault` (raised)."""
+
+    def __init__(self) -> None:
+        self.kept: list[Entry] = []
+        self.appends: list[CheckedBatch] = []
+        self.calls: list[object] = []
+        self.timeouts: list[float] = []
+        self.held: asyncio.Event | None = None
+        self.fault: Exception | None = None
+        self.log_start = 0
+        self.not_ready: dict[str, str] = {}
+        self.dead: str | None = None
+        self.asked_bytes: list[int] = []
+        self._grown = asyncio.Event()
+        self._tail = Tail(ORIGIN, seed(ClusterId("c")), 0)
+
+    @property
+    def end_offset(self) -> int:
+        """One more than the last offset."""
+        return self._tail.position.offset + 1
+
+    def put(self, *controls: Control, batch: CheckedBatch | None = None) -> Entry:
+        """Commit an entry."""
+        batches, records = ((batch.data,), batch.count) if batch else ((), 0)
+        payload = Payload(controls, batches, records)
+        entry = build_entry(payload, Term(1), self._tail, 1000)
+        self.kept.append(entry)
+        self._tail = tail_of(entry)
+        self._grown.set()
+        self._grown = asyncio.Event()
+        return entry
+
+    def put_control(self) -> Entry:
+        """Commit an entry that readers skip."""
+        return self.put(TermStarted(MemberId(MEMBER)))
+
+    async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
+        """Commit the batch at once, after `held` if that is set."""
+        self.appends.append(batch)
+        await self._called(timeout_s)
+        entry = self.put(batch=batch)
+        return Appended(entry.base, entry.last, batch.count, entry.term)
+
+    async def _called(self, timeout_s: float) -> None:
+        self.timeouts.append(timeout_s)
+        if self.held is not None:
+            await self.held.wait()
+        if self.fault is not None:
+            raise self.fault
+
+    async def allocate_producer(self, request: str, *, timeout_s: float) -> ProducerSession:
+        """Always the same session."""
+        self.calls.append(request)
+        await self._called(timeout_s)
+        return ProducerSession(7, 0, 60_000)
+
+    async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
+        """All that is kept."""
+        await self._called(timeout_s)
+        return ReadView(self.log_start, self.end_offset, 0 if linearizable else 12)
+
+    async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
+        """Entries from `at` on, at least one, then while they fit."""
+        self.asked_bytes.append(max_bytes)
+        found: list[Entry] = []
+        for entry in self.kept:
+            if entry.last >= at and (not found or entry.size_bytes <= max_bytes):
+                found.append(entry)
+                max_bytes -= entry.size_bytes
+            elif found:
+                break
+        return found
+
+    async def wait_for_records(self, at: Offset, *, timeout_s: float) -> bool:
+        """Wait for an entry with data that reaches `at`."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while not any(entry.last >= at and data_batches(entry) for entry in self.kept):
+            left = deadline - asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait_for(self._grown.wait(), left)
+            except TimeoutError:
+                return False
+        return True
+
+    async def last_records_from(self, count: int, end_offset: int) -> Offset:
+        """Counted, entry by entry, each of one batch at most."""
+        at = end_offset
+        for entry in reversed(self.kept):
+            if count <= 0:
+                break
+            if data_batches(entry):
+                at = max(entry.base, entry.last + 1 - count)
+                count -= entry.last + 1 - at
+        return Offset(at)
+
+    async def log_info(self, *, linearizable: bool, timeout_s: float) -> LogInfo:
+        """Bounds."""
+        self.calls.append(linearizable)
+        await self._called(timeout_s)
+        return LogInfo("c", "1.x", self.log_start, self.end_offset, None, 1000)
+
+    async def bootstrap(self, request: BootstrapRequest, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin(request, timeout_s)
+
+    async def set_target(self, request: TargetRequest, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin(request, timeout_s)
+
+    async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin(to, timeout_s)
+
+    async def _admin(self, call: object, timeout_s: float) -> Done:
+        self.calls.append(call)
+        await self._called(timeout_s)
+        return Done(True, "done", 3)
+
+    def status(self) -> ClusterStatus:
+        """A leader of one."""
+        return ClusterStatus(
+            member=MEMBER, incarnation=1, state="member", cluster_id="c", lineage="1.x",
+            role="leader", term=1, leader=MEMBER, leader_client_address="127.0.0.1:7401",
+            commit_offset=self.end_offset - 1, applied_offset=self.end_offset - 1,
+            durable_offset=self.end_offset - 1, last_offset=self.end_offset - 1,
+            log_start_offset=self.log_start, configuration_offset=0, joint=False,
+            members=[MemberStatus(MEMBER, "127.0.0.1:7411", "voter")], target=None,
+            admitting=True, version="0", feature_level=1,
+        )  # fmt: skip
+
+    def waits(self) -> list[Wait]:
+        """One, so that there is something to see."""
+        return [Wait("NoLeader", "no leader", "wait", 1.5, "since term 3")]
+
+    def ready(self, what: str) -> str | None:
+        """What the test says."""
+        return self.not_ready.get(what)
+
+    def alive(self) -> str | None:
+        """What the test says."""
+        return self.dead
