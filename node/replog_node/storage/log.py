@@ -1,0 +1,230 @@
+"""The log's files while the store is open: appending, marking, truncating.
+
+Everything before the last call is durable, so the tail is always what the next block's mark may
+say. A new segment is begun when the active one is full and when the log is truncated (see
+segment.begin); the readers' view changes only after the disk has.
+
+Decides: the order of the writes. Must not know: votes, identity, who asked.
+Read next: store.py.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from replog_node.frames.chain import empty_tail
+from replog_node.frames.decode import tail_of
+from replog_node.model.entries import Entry, Tail
+from replog_node.model.positions import ORIGIN, ClusterId, Position
+from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, encode_block, split
+from replog_node.storage.disk import Disk, File
+from replog_node.storage.errors import StoreMisused
+from replog_node.storage.limits import StoreLimits
+from replog_node.storage.reader import Cursors, View, place_at
+from replog_node.storage.segment import SEGMENT_HEADER_BYTES, SegmentHeader, begin
+from replog_node.storage.summary import Placed, Segment, Summary, empty_summary, save_summary
+
+Random64 = Callable[[], int]
+"""Where nonces come from: 64 random bits a call."""
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """Where a truncation will end the log. kept: the segments that stay, the last one shortened."""
+
+    tail: Tail
+    kept: tuple[Segment, ...]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """An active segment with its open file, and how long the file is."""
+
+    segment: Segment
+    file: File
+    size: int
+
+
+def encode_entries(
+    entries: Sequence[Entry], *, nonce: int, tail: Tail, mark: Position, at: int, block_bytes: int
+) -> tuple[bytes, list[Placed]]:
+    """Return the blocks with these entries, which follow `tail`, for byte `at`, and their places."""
+    blocks: list[bytes] = []
+    placed: list[Placed] = []
+    for run in split(entries, block_bytes):
+        frames = [entry.frame for entry in run]
+        base = tail.position.offset + 1
+        block = encode_block(nonce=nonce, base=base, chain=tail.chain, mark=mark, frames=frames)
+        start = at + BLOCK_HEADER_BYTES
+        block_end = start + sum(map(len, frames))
+        for entry in run:
+            placed.append(Placed(entry, start, block_end))
+            start += entry.size_bytes
+        blocks.append(block)
+        at += len(block)
+        tail = tail_of(run[-1])
+    return b"".join(blocks), placed
+
+
+def begin_segment(
+    disk: Disk, limits: StoreLimits, header: SegmentHeader, entries: Sequence[Entry] = ()
+) -> Opened:
+    """Begin a segment that already holds these entries, durably. Raises DiskError."""
+    tail, at = header.predecessor, SEGMENT_HEADER_BYTES
+    blocks, placed = encode_entries(
+        entries,
+        nonce=header.nonce,
+        tail=tail,
+        mark=tail.position,
+        at=at,
+        block_bytes=limits.block_bytes,
+    )
+    size = max(limits.segment_bytes, at + len(blocks))
+    file = begin(disk, header, blocks, size)
+    end = placed[-1].block_end if placed else at
+    summary = empty_summary(header).grown(placed, end, limits.index_interval_bytes)
+    return Opened(Segment(header, summary), file, size)
+
+
+class Log:
+    """The segments of an assigned member. Raises DiskError, after which it must not be used."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        limits: StoreLimits,
+        random64: Random64,
+        *,
+        sealed: tuple[Segment, ...],
+        opened: Opened,
+    ) -> None:
+        """Go on from what recovery or the assignment left."""
+        self._disk = disk
+        self._limits = limits
+        self._random64 = random64
+        self._opened = opened
+        self._marked = opened.segment.header.predecessor.position
+        self.view = View(sealed, opened.segment, 0, Cursors())
+
+    @property
+    def tail(self) -> Tail:
+        """The durable tail, which the next entry must follow."""
+        return self._opened.segment.summary.tail
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write entries that follow the tail, and sync once."""
+        room = sum(e.size_bytes + BLOCK_HEADER_BYTES for e in entries)
+        self._write(entries, room)
+
+    def write_mark(self) -> None:
+        """Say durably that everything is durable, unless the disk says so already."""
+        if self._marked != self.tail.position:
+            self._write((), BLOCK_HEADER_BYTES)
+
+    def plan_cut(self, to: Position) -> Cut:
+        """Return what truncating after `to` takes; raises StoreMisused if no entry ends there."""
+        segments = (*self.view.sealed, self.view.active)
+        if to == ORIGIN:
+            return Cut(empty_tail(self.view.active.header.cluster_id), ())
+        if not ORIGIN.offset < to.offset <= self.view.last:
+            raise StoreMisused(f"the log can't be cut at {to}: it ends at {self.tail.position}")
+        held = self.view.segment_of(to.offset)
+        entry, end = place_at(self._disk, held, to.offset, self._limits.read_bytes)
+        if entry.position != to:
+            raise StoreMisused(f"the log can't be cut at {to}: an entry ends at {entry.position}")
+        tail = tail_of(entry)
+        shortened = Segment(held.header, held.summary.cut(tail, end))
+        before = tuple(segment for segment in segments if segment.base < held.base)
+        return Cut(tail, (*before, shortened))
+
+    def truncate(self, cut: Cut) -> None:
+        """End the log at the cut, durably, and begin a fresh segment there.
+
+        The fresh segment's header is the lowered mark: once it is durable nothing claims what is
+        cut any more. Only then are the older files removed and shortened, and losing that is
+        harmless: they stay superseded.
+        """
+        dropped = (*self.view.sealed, self.view.active)[len(cut.kept) :]
+        self._begin(cut.tail)
+        self.view = View(
+            cut.kept, self._opened.segment, self.view.generation + 1, Cursors()
+        )
+        for segment in reversed(dropped):
+            self._disk.remove(segment.header.name)
+        if cut.kept:
+            seal(self._disk, cut.kept[-1])
+
+    def close(self) -> None:
+        """Give the active file back."""
+        self._opened.file.close()
+
+    def _write(self, entries: Sequence[Entry], room: int) -> None:
+        active = self._opened.segment
+        at = aligned(active.summary.end)
+        if active.summary.end > SEGMENT_HEADER_BYTES and at + aligned(room) > self._opened.size:
+            self._roll()
+            if not entries:  # the new segment's header is the mark
+                return
+            active, at = self._opened.segment, SEGMENT_HEADER_BYTES
+        mark = self.tail
+        blocks, placed = self._blocks(entries, active, at)
+        self._opened.file.write(at, blocks)
+        self._opened.file.sync()
+        self._marked = mark.position
+        end = placed[-1].block_end if placed else at + len(blocks)
+        self._grow(active.summary.grown(placed, end, self._limits.index_interval_bytes))
+
+    def _blocks(
+        self, entries: Sequence[Entry], active: Segment, at: int
+    ) -> tuple[bytes, list[Placed]]:
+        nonce, tail = active.header.nonce, self.tail
+        if not entries:
+            base = tail.position.offset + 1
+            mark = tail.position
+            return encode_block(nonce=nonce, base=base, chain=tail.chain, mark=mark), []
+        return encode_entries(
+            entries,
+            nonce=nonce,
+            tail=tail,
+            mark=tail.position,
+            at=at,
+            block_bytes=self._limits.block_bytes,
+        )
+
+    def _grow(self, summary: Summary) -> None:
+        segment = Segment(self._opened.segment.header, summary)
+        size = max(self._opened.size, aligned(summary.end))
+        self._opened = Opened(segment, self._opened.file, size)
+        self.view = msgspec.structs.replace(self.view, active=segment)
+
+    def _roll(self) -> None:
+        """Begin a segment after the tail, then seal the full one."""
+        full = self._opened.segment
+        self._begin(self.tail)
+        sealed = (*self.view.sealed, full)
+        self.view = msgspec.structs.replace(self.view, sealed=sealed, active=self._opened.segment)
+        seal(self._disk, full)
+
+    def _begin(self, predecessor: Tail) -> None:
+        old = self._opened
+        header = SegmentHeader(
+            cluster_id=old.segment.header.cluster_id,
+            sequence=old.segment.header.sequence + 1,
+            nonce=self._random64(),
+            predecessor=predecessor,
+        )
+        self._opened = begin_segment(self._disk, self._limits, header)
+        self._marked = predecessor.position
+        old.file.close()
+
+
+def seal(disk: Disk, segment: Segment) -> None:
+    """Shorten a segment that gets no more entries to what counts, and write its summary.
+
+    Tidying: nothing is synced, since a file that is longer, or lacks its summary, is scanned.
+    """
+    file = disk.open(segment.header.name)
+    try:
+        if file.size() > segment.summary.end:
+            file.truncate(segment.summary.end)
+    finally:
+        file.close()
+    save_summary(disk, segment)
