@@ -99,7 +99,9 @@ class OsDisk:
     def _take_lock(self) -> int:
         """Take the lock: the system lets go of it when the process ends, however it ends."""
         with _reported(f"lock {self._path}"):
-            lock = os.open(self._path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+            lock = os.open(
+                self._path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE
+            )
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:
@@ -118,10 +120,14 @@ class OsDisk:
         path = self._path / name
         with _reported(f"create {path}"):
             flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-            file = OsFile(os.open(path, flags, _FILE_MODE), path)
-            if size:
-                os.posix_fallocate(file._descriptor, 0, size)  # noqa: SLF001 - its maker
-            return file
+            descriptor = os.open(path, flags, _FILE_MODE)
+            try:
+                if size:
+                    os.posix_fallocate(descriptor, 0, size)
+            except OSError:
+                os.close(descriptor)
+                raise
+            return OsFile(descriptor, path)
 
     def open(self, name: str) -> OsFile:
         """Open a file (Disk.open)."""

@@ -45,7 +45,7 @@ class IdentityDamaged(StorageError):
 
 
 class FormatUnknown(StorageError):
-    """A sound file or record of a format that this build doesn't know: it was written by a newer."""
+    """Sound bytes in a format that this build doesn't know: a newer one wrote them."""
 
 
 class ChainBroken(StorageError):

@@ -15,7 +15,7 @@ import msgspec
 from replog_node.frames.chain import empty_tail
 from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Tail
-from replog_node.model.positions import ORIGIN, ClusterId, Position
+from replog_node.model.positions import ORIGIN, Position
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, encode_block, split
 from replog_node.storage.disk import Disk, File
 from replog_node.storage.errors import StoreMisused
@@ -46,7 +46,7 @@ class Opened(msgspec.Struct, frozen=True):
 def encode_entries(
     entries: Sequence[Entry], *, nonce: int, tail: Tail, mark: Position, at: int, block_bytes: int
 ) -> tuple[bytes, list[Placed]]:
-    """Return the blocks with these entries, which follow `tail`, for byte `at`, and their places."""
+    """Return the blocks with these entries, which follow `tail`, for byte `at`, and the places."""
     blocks: list[bytes] = []
     placed: list[Placed] = []
     for run in split(entries, block_bytes):
@@ -144,9 +144,7 @@ class Log:
         """
         dropped = (*self.view.sealed, self.view.active)[len(cut.kept) :]
         self._begin(cut.tail)
-        self.view = View(
-            cut.kept, self._opened.segment, self.view.generation + 1, Cursors()
-        )
+        self.view = View(cut.kept, self._opened.segment, self.view.generation + 1, Cursors())
         for segment in reversed(dropped):
             self._disk.remove(segment.header.name)
         if cut.kept:

@@ -91,7 +91,9 @@ def place_at(disk: Disk, segment: Segment, at: Offset, read_bytes: int) -> tuple
     """Return the entry that holds `at`, proven, and the byte after its frame."""
     file = disk.open(segment.header.name)
     try:
-        walk = _walk(Window(file, read_bytes), segment, segment.summary.place_before(at, segment.start))
+        walk = _walk(
+            Window(file, read_bytes), segment, segment.summary.place_before(at, segment.start)
+        )
         walk.skip_to(at)
         return walk.next().entry, walk.place.at
     except Unreadable as problem:

@@ -13,6 +13,8 @@ Read next: walk.py, store.py.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
 
 import msgspec
 
@@ -22,7 +24,6 @@ from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ORIGIN, ClusterId, Offset, Position
 from replog_node.storage.blocks import (
     BLOCK_ALIGNMENT,
-    BLOCK_HEADER_BYTES,
     BLOCK_MAGIC,
     decode_block_header,
 )
@@ -30,7 +31,13 @@ from replog_node.storage.disk import Disk, File
 from replog_node.storage.errors import LogDamaged
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Log, Random64, begin_segment, seal
-from replog_node.storage.segment import SegmentHeader, is_segment, read_header
+from replog_node.storage.segment import (
+    SEGMENT_HEADER_BYTES,
+    SegmentHeader,
+    is_log_file,
+    is_segment,
+    read_header,
+)
 from replog_node.storage.summary import (
     Placed,
     Segment,
@@ -40,7 +47,8 @@ from replog_node.storage.summary import (
 )
 from replog_node.storage.walk import Unreadable, Walk, Window
 
-_SEARCH_BYTES = 1024 * 1024
+_SCAN_BYTES: Final = 1024 * 1024
+"""How much of a file is taken at once: a multiple of a block's alignment."""
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -50,16 +58,13 @@ class _Found(msgspec.Struct, frozen=True):
     rescanned: bool
 
 
-def recover_log(
-    disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId
-) -> Log:
+def recover_log(disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId) -> Log:
     """Return the log, every entry of it durable. Raises LogDamaged, FormatUnknown, DiskError."""
     names = tuple(name for name in disk.names() if is_segment(name))
     headers = [read_header(disk, name, cluster_id) for name in names]
     path = _live_path(headers, cluster_id)
     sealed = [
-        _load_sealed(disk, limits, header, after.predecessor)
-        for header, after in zip(path, path[1:], strict=False)
+        _load_sealed(disk, limits, header, after.predecessor) for header, after in pairwise(path)
     ]
     marked, above = _scan_last(disk, limits, path[-1])
     header = SegmentHeader(
@@ -71,7 +76,7 @@ def recover_log(
     opened = begin_segment(disk, limits, header, above)
     if marked.last >= marked.base:
         sealed.append(_Found(marked, rescanned=True))
-    _tidy(disk, names, sealed, keep=header.name)
+    _tidy(disk, sealed, opened.segment)
     segments = tuple(found.segment for found in sealed)
     return Log(disk, limits, random64, sealed=segments, opened=opened)
 
@@ -98,25 +103,146 @@ def _live_path(headers: Iterable[SegmentHeader], cluster_id: ClusterId) -> list[
     return path
 
 
-def _load_sealed(
-    disk: Disk, limits: StoreLimits, header: SegmentHeader, successor: Tail
-) -> _Found:
+def _load_sealed(disk: Disk, limits: StoreLimits, header: SegmentHeader, successor: Tail) -> _Found:
     """Return a segment up to where the next begins, which was durable when that was begun."""
     summary = load_summary(disk, header, successor)
     if summary is not None:
         return _Found(Segment(header, summary), rescanned=False)
+    scan = _Scan(header, limits)
     file = disk.open(header.name)
     try:
-        scan = _Scan(header, limits)
         walk = scan.walk(file)
-        while scan.summary.tail.position.offset < successor.position.offset:
+        while scan.tail.position.offset < successor.position.offset:
             scan.take(walk.next())
-            scan.settle(scan.tail.position.offset, )
+            scan.settle(scan.tail.position)
     except Unreadable as problem:
         raise LogDamaged(header.name, Offset(problem.base), str(problem)) from problem
     finally:
         file.close()
-    if scan.summary.tail != successor:
-        what = f"it ends at {scan.summary.tail.position}, the next begins after {successor.position}"
+    if scan.tail != successor:
+        what = f"it ends at {scan.tail.position}, the next begins after {successor.position}"
         raise LogDamaged(header.name, Offset(successor.position.offset), what)
     return _Found(Segment(header, scan.summary), rescanned=True)
+
+
+def _scan_last(
+    disk: Disk, limits: StoreLimits, header: SegmentHeader
+) -> tuple[Segment, tuple[Entry, ...]]:
+    """Return the last segment up to its last mark, and the sound entries above that.
+
+    What is unreadable is torn, unless a mark, before or behind it, says that it was durable.
+    """
+    scan = _Scan(header, limits)
+    file = disk.open(header.name)
+    try:
+        walk = scan.walk(file)
+        stop = _scan_to_end(scan, walk)
+        mark = max(walk.mark, _furthest_mark(file, header.nonce, stop.block_at))
+    finally:
+        file.close()
+    if mark.offset > scan.tail.position.offset:
+        at = Offset(scan.tail.position.offset + 1)
+        raise LogDamaged(header.name, at, f"{stop}, but it was durable up to {mark}")
+    if scan.summary.tail.position != mark:
+        raise LogDamaged(header.name, mark.offset, f"no entry ends at the mark {mark}")
+    return Segment(header, scan.summary), tuple(placed.entry for placed in scan.pending)
+
+
+def _scan_to_end(scan: "_Scan", walk: Walk) -> Unreadable:
+    """Take every sound entry; return why there are no more."""
+    while True:
+        try:
+            placed = walk.next()
+        except Unreadable as stop:
+            scan.settle(walk.mark)
+            return stop
+        scan.settle(walk.mark)
+        scan.take(placed)
+
+
+class _Scan:
+    """What was found in one segment: a summary of what is settled, and what is pending after it."""
+
+    def __init__(self, header: SegmentHeader, limits: StoreLimits) -> None:
+        """Nothing found yet."""
+        self._header = header
+        self._limits = limits
+        self.summary: Summary = empty_summary(header)
+        self.pending: list[Placed] = []
+        self.tail = header.predecessor
+
+    def walk(self, file: File) -> Walk:
+        """Return a walk from the segment's start."""
+        window = Window(file, max(self._limits.read_bytes, _SCAN_BYTES))
+        start = Segment(self._header, self.summary).start
+        return Walk(window, self._header.nonce, start, self._header.predecessor.position)
+
+    def take(self, placed: Placed) -> None:
+        """Add a proven entry; raises LogDamaged if its term or time falls.
+
+        Chain and checksums are right, so such an entry was written: no crash explains it.
+        """
+        entry = placed.entry
+        if not succeeds(self.tail, entry):
+            what = f"term {entry.term} and time {entry.append_time_ms} fall after {self.tail}"
+            raise LogDamaged(self._header.name, entry.base, what)
+        self.pending.append(placed)
+        self.tail = tail_of(entry)
+
+    def settle(self, mark: Position) -> None:
+        """Move what is pending up to the mark into the summary."""
+        count = sum(placed.entry.last <= mark.offset for placed in self.pending)
+        if not count:
+            return
+        settled = self.pending[:count]
+        last = settled[-1]
+        end = last.at + last.entry.size_bytes
+        self.summary = self.summary.grown(settled, end, self._limits.index_interval_bytes)
+        del self.pending[:count]
+
+
+def _furthest_mark(file: File, nonce: int, at: int) -> Position:
+    """Return the highest mark of all blocks of this segment from byte `at` on.
+
+    A damaged length can't hide a block: each multiple of 512 is looked at.
+    """
+    furthest = ORIGIN
+    size = file.size()
+    for start in range(at, size, _SCAN_BYTES):
+        data = file.read(start, _SCAN_BYTES)
+        found = data.find(BLOCK_MAGIC)
+        while found >= 0:
+            header = None
+            if found % BLOCK_ALIGNMENT == 0:
+                header = decode_block_header(data, found, nonce)
+            furthest = max(furthest, header.mark) if header is not None else furthest
+            found = data.find(BLOCK_MAGIC, found + 1)
+    return furthest
+
+
+def _tidy(disk: Disk, sealed: Sequence[_Found], opened: Segment) -> None:
+    """Remove what is superseded, and give the segments that lack it an end and a summary."""
+    headers = [opened.header, *(found.segment.header for found in sealed)]
+    keep = {name for header in headers for name in (header.name, header.summary_name)}
+    for name in disk.names():
+        if is_log_file(name) and name not in keep:
+            disk.remove(name)
+    for found in sealed:
+        if found.rescanned:
+            seal(disk, found.segment)
+
+
+def discard_begun_log(disk: Disk) -> None:
+    """Remove the segment of an assignment that was cut off before the identity was written.
+
+    It can't hold anything; if one does, the identity is wrong: raises LogDamaged.
+    """
+    for name in filter(is_segment, disk.names()):
+        file = disk.open(name)
+        try:
+            magic = file.read(SEGMENT_HEADER_BYTES, len(BLOCK_MAGIC))
+        finally:
+            file.close()
+        if magic == BLOCK_MAGIC:
+            raise LogDamaged(name, Offset(0), "there is a log, but the member is unassigned")
+        disk.remove(name)

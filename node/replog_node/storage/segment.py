@@ -24,7 +24,7 @@ from replog_node.storage.errors import LogDamaged
 
 SEGMENT_HEADER_BYTES: Final = BLOCK_ALIGNMENT
 _KIND: Final = b"RLsg"
-_NAME: Final = re.compile(r"(\d{20})\.(\d{10})\.seg", re.ASCII)
+_NAME: Final = re.compile(r"\d{20}\.\d{10}\.(seg|sum)", re.ASCII)
 
 
 class SegmentHeader(msgspec.Struct, frozen=True):
@@ -58,6 +58,11 @@ class SegmentHeader(msgspec.Struct, frozen=True):
 
 def is_segment(name: str) -> bool:
     """Whether a file of this name is a segment."""
+    return is_log_file(name) and name.endswith(".seg")
+
+
+def is_log_file(name: str) -> bool:
+    """Whether a file of this name is a segment or a summary."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -16,7 +16,6 @@ from replog_node.frames.layout import (
     FrameHeader,
     frame_header,
 )
-from replog_node.model.entries import Entry
 from replog_node.model.positions import ORIGIN, Position
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, decode_block_header
 from replog_node.storage.disk import File
@@ -45,7 +44,7 @@ class Window:
         self._data = b""
 
     def look(self, at: int, length: int) -> tuple[bytes, int]:
-        """Return bytes that hold `length` bytes from `at` on, if the file does, and where in them."""
+        """Return bytes that hold what the file has of these, and where in them `at` is."""
         if not self._start <= at <= at + length <= self._start + len(self._data):
             self._data = self._file.read(at, max(length, self._read_bytes))
             self._start = at
