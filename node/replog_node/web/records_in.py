@@ -1,0 +1,212 @@
+"""Bodies of appends as one checked batch: a single value, lines of JSON, or a JSON array.
+
+Decides: how each content type becomes records, and what is told of the first one that is wrong
+(its line or index). Nothing is appended of a body with any fault.
+Must not know: batch bytes (replog.wire.batches), who appends.
+Read next: replog/wire/batches.py.
+"""
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from multidict import CIMultiDictProxy
+
+from replog.wire.batches import CheckedBatch, NewRecord, build_batch
+from replog.wire.problems import ApiError
+from replog.wire.schemas import Record
+from replog_node.web.query import header_integer
+
+OCTETS: Final = "application/octet-stream"
+NDJSON: Final = "application/x-ndjson"
+JSON: Final = "application/json"
+APPEND_TYPES: Final = (OCTETS, NDJSON, JSON)
+
+Headers = CIMultiDictProxy[str]
+
+_TIMESTAMP_MAX: Final = 2**62
+"""Leaves room for the differences that a batch stores."""
+
+_RECORD: Final = msgspec.json.Decoder(Record)
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PRODUCER_HEADERS: Final = ("Producer-Id", "Producer-Epoch", "Producer-Sequence")
+_RECORD_HEADERS: Final = ("Replog-Key", "Replog-Timestamp-Ms", "Replog-Header")
+
+
+class ProducerStamp(msgspec.Struct, frozen=True):
+    """The producer headers: session, epoch, sequence of the first record."""
+
+    producer_id: int = -1
+    epoch: int = -1
+    sequence: int = -1
+
+
+_NO_PRODUCER: Final = ProducerStamp()
+
+
+def batch_of(content_type: str, headers: Headers, body: bytes) -> CheckedBatch:
+    """Return the batch that a request with this body asks to append.
+
+    Raises ApiError header_invalid, json_invalid, record_invalid, batch_invalid.
+    """
+    now_ms = time.time_ns() // 1_000_000
+    match content_type:
+        case "application/octet-stream":
+            records: Sequence[NewRecord] = (_single(headers, body, now_ms),)
+        case "application/x-ndjson":
+            records = _lines(body, now_ms)
+        case _:
+            records = _array(body, now_ms)
+    if content_type != OCTETS:
+        _refuse_record_headers(headers)
+    stamp = _producer(headers)
+    return build_batch(
+        records,
+        producer_id=stamp.producer_id,
+        producer_epoch=stamp.epoch,
+        base_sequence=stamp.sequence,
+    )
+
+
+def _producer(headers: Headers) -> ProducerStamp:
+    """The producer headers, all or none."""
+    texts = [headers.get(name) for name in _PRODUCER_HEADERS]
+    if texts == [None, None, None]:
+        return _NO_PRODUCER
+    ranges = (2**63 - 1, 2**15 - 1, 2**31 - 1)
+    values = []
+    for name, text, most in zip(_PRODUCER_HEADERS, texts, ranges, strict=True):
+        if text is None:
+            raise ApiError(
+                "header_invalid",
+                f"{name} is missing; {', '.join(_PRODUCER_HEADERS)} come together",
+                header=name,
+            )
+        values.append(header_integer(name, text, 0, most))
+    return ProducerStamp(*values)
+
+
+def _refuse_record_headers(headers: Headers) -> None:
+    """Headers that describe one record say nothing about many: better refused than ignored."""
+    for name in _RECORD_HEADERS:
+        if name in headers:
+            raise ApiError("header_invalid", f"{name} goes with {OCTETS} only", header=name)
+
+
+def _single(headers: Headers, body: bytes, now_ms: int) -> NewRecord:
+    """The record whose value is the body."""
+    key = headers.get("Replog-Key")
+    timestamp = headers.get("Replog-Timestamp-Ms")
+    given = headers.getall("Replog-Header", ())
+    return NewRecord(
+        value=body,
+        key=None if key is None else _decoded("Replog-Key", key),
+        headers=tuple(_record_header(text) for text in given),
+        timestamp_ms=now_ms
+        if timestamp is None
+        else header_integer("Replog-Timestamp-Ms", timestamp, 0, _TIMESTAMP_MAX),
+    )
+
+
+def _record_header(text: str) -> tuple[str, bytes]:
+    """`name=value`, each percent-encoded where it must be."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ApiError("header_invalid", "Replog-Header: not name=value", header="Replog-Header")
+    try:
+        return _decoded("Replog-Header", name).decode(), _decoded("Replog-Header", value)
+    except UnicodeDecodeError:
+        raise ApiError(
+            "header_invalid", "Replog-Header: the name is not UTF-8", header="Replog-Header"
+        ) from None
+
+
+def _decoded(name: str, text: str) -> bytes:
+    """The bytes that a percent-encoded header stands for."""
+    if text.isascii() and "%" not in text:
+        return text.encode()
+    try:
+        if _BAD_PERCENT.search(text):
+            raise ValueError(text)
+        return unquote_to_bytes(text)
+    except ValueError:
+        raise ApiError(
+            "header_invalid", f"{name}: not percent-encoded UTF-8", header=name
+        ) from None
+
+
+def _lines(body: bytes, now_ms: int) -> list[NewRecord]:
+    """One record a line; the last line may lack its end."""
+    lines = body.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return _records(lines, now_ms, lambda at: {"line": at + 1})
+
+
+def _array(body: bytes, now_ms: int) -> list[NewRecord]:
+    """An array of records."""
+    try:
+        items = _ITEMS.decode(body)
+    except msgspec.ValidationError:
+        raise ApiError("record_invalid", "the body is not an array of records") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApiError("json_invalid", f"the body is not JSON: {error}") from None
+    return _records(items, now_ms, lambda at: {"index": at})
+
+
+def _records(
+    texts: Sequence[bytes | msgspec.Raw], now_ms: int, place: Callable[[int], Mapping[str, int]]
+) -> list[NewRecord]:
+    """Decode each; a fault tells its place."""
+    found: list[NewRecord] = []
+    decode = _RECORD.decode
+    try:
+        for text in texts:
+            found.append(_new_record(decode(text), now_ms))
+    except (msgspec.ValidationError, _RecordFault) as error:
+        raise _fault("record_invalid", place(len(found)), str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _fault("json_invalid", place(len(found)), str(error)) from None
+    return found
+
+
+def _fault(code: str, place: Mapping[str, int], why: str) -> ApiError:
+    where = ", ".join(f"{name} {number}" for name, number in place.items())
+    return ApiError(code, f"{where}: {why}", **place)
+
+
+class _RecordFault(ValueError):
+    """A record that JSON can say and a batch can't hold."""
+
+
+def _new_record(record: Record, now_ms: int) -> NewRecord:
+    """The record in bytes."""
+    timestamp_ms = record.timestamp_ms
+    if timestamp_ms is None:
+        timestamp_ms = now_ms
+    elif not 0 <= timestamp_ms <= _TIMESTAMP_MAX:
+        raise _RecordFault(f"timestamp_ms is not within 0…{_TIMESTAMP_MAX}")
+    return NewRecord(
+        value=_content("value", record.value, record.value_base64),
+        key=_content("key", record.key, record.key_base64),
+        headers=tuple((name, text.encode()) for name, text in record.headers),
+        timestamp_ms=timestamp_ms,
+    )
+
+
+def _content(name: str, text: str | None, encoded: str | None) -> bytes | None:
+    """The bytes of a value or key; None when neither form is given."""
+    if encoded is None:
+        return None if text is None else text.encode()
+    if text is not None:
+        raise _RecordFault(f"give {name} or {name}_base64, not both")
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise _RecordFault(f"{name}_base64 is not base64") from None

@@ -1,0 +1,84 @@
+"""Listeners over a service in memory, for the length of a test."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from multidict import CIMultiDict
+
+from replog.wire.batches import CheckedBatch
+from replog_node.metrics import NodeMetrics
+from replog_node.settings import Settings
+from replog_node.web.app import client_app, peer_app
+from replog_node.web.permissions import Tokens
+from replog_node.web.problems import Handler
+from replog_node.web.records_in import batch_of
+from tests.unit.web.memory_service import MemoryService
+
+Client = TestClient[web.Request, web.Application]
+
+
+def settings_of(**changes: Any) -> Settings:
+    """Settings with these changes."""
+    return Settings(data_dir="/nowhere", **changes)
+
+
+@asynccontextmanager
+async def client_listener(
+    service: MemoryService, *, tokens: Tokens | None = None, **changes: Any
+) -> AsyncIterator[Client]:
+    """A client of a client listener."""
+    app = client_app(service, settings_of(**changes), NodeMetrics(), tokens)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+@asynccontextmanager
+async def peer_listener(
+    service: MemoryService,
+    *,
+    tokens: Tokens | None = None,
+    peer_handlers: dict[str, Handler] | None = None,
+    **changes: Any,
+) -> AsyncIterator[Client]:
+    """A client of a peer listener."""
+    app = peer_app(
+        service, settings_of(**changes), NodeMetrics(), tokens, peer_handlers=peer_handlers or {}
+    )
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def problem(response: ClientResponse, status: int, code: str) -> dict[str, Any]:
+    """The problem that was answered, after checking its form, status and code."""
+    body: dict[str, Any] = await response.json(content_type="application/problem+json")
+    assert (response.status, body["status"], body["code"]) == (status, status, code), body
+    assert {"type", "title", "detail", "retryable", "outcome"} <= set(body)
+    return body
+
+
+def batch(*values: bytes) -> CheckedBatch:
+    """A batch of these values."""
+    lines = b"\n".join(b'{"value":"' + value + b'"}' for value in values)
+    return batch_of("application/x-ndjson", _no_headers(), lines)
+
+
+def _no_headers() -> Any:
+    return CIMultiDict[str]()
+
+
+async def raw_exchange(client: Client, *pieces: bytes, pause_s: float = 0.0) -> bytes:
+    """Send these bytes over a connection of their own, then read what comes until it ends."""
+    server = client.server
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+        return await asyncio.wait_for(reader.read(65536), 5)
+    finally:
+        writer.close()
