@@ -26,15 +26,18 @@ class StoragePort(Protocol):
         May overtake queued writes; entries not yet written are not found.
         """
 
-    def found(self, cluster_id: ClusterId, lineage: Lineage) -> None:
-        """Make the assignment to a cluster durable. -> driver.on_assigned()."""
+    def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
+        """Make the assignment to a cluster durable (Store.assign). -> driver.on_assigned()."""
 
 
 class NetworkPort(Protocol):
     """Messages to other members: best effort, in order on each of the two channels."""
 
-    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> None:
-        """Queue an encoded envelope, or drop it when the member is not connected or its queue full."""
+    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+        """Queue an encoded message; False, and surely not sent, when that can't be done now.
+
+        It can't when the member is not connected or its queue is full. True promises nothing.
+        """
 
     def connect(self, peers: Mapping[MemberId, str]) -> None:
         """Keep connections to exactly these members (id -> address), besides accepted ones."""

@@ -22,13 +22,16 @@ class Identity(msgspec.Struct, frozen=True):
     """What a data directory says about itself.
 
     cluster_id, lineage: None until assigned, and then for good. incarnation: how many times the
-    member was started; raised durably before the process says its first word.
+    member was started; raised durably before the process says its first word. founding: the
+    operation that made this member found its cluster, "" if it joined one: a founder that died
+    before its log's first entry was durable writes it at the next start.
     """
 
     member: MemberId
     cluster_id: ClusterId | None = None
     lineage: Lineage | None = None
     incarnation: int = 0
+    founding: str = ""
 
 
 def load_identity(disk: Disk) -> Identity:

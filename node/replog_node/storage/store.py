@@ -44,7 +44,8 @@ _EMPTY = Tail(ORIGIN, b"", 0)
 class Recovered(msgspec.Struct, frozen=True):
     """What a member finds of itself at start; all of it is durable.
 
-    cluster_id, lineage: None while unassigned; then the log is empty.
+    cluster_id, lineage: None while unassigned; then the log is empty. founding: the operation
+    with which this member founded its cluster, "" if it joined it.
     """
 
     member: MemberId
@@ -53,6 +54,7 @@ class Recovered(msgspec.Struct, frozen=True):
     incarnation: Incarnation
     hard_state: HardState
     log: LogBounds
+    founding: str = ""
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -115,6 +117,7 @@ class Store:
             incarnation=Incarnation(identity.incarnation, random64()),
             hard_state=hard_state.state,
             log=_bounds(log),
+            founding=identity.founding,
         )
 
     @property
@@ -181,8 +184,10 @@ class Store:
                     raise  # else a truncation took it away meanwhile: look again
         return ()
 
-    def assign(self, cluster_id: ClusterId, lineage: Lineage) -> None:
+    def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str = "") -> None:
         """Make this member belong to a cluster and lineage, durably and for good.
+
+        founding: the operation, if it founds the cluster.
 
         Repeating it is harmless; another cluster or lineage raises StoreMisused. The log's first
         segment is made before the identity says that there is one, so that a missing log is
@@ -195,7 +200,9 @@ class Store:
             if held.cluster_id is not None:
                 raise StoreMisused(f"assigned to {held.cluster_id} {held.lineage} already")
             log = begin_log(self._disk, self._limits, self._random64, cluster_id)
-            identity = msgspec.structs.replace(held, cluster_id=cluster_id, lineage=lineage)
+            identity = msgspec.structs.replace(
+                held, cluster_id=cluster_id, lineage=lineage, founding=founding
+            )
             save_identity(self._disk, identity)
             self._identity, self._log = identity, log
 
