@@ -1,0 +1,73 @@
+# Two families: `check` and `test` never write to the sources, `fix` and `rewrite` do.
+# Needs python3 (3.11 or newer), make and git; everything else is installed into .venv from the
+# locked and hashed list requirements-dev.lock.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+PYTHON ?= python3
+PY := .venv/bin/python
+SEED ?=
+ARGS ?=
+
+# What is tested, and what is checked. In the end this is everything; a part that is being built
+# is named in LEFT_OUT with its reason, which `make test` prints.
+TESTS := tests/unit/settings tests/unit/frames
+STYLED := node/replog/__init__.py node/replog/wire/schemas.py node/replog_node/settings.py
+TYPED := node/replog/wire/schemas.py node/replog_node/settings.py
+LAYERS :=
+LEFT_OUT := parts that are being built in this very session: everything but $(TESTS)
+
+# The environment is made anew when the lock, the project's own description or the place changes.
+KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
+STAMP = .venv/ready-$(KEY)
+
+.PHONY: help setup run test check fix rewrite sim lock clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make or renew the environment in .venv, if it is stale
+	@command -v $(PYTHON) >/dev/null || { echo "replog needs python3, 3.11 or newer, and finds no '$(PYTHON)'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"replog needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]} (another one: make PYTHON=python3.12 …)")'
+	@[ -f $(STAMP) ] || { \
+	  echo "setting up .venv (about half a minute)"; \
+	  $(PY) -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv; \
+	  $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock; \
+	  $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .; \
+	  rm -f .venv/ready-*; touch $(STAMP); }
+
+run: setup ## start three nodes on this machine; Ctrl-C stops them (ARGS="-f log.yaml")
+	@exec .venv/bin/replog up $(ARGS)
+
+test: setup check ## every check, then every test (ARGS="-k name" for some)
+	@echo "left out: $(if $(LEFT_OUT),$(LEFT_OUT),nothing)"
+	@$(PY) -m pytest -q $(TESTS) $(ARGS)
+
+check: setup ## formatting, lint, types and layers; changes nothing
+	@$(PY) -m ruff format --check $(STYLED)
+	@$(PY) -m ruff check $(STYLED)
+	@$(PY) -m mypy $(TYPED)
+	@$(if $(LAYERS),.venv/bin/lint-imports,echo "layers: not yet")
+
+fix: setup ## format, and mend what can be mended
+	@$(PY) -m ruff check --fix $(STYLED)
+	@$(PY) -m ruff format $(STYLED)
+
+rewrite: setup ## write what the scenario files would now show; read the diff before committing it
+	@$(PY) -m pytest -q tests/scenario --rewrite $(ARGS)
+
+sim: setup ## run the simulation (SEED=7 for one seed)
+	@$(PY) -m pytest -q -s tests/simulation $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+lock: setup ## resolve the dependencies again and write both locks
+	@for extra in "" "--extra dev -c requirements.lock"; do \
+	  $(PY) -m piptools compile -q --no-build-isolation --generate-hashes --strip-extras --allow-unsafe \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header $$extra \
+	    -o requirements$${extra:+-dev}.lock pyproject.toml; done
+
+clean: ## remove what was made here: environment, caches, build output (never .replog, your data)
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
