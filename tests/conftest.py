@@ -1,0 +1,37 @@
+"""Options that all tests share, and the rule that CI leaves nothing out.
+
+A test may be skipped on a machine that lacks what it needs; the run says which and why.
+With CI=true the same is a failure, so that a green CI means that everything ran.
+"""
+
+import os
+
+import pytest
+
+LEFT_OUT = ("skipped", "xfailed", "deselected")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("replicated log")
+    group.addoption("--rewrite", action="store_true", help="write what scenario files now show")
+    group.addoption("--seed", type=int, default=None, help="run the simulation for this seed alone")
+    group.addoption("--seeds", type=int, default=None, help="run this many seeds, from 0 on")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    left_out = _left_out(terminalreporter)
+    if left_out and os.environ.get("CI"):
+        terminalreporter.write_line(f"left out, which CI does not allow: {left_out}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    failed_anyway = session.exitstatus != pytest.ExitCode.OK
+    if os.environ.get("CI") and not failed_anyway and reporter is not None and _left_out(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _left_out(reporter: pytest.TerminalReporter) -> str:
+    counts = {kind: len(reporter.stats.get(kind, ())) for kind in LEFT_OUT}
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
