@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import msgspec
 from google_crc32c import value as crc32c
 
-from replog_node.storage.disk import Disk
+from replog_node.storage.disk import Disk, Sync
 from replog_node.storage.errors import FormatUnknown
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -69,7 +69,7 @@ def read_whole(disk: Disk, name: str) -> bytes:
         file.close()
 
 
-def replace(disk: Disk, name: str, data: bytes) -> None:
+def replace(disk: Disk, name: str, data: bytes, why: Sync) -> None:
     """Put a file with this content in place of any other so named: whole or not at all.
 
     Durable only after the caller's sync_directory.
@@ -78,7 +78,7 @@ def replace(disk: Disk, name: str, data: bytes) -> None:
     file = disk.create(temporary, len(data))
     try:
         file.write(0, data)
-        file.sync()
+        file.sync(why)
     finally:
         file.close()
     disk.rename(temporary, name)

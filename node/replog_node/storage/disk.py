@@ -9,7 +9,28 @@ Decides: the primitives, and how they fail. Must not know: what the bytes mean.
 Read next: disk_os.py.
 """
 
+from enum import StrEnum
 from typing import Protocol
+
+
+class Sync(StrEnum):
+    """What a sync makes true; without it a power loss takes exactly that (docs/on-disk.md).
+
+    Every sync of storage names its reason, so that an error can say which promise is broken, and
+    so that a test can leave out one of them and show what is lost
+    (tests/unit/storage/test_each_sync.py).
+    """
+
+    BLOCK = "entries"
+    MARK = "the mark of an idle log"
+    SEGMENT = "a new segment's first bytes"
+    SEGMENT_NAME = "a new segment's name"
+    NEW_VOTE = "a new member's term and vote"
+    VOTE = "term and vote"
+    RENEWED_VOTE = "term and vote, found at start"
+    MEMBER_NAMES = "the names of a new member's files"
+    IDENTITY = "the identity"
+    IDENTITY_NAME = "the identity's name"
 
 
 class DiskError(Exception):
@@ -37,7 +58,7 @@ class File(Protocol):
     def size(self) -> int:
         """The file's length in bytes."""
 
-    def sync(self) -> None:
+    def sync(self, why: Sync) -> None:
         """Make the file's bytes and length durable (fdatasync). Not its name."""
 
     def close(self) -> None:
@@ -65,7 +86,7 @@ class Disk(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file's name. Not durable yet."""
 
-    def sync_directory(self) -> None:
+    def sync_directory(self, why: Sync) -> None:
         """Make all creations, renamings and removals so far durable."""
 
     def close(self) -> None:

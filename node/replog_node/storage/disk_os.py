@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from replog_node.storage.disk import DiskError
+from replog_node.storage.disk import DiskError, Sync
 
 LOCK_NAME: Final = "LOCK"
 _FILE_MODE: Final = 0o640
@@ -71,9 +71,9 @@ class OsFile:
         with _reported(f"stat {self._path}"):
             return os.fstat(self._descriptor).st_size
 
-    def sync(self) -> None:
+    def sync(self, why: Sync) -> None:
         """Make it durable (File.sync): data, and the metadata without which it can't be read."""
-        with _reported(f"sync {self._path}"):
+        with _reported(f"sync {self._path} for {why}"):
             os.fdatasync(self._descriptor)
 
     def close(self) -> None:
@@ -145,9 +145,9 @@ class OsDisk:
         with _reported(f"remove {self._path / name}"):
             os.unlink(self._path / name)
 
-    def sync_directory(self) -> None:
+    def sync_directory(self, why: Sync) -> None:
         """Make names durable (Disk.sync_directory)."""
-        with _reported(f"sync {self._path}"):
+        with _reported(f"sync {self._path} for {why}"):
             os.fsync(self._descriptor)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from replog_node.model.positions import MemberId
 from replog_node.raft.events import HardState
 from replog_node.storage import checked
-from replog_node.storage.disk import Disk, DiskError, File
+from replog_node.storage.disk import Disk, DiskError, File, Sync
 from replog_node.storage.errors import StoreMisused, VoteStateLost
 
 HARD_STATE_NAMES: Final = ("hardstate.a", "hardstate.b")
@@ -63,7 +63,7 @@ class HardStateFiles:
         data = _packed(copy)
         for file in self._files:
             file.write(0, data)
-            file.sync()
+            file.sync(Sync.VOTE)
         self._copy = copy
 
     def close(self) -> None:
@@ -76,24 +76,27 @@ def create_hard_state(disk: Disk, member: MemberId) -> None:
     """Write both copies of a member that never voted; the caller syncs the directory."""
     data = _packed(_Copy(member, 0, HardState()))
     for name in HARD_STATE_NAMES:
-        checked.replace(disk, name, data)
+        checked.replace(disk, name, data, Sync.NEW_VOTE)
 
 
 def load_hard_state(disk: Disk, member: MemberId) -> HardStateFiles:
     """Return the newest sound copy, after making both copies hold it durably.
 
     Both are written again, sound or not: what was read may be in the page cache only. The newest
-    comes first, so that at no moment the older one is all there is. Raises VoteStateLost when
+    comes first, so that at no moment the older one is all there is. The caller syncs the directory
+    before anybody hears of it (open_store saves the identity last). Raises VoteStateLost when
     neither copy is sound, DiskError.
     """
     found = {name: _read(disk, name, member) for name in HARD_STATE_NAMES}
     sound = [(copy.number, name, copy) for name, copy in found.items() if copy is not None]
     if not sound:
-        raise VoteStateLost(f"neither {' nor '.join(HARD_STATE_NAMES)} is sound")
+        raise VoteStateLost(
+            f"neither {' nor '.join(HARD_STATE_NAMES)} is sound, so term and vote are unknown:"
+            f" replace member {member} by one with an empty data directory"
+        )
     _, newest_name, newest = max(sound, key=lambda each: each[0])
     for name in sorted(HARD_STATE_NAMES, key=lambda each: each != newest_name):
-        checked.replace(disk, name, _packed(newest))
-    disk.sync_directory()
+        checked.replace(disk, name, _packed(newest), Sync.RENEWED_VOTE)
     return HardStateFiles(disk, newest)
 
 

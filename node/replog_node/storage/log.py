@@ -17,7 +17,7 @@ from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ORIGIN, Position
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, encode_block, split
-from replog_node.storage.disk import Disk, File
+from replog_node.storage.disk import Disk, File, Sync
 from replog_node.storage.errors import StoreMisused
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.reader import Cursors, View, place_at
@@ -165,7 +165,7 @@ class Log:
         mark = self.tail
         blocks, placed = self._blocks(entries, active, at)
         self._opened.file.write(at, blocks)
-        self._opened.file.sync()
+        self._opened.file.sync(Sync.BLOCK if entries else Sync.MARK)
         self._marked = mark.position
         end = placed[-1].block_end if placed else at + len(blocks)
         self._grow(active.summary.grown(placed, end, self._limits.index_interval_bytes))

@@ -19,7 +19,7 @@ from replog_node.model.entries import Tail
 from replog_node.model.positions import ClusterId, Offset
 from replog_node.storage import checked
 from replog_node.storage.blocks import BLOCK_ALIGNMENT
-from replog_node.storage.disk import Disk, File
+from replog_node.storage.disk import Disk, File, Sync
 from replog_node.storage.errors import LogDamaged
 
 SEGMENT_HEADER_BYTES: Final = BLOCK_ALIGNMENT
@@ -76,9 +76,9 @@ def begin(disk: Disk, header: SegmentHeader, blocks: bytes, size: int) -> File:
     file = disk.create(temporary, size)
     first = checked.pack(_KIND, header, padded_to=SEGMENT_HEADER_BYTES)
     file.write(0, first + blocks)
-    file.sync()
+    file.sync(Sync.SEGMENT)
     disk.rename(temporary, header.name)
-    disk.sync_directory()
+    disk.sync_directory(Sync.SEGMENT_NAME)
     return file
 
 

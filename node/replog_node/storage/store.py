@@ -21,7 +21,7 @@ from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState, LogBounds
 from replog_node.raft.messages import Incarnation
 from replog_node.storage.checked import TEMPORARY
-from replog_node.storage.disk import Disk, DiskError
+from replog_node.storage.disk import Disk, DiskError, Sync
 from replog_node.storage.errors import (
     ChainBroken,
     IdentityDamaged,
@@ -295,7 +295,7 @@ def _create_member(disk: Disk, names: Sequence[str], new_member_id: Callable[[],
         raise IdentityDamaged(f"{IDENTITY_NAME} is missing, but there is a log")
     member = new_member_id()
     create_hard_state(disk, member)
-    disk.sync_directory()
+    disk.sync_directory(Sync.MEMBER_NAMES)
     save_identity(disk, Identity(member))
 
 

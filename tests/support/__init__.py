@@ -1,0 +1,1 @@
+"""What several kinds of tests share: simulated and lossy disks, running nodes."""

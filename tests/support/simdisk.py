@@ -1,0 +1,321 @@
+"""A disk in memory that can crash: the Disk port for tests and for the deterministic simulator.
+
+It keeps two worlds: what calls see (the page cache) and what is durable. `restart` is the crash of
+a process: what calls saw stays. `lose_power` is the crash of the machine: every unsynced write is
+kept or lost in each of its 512-byte sectors, every unsynced change of a length or of the directory
+is kept or lost on its own, all chosen by the given random generator; a renaming that is kept may
+leave the old name behind. A sync that fails drops what it should have written, as file systems do:
+calls still see it, and no later sync writes it.
+
+Decides: the fault model. Uses no clock and no global randomness.
+Must not know: what the bytes mean.
+Read next: ../unit/storage/crashing.py.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
+from random import Random
+from typing import NamedTuple
+
+from replog_node.storage.disk import DiskError, Sync
+
+SECTOR = 512
+
+
+class Crashed(Exception):
+    """The process died in the middle of this disk operation, or (not `now`) is dead already."""
+
+    def __init__(self, what: str, *, now: bool) -> None:
+        super().__init__(what)
+        self.now = now
+
+
+class SyncSite(NamedTuple):
+    """One sync of the product: why it is done, and of which copy where there are two."""
+
+    why: Sync
+    copy: str = ""
+
+
+class _Write(NamedTuple):
+    at: int
+    data: bytes
+
+
+class _Length(NamedTuple):
+    size: int
+
+
+class _Link(NamedTuple):
+    name: str
+    inode: "Inode"
+
+
+class _Unlink(NamedTuple):
+    name: str
+
+
+class _Renaming(NamedTuple):
+    old: str
+    new: str
+    inode: "Inode"
+
+
+class Inode:
+    """A file's bytes, whatever its name: as seen, as durable, and the way from one to the other."""
+
+    def __init__(self) -> None:
+        self.seen = bytearray()
+        self.durable = bytearray()
+        self.unsynced: list[_Write | _Length] = []
+
+    def change(self, change: _Write | _Length) -> None:
+        _apply(self.seen, change)
+        self.unsynced.append(change)
+
+    def sync(self) -> None:
+        for change in self.unsynced:
+            _apply(self.durable, change)
+        self.unsynced.clear()
+
+    def lose(self, random: Random) -> None:
+        for change in self.unsynced:
+            for part in _parts(change):
+                if random.random() < 0.5:
+                    _apply(self.durable, part)
+        self.unsynced.clear()
+        self.seen = bytearray(self.durable)
+
+
+def _apply(content: bytearray, change: _Write | _Length) -> None:
+    match change:
+        case _Write(at, data):
+            content.extend(bytes(max(0, at + len(data) - len(content))))
+            content[at : at + len(data)] = data
+        case _Length(size):
+            del content[size:]
+            content.extend(bytes(size - len(content)))
+
+
+def _parts(change: _Write | _Length) -> list[_Write | _Length]:
+    """Return the change in the pieces that a power loss keeps or loses each on its own."""
+    if isinstance(change, _Length):
+        return [change]
+    at, data = change
+    ends = [*range(at - at % SECTOR + SECTOR, at + len(data), SECTOR), at + len(data)]
+    starts = [at, *ends[:-1]]
+    return [_Write(a, data[a - at : b - at]) for a, b in zip(starts, ends, strict=True)]
+
+
+class SimDisk:
+    """One data directory in memory.
+
+    operations: how many calls that touch the disk there were; with `crash_at` = n the n-th one
+    (from 1) raises Crashed, after doing part of its work if it is a write, and so does everything
+    after it. calls, syncs: how often each kind of call and each sync was made. left_out: syncs that
+    do nothing. fail: asked before each operation ("write segment.seg", "sync block …"); what it
+    returns, if anything, is raised as a DiskError. stall_ms: grows by sync_ms for each sync, for a
+    simulator to charge.
+    """
+
+    def __init__(self) -> None:
+        self.operations = 0
+        self.crash_at: int | None = None
+        self.crash_random = Random(0)
+        self.calls: Counter[str] = Counter()
+        self.syncs: Counter[SyncSite] = Counter()
+        self.left_out: frozenset[SyncSite] = frozenset()
+        self.fail: Callable[[str], str | None] | None = None
+        self.sync_ms = 0
+        self.stall_ms = 0
+        self._seen: dict[str, Inode] = {}
+        self._durable: dict[str, Inode] = {}
+        self._unsynced: list[_Link | _Unlink | _Renaming] = []
+        self._life = 0
+        self._dead = False
+
+    # --- crashes, and looking inside -------------------------------------------------------------
+
+    def restart(self) -> None:
+        """Crash the process, if it still runs, and be ready for the next: what calls saw stays."""
+        self._life += 1
+        self._dead = False
+        self.crash_at = None
+        self.operations = 0
+
+    def lose_power(self, random: Random) -> None:
+        """Crash the machine, and be ready for the next process: only what is durable stays."""
+        for change in self._unsynced:
+            if random.random() < 0.5:
+                _relink(self._durable, change, leave_old=random.random() < 0.25)
+        self._unsynced.clear()
+        inodes = {id(inode): inode for inode in (*self._durable.values(), *self._seen.values())}
+        for inode in inodes.values():
+            inode.lose(random)
+        self._seen = dict(self._durable)
+        self.restart()
+
+    def copy(self) -> "SimDisk":
+        """Return a disk of its own that holds and remembers the same."""
+        hook, self.fail = self.fail, None
+        try:
+            return deepcopy(self)
+        finally:
+            self.fail = hook
+
+    def content(self, name: str) -> bytes:
+        """Return what calls see of a file, without counting as one."""
+        return bytes(self._seen[name].seen)
+
+    def damage(self, name: str, at: int, data: bytes) -> None:
+        """Let the medium rot: change bytes durably behind everybody's back."""
+        inode = self._seen[name]
+        for content in (inode.seen, inode.durable):
+            _apply(content, _Write(at, data))
+
+    def vanish(self, name: str) -> None:
+        """Lose a file, durably."""
+        self._seen.pop(name, None)
+        self._durable.pop(name, None)
+
+    # --- the Disk port ---------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        self.enter("names")
+        return tuple(sorted(self._seen))
+
+    def create(self, name: str, size: int) -> "SimFile":
+        self.enter("create", name)
+        inode = self._seen.get(name)
+        if inode is None:
+            inode = Inode()
+            self._relink(_Link(name, inode))
+        else:
+            inode.change(_Length(0))
+        if size:
+            inode.change(_Length(size))
+        return SimFile(self, name, inode, self._life)
+
+    def open(self, name: str) -> "SimFile":
+        self.enter("open", name)
+        return SimFile(self, name, self._existing(name), self._life)
+
+    def rename(self, old: str, new: str) -> None:
+        self.enter("rename", old)
+        self._relink(_Renaming(old, new, self._existing(old)))
+
+    def remove(self, name: str) -> None:
+        self.enter("remove", name)
+        self._existing(name)
+        self._relink(_Unlink(name))
+
+    def sync_directory(self, why: Sync) -> None:
+        self.enter(f"sync_directory {why}")
+        if not self.count_sync(SyncSite(why)):
+            return
+        for change in self._unsynced:
+            _relink(self._durable, change, leave_old=False)
+        self._unsynced.clear()
+
+    def close(self) -> None:
+        """Nothing to do: the lock of a directory is not simulated."""
+
+    # --- what files share with the disk ----------------------------------------------------------
+
+    def enter(self, call: str, name: str = "", life: int | None = None) -> None:
+        """Count an operation; raise Crashed or DiskError if it is its turn to fail."""
+        if self._dead or (life is not None and life != self._life):
+            raise Crashed(f"{call} {name} after the crash", now=False)
+        self.operations += 1
+        self.calls[call.split(" ", 1)[0]] += 1
+        if self.operations == self.crash_at:
+            self._dead = True
+            raise Crashed(f"{call} {name}", now=True)
+        problem = self.fail(f"{call} {name}".rstrip()) if self.fail is not None else None
+        if problem is not None:
+            raise DiskError(problem, full="full" in problem)
+
+    def count_sync(self, site: SyncSite) -> bool:
+        """Count a sync; return whether it is to be done."""
+        self.syncs[site] += 1
+        self.stall_ms += self.sync_ms
+        return site not in self.left_out
+
+    def _relink(self, change: _Link | _Unlink | _Renaming) -> None:
+        _relink(self._seen, change, leave_old=False)
+        self._unsynced.append(change)
+
+    def _existing(self, name: str) -> Inode:
+        inode = self._seen.get(name)
+        if inode is None:
+            raise DiskError(f"open {name}: no such file", missing=True)
+        return inode
+
+
+class SimFile:
+    """An open file of a SimDisk."""
+
+    def __init__(self, disk: SimDisk, name: str, inode: Inode, life: int) -> None:
+        self._disk = disk
+        self._name = name
+        self._inode = inode
+        self._life = life
+
+    def write(self, at: int, data: bytes) -> None:
+        try:
+            self._disk.enter("write", self._name, self._life)
+        except Crashed as crash:
+            if crash.now:
+                self._write_partly(at, data)
+            raise
+        self._inode.change(_Write(at, bytes(data)))
+
+    def _write_partly(self, at: int, data: bytes) -> None:
+        """Keep the first sectors only: the process died within the call."""
+        parts = _parts(_Write(at, bytes(data)))
+        for part in parts[: self._disk.crash_random.randint(0, len(parts))]:
+            self._inode.change(part)
+
+    def read(self, at: int, length: int) -> bytes:
+        self._disk.enter("read", self._name, self._life)
+        return bytes(self._inode.seen[at : at + length])
+
+    def truncate(self, size: int) -> None:
+        self._disk.enter("truncate", self._name, self._life)
+        self._inode.change(_Length(size))
+
+    def size(self) -> int:
+        self._disk.enter("size", self._name, self._life)
+        return len(self._inode.seen)
+
+    def sync(self, why: Sync) -> None:
+        try:
+            self._disk.enter(f"sync {why}", self._name, self._life)
+        except DiskError:
+            self._inode.unsynced.clear()
+            raise
+        if self._disk.count_sync(SyncSite(why, _copy_of(self._name, why))):
+            self._inode.sync()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _copy_of(name: str, why: Sync) -> str:
+    """Return which of two copies this is, where both are synced for one reason."""
+    return name if why is Sync.VOTE else ""
+
+
+def _relink(
+    names: dict[str, Inode], change: _Link | _Unlink | _Renaming, *, leave_old: bool
+) -> None:
+    match change:
+        case _Link(name, inode):
+            names[name] = inode
+        case _Unlink(name):
+            names.pop(name, None)
+        case _Renaming(old, new, inode):
+            names[new] = inode
+            if not leave_old:
+                names.pop(old, None)
