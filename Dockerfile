@@ -1,7 +1,7 @@
 # One image, two commands: `replog-node` (the default) and `replog`.
 # The first stage installs from the locked and hashed list and builds the wheel; the second gets
 # the result alone: no compiler, no sources (so no folder `operator` that could hide a module).
-FROM python:3.11.7-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /build
 COPY requirements.lock ./
 RUN python -m venv /opt/replog \
@@ -16,7 +16,7 @@ RUN python -m venv /tmp/builder \
  && /tmp/builder/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation -w /tmp/wheel . \
  && /opt/replog/bin/python -m pip install --no-cache-dir --no-deps /tmp/wheel/*.whl
 
-FROM python:3.11.7-slim-bookworm
+FROM python:3.11.14-slim-bookworm
 LABEL org.opencontainers.image.title="Replicated Log" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/replog /opt/replog
