@@ -51,3 +51,25 @@ class ClockPort(Protocol):
 
     def monotonic_s(self) -> float:
         """Seconds of a clock that never goes back."""
+
+
+class ObserverPort(Protocol):
+    """Told what happens, for metrics and logs; decides nothing."""
+
+    def committed(self, batches: int, records: int, size_bytes: int, waited_s: float) -> None:
+        """Appends of this member's callers are committed."""
+
+    def duplicate(self) -> None:
+        """A batch was answered as a repeat."""
+
+    def forwarded(self, batches: int) -> None:
+        """Batches were sent on to the leader."""
+
+    def grouped(self, records: int) -> None:
+        """An entry with so many records was made here."""
+
+    def role(self, role: str, term: int, leader: MemberId | None) -> None:
+        """This member's role, term or leader changed."""
+
+    def note(self, level: str, event: str, **fields: object) -> None:
+        """Something worth a line in the log. level: debug | info | warning | error."""

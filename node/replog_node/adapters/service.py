@@ -1,0 +1,211 @@
+"""The driver for coroutines: each call becomes a future that the driver's reply resolves.
+
+What arrives within one turn of the event loop is flushed together at its end, so that callers who
+come together share an entry, a message and an fsync.
+
+Decides: nothing but that. Must not know: HTTP, sockets.
+Read next: ../web/service.py (the boundary that this implements), ../driver/driver.py.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from replog.wire.batches import CheckedBatch
+from replog.wire.problems import ApiError
+from replog.wire.schemas import (
+    Appended,
+    BootstrapRequest,
+    ClusterStatus,
+    Done,
+    LogInfo,
+    ProducerRequest,
+    ProducerSession,
+    TargetRequest,
+    TransferRequest,
+    Wait,
+)
+from replog_node.adapters.counting import records_within
+from replog_node.driver.driver import Driver
+from replog_node.driver.status import LOG_START
+from replog_node.model.entries import Entry
+from replog_node.model.positions import MemberId, Offset
+from replog_node.web.service import ReadView
+
+T = TypeVar("T")
+
+SCAN_BYTES = 1024 * 1024
+"""How much is read at once to count records backwards."""
+
+
+class NodeService:
+    """One node, as its HTTP listeners see it (web.service.Service)."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        version: str,
+        client_addresses: Callable[[], Mapping[MemberId, str]],
+    ) -> None:
+        self._driver = driver
+        self._version = version
+        self._client_addresses = client_addresses
+        self._loop = asyncio.get_running_loop()
+        self._flush_due = False
+        self.failed: str | None = None
+
+    async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
+        """See Service.append."""
+        answer: asyncio.Future[Appended] = self._loop.create_future()
+        self._driver.append(batch, _resolve(answer), deadline_s=self._deadline_s(timeout_s))
+        self._flush_soon()
+        return await answer
+
+    async def allocate_producer(self, request: str, *, timeout_s: float) -> ProducerSession:
+        """See Service.allocate_producer."""
+        answer: asyncio.Future[ProducerSession] = self._loop.create_future()
+        return await self._call(ProducerRequest(request), answer, timeout_s)
+
+    async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
+        """See Service.view."""
+        if not linearizable:
+            refusal = self._driver.self_.refusal()
+            if refusal is not None:
+                raise refusal
+            return self._view(self._driver.staleness_ms)
+        answer: asyncio.Future[Offset] = self._loop.create_future()
+        self._driver.read_index(_resolve(answer), deadline_s=self._deadline_s(timeout_s))
+        self._flush_soon()
+        await answer
+        return self._view(0)
+
+    def _view(self, staleness_ms: int) -> ReadView:
+        return ReadView(LOG_START, self._driver.applied.offset + 1, staleness_ms)
+
+    async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
+        """See Service.entries."""
+        answer: asyncio.Future[tuple[Entry, ...]] = self._loop.create_future()
+        self._driver.read_entries(at, max_bytes, _resolve(answer))
+        return await answer
+
+    async def wait_for_records(self, at: Offset, *, timeout_s: float) -> bool:
+        """See Service.wait_for_records."""
+        deadline_s = self._loop.time() + timeout_s
+        while self._driver.applied.last_record < at:
+            woken: asyncio.Future[None] = self._loop.create_future()
+            if not self._driver.watch(lambda woken=woken: _wake(woken)):  # type: ignore[misc]
+                raise ApiError("overloaded", "too many callers wait for records")
+            try:
+                await asyncio.wait_for(woken, max(0.0, deadline_s - self._loop.time()))
+            except TimeoutError:
+                return False
+        return True
+
+    async def last_records_from(self, count: int, end_offset: int) -> Offset:
+        """See Service.last_records_from. Control records are few, so few looks are needed."""
+        start, found = end_offset, 0
+        while found < count and start > LOG_START:
+            wanted = max(LOG_START, start - (count - found))
+            found += await self._records_between(wanted, start)
+            start = wanted
+        return Offset(start)
+
+    async def _records_between(self, start: int, end: int) -> int:
+        """How many data records lie in start <= offset < end."""
+        total, at = 0, start
+        while at < end:
+            entries = await self.entries(Offset(at), max_bytes=SCAN_BYTES)
+            if not entries:
+                break
+            total += sum(records_within(entry, start, end) for entry in entries)
+            at = entries[-1].last + 1
+        return total
+
+    async def log_info(self, *, linearizable: bool, timeout_s: float) -> LogInfo:
+        """See Service.log_info."""
+        view = await self.view(linearizable=linearizable, timeout_s=timeout_s)
+        last = self._driver.applied.last_record
+        return LogInfo(
+            cluster_id=str(self._driver.self_.cluster_id),
+            lineage=str(self._driver.self_.lineage),
+            log_start_offset=view.log_start_offset,
+            end_offset=view.end_offset,
+            last_record_offset=None if last < 0 else last,
+            log_time_ms=self._driver.applied.log_time_ms,
+        )
+
+    async def bootstrap(self, request: BootstrapRequest, *, timeout_s: float) -> Done:
+        """See Service.bootstrap."""
+        answer: asyncio.Future[Done] = self._loop.create_future()
+        self._driver.bootstrap(request, _resolve(answer))
+        try:
+            return await asyncio.wait_for(answer, timeout_s)
+        except TimeoutError as problem:
+            raise ApiError("timeout", "the founding is not durable yet; ask again") from problem
+
+    async def set_target(self, request: TargetRequest, *, timeout_s: float) -> Done:
+        """See Service.set_target."""
+        answer: asyncio.Future[Done] = self._loop.create_future()
+        return await self._call(request, answer, timeout_s)
+
+    async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
+        """See Service.transfer."""
+        answer: asyncio.Future[Done] = self._loop.create_future()
+        return await self._call(TransferRequest(to), answer, timeout_s)
+
+    async def _call(
+        self,
+        request: ProducerRequest | TargetRequest | TransferRequest,
+        answer: "asyncio.Future[T]",
+        timeout_s: float,
+    ) -> T:
+        self._driver.call(request, _resolve(answer), deadline_s=self._deadline_s(timeout_s))
+        return await answer
+
+    def status(self) -> ClusterStatus:
+        """See Service.status."""
+        return self._driver.status(self._version, self._client_addresses())
+
+    def waits(self) -> list[Wait]:
+        """See Service.waits."""
+        return self._driver.waits()
+
+    def ready(self, what: str) -> str | None:
+        """See Service.ready."""
+        return self._driver.ready(what)
+
+    def alive(self) -> str | None:
+        """See Service.alive."""
+        return self.failed
+
+    def _deadline_s(self, timeout_s: float) -> float:
+        return self._driver.clock.monotonic_s() + timeout_s
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        self._driver.flush()
+
+
+def _resolve(answer: "asyncio.Future[T]") -> Callable[[Any], None]:
+    """The driver's reply as the future's result; a caller who left hears nothing."""
+
+    def reply(result: Any) -> None:
+        if answer.done():
+            return
+        if isinstance(result, ApiError):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)
+
+    return reply
+
+
+def _wake(woken: "asyncio.Future[None]") -> None:
+    if not woken.done():
+        woken.set_result(None)

@@ -1,0 +1,185 @@
+"""Calls that are not data: producer sessions, targets, transfers.
+
+Each goes to the leader, here or elsewhere, and waits within its time for one to be found. All but
+transfers are answered when the entry that they made is committed and applied here.
+
+Decides: what each does at the leader. Must not know: HTTP.
+Read next: calls.py (how they travel), ledger.py, ../raft/membership.py.
+"""
+
+from collections import deque
+from typing import Any, assert_never
+
+from replog.wire.problems import ApiError
+from replog.wire.schemas import (
+    Done,
+    ProducerRequest,
+    ProducerSession,
+    TargetRequest,
+    TransferRequest,
+)
+from replog_node.driver.calls import Call
+from replog_node.driver.kernel import Kernel
+from replog_node.driver.ledger import Ledger, Promise
+from replog_node.driver.limits import DriverLimits
+from replog_node.driver.obstacles import Obstacles
+from replog_node.model.configuration import Member, Target
+from replog_node.model.entries import Payload
+from replog_node.model.positions import MemberId
+from replog_node.raft.effects import Accepted, Reason, TransferEnded
+from replog_node.raft.events import TargetRequested, TransferRequested
+from replog_node.state.head import HeadState
+
+
+class Admin:
+    """The queue of admin calls, and what became of them."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        head: HeadState,
+        ledger: Ledger,
+        obstacles: Obstacles,
+        limits: DriverLimits,
+    ) -> None:
+        self._kernel = kernel
+        self._head = head
+        self._ledger = ledger
+        self._obstacles = obstacles
+        self._limits = limits
+        self._queue: deque[Call] = deque()
+        self._transfers: list[Call] = []
+
+    @property
+    def waiting(self) -> int:
+        """Calls that are not carried out."""
+        return len(self._queue)
+
+    def take(self, call: Call) -> None:
+        """Queue a call; flush carries it out."""
+        if len(self._queue) + len(self._transfers) >= self._limits.admin_calls:
+            call.reply(ApiError("overloaded", "too many admin calls wait"))
+        else:
+            self._queue.append(call)
+
+    def flush(self) -> None:
+        """As a leader that may append: carry out what waits."""
+        while self._queue and self._obstacles.to_control() is None:
+            call = self._queue.popleft()
+            try:
+                self._carry_out(call)
+            except ApiError as refusal:
+                call.reply(refusal)
+
+    def take_for_leader(self) -> Call | None:
+        """Take a call that should be sent to the leader."""
+        return self._queue.popleft() if self._queue else None
+
+    def put_back(self, call: Call) -> None:
+        """It was surely not sent."""
+        self._queue.appendleft(call)
+
+    def refuse_forwarded(self, refusal: ApiError) -> None:
+        """Refuse what other members sent here: this member doesn't lead."""
+        queue, self._queue = self._queue, deque()
+        for call in queue:
+            if call.forwarded:
+                call.reply(refusal)
+            else:
+                self._queue.append(call)
+
+    def expire(self, now_s: float) -> None:
+        """Refuse what waited for too long; a transfer may still happen."""
+        queue, self._queue = self._queue, deque()
+        for call in queue:
+            if call.deadline_s > now_s:
+                self._queue.append(call)
+            else:
+                call.reply(self._obstacles.why_not_appended())
+        transfers, self._transfers = self._transfers, []
+        for call in transfers:
+            if call.deadline_s > now_s:
+                self._transfers.append(call)
+            else:
+                call.reply(ApiError("timeout", "the transfer has not ended in time"))
+
+    def transfer_ended(self, effect: TransferEnded) -> None:
+        """Tell those who asked for it."""
+        transfers, self._transfers = self._transfers, []
+        for call in transfers:
+            if effect.done:
+                call.reply(Done(done=True, detail=f"{effect.to} was asked to lead and another leads"))
+            else:
+                call.reply(ApiError("transfer_failed", f"{effect.to} did not take over in time"))
+
+    def close(self, refusal: ApiError) -> None:
+        """The member stops."""
+        for call in self._queue:
+            call.reply(refusal)
+        for call in self._transfers:
+            call.reply(ApiError("outcome_unknown", "the member stops before the transfer ended"))
+        self._queue.clear()
+        self._transfers.clear()
+
+    def _carry_out(self, call: Call) -> None:
+        match call.request:
+            case ProducerRequest(request=request):
+                self._allocate(call, request)
+            case TargetRequest():
+                self._target(call, call.request)
+            case TransferRequest(to=to):
+                self._transfer(call, to)
+            case _:
+                assert_never(call.request)
+
+    def _allocate(self, call: Call, request: str) -> None:
+        allocation = self._head.allocate(request)
+        record = allocation.record
+        session = ProducerSession(record.producer_id, record.epoch, record.expires_after_ms)
+        if allocation.known_since is not None:
+            self._known(call, session, allocation.known_since)
+            return
+        base = self._kernel.next_offset()
+        entry = self._kernel.propose(Payload((record,)))
+        self._head.allocated(record, base)
+        self._promise(call, entry.term, base, session)
+
+    def _known(self, call: Call, session: ProducerSession, offset: int) -> None:
+        term = self._kernel.term_at(offset)
+        if term is None or offset <= self._ledger.settled:
+            call.reply(session)
+        else:
+            self._ledger.repeat(Promise(term, offset, session, call.reply, deadline_s=call.deadline_s))
+
+    def _target(self, call: Call, request: TargetRequest) -> None:
+        target = Target(
+            members=tuple(Member(MemberId(m.id), m.address) for m in request.members),
+            operation=request.operation,
+            epoch=request.epoch,
+            holder=request.holder,
+            planned_from=request.planned_from,
+        )
+        verdict = self._kernel.run(TargetRequested(target, self._kernel.clock.wall_ms()))
+        if isinstance(verdict, Accepted):
+            entry = verdict.entry
+            done = Done(done=True, detail="the target is committed", offset=entry.last)
+            self._promise(call, entry.term, entry.base, done)
+        elif verdict is not None and verdict.reason is Reason.ALREADY_DONE:
+            call.reply(Done(done=True, detail=verdict.detail or "done before"))
+        elif verdict is not None:
+            call.reply(ApiError(verdict.reason.value, verdict.detail))
+        else:
+            call.reply(ApiError("not_leader", "the core gave no verdict"))
+
+    def _transfer(self, call: Call, to: str | None) -> None:
+        if to == self._kernel.member:
+            call.reply(Done(done=True, detail="it leads already"))
+            return
+        verdict = self._kernel.run(TransferRequested(None if to is None else MemberId(to)))
+        if isinstance(verdict, Accepted) or verdict is None:
+            self._transfers.append(call)
+        else:
+            call.reply(ApiError(verdict.reason.value, verdict.detail))
+
+    def _promise(self, call: Call, term: Any, base: Any, result: Any) -> None:
+        self._ledger.add(Promise(term, base, result, call.reply, deadline_s=call.deadline_s))

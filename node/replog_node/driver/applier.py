@@ -1,0 +1,92 @@
+"""Applies what is committed, in order, each entry once.
+
+Recent entries come from the core's memory; after a start, or far behind, they come from disk.
+
+Decides: when state moves. Must not know: what the state means (state/), who waits for it.
+Read next: ../state/applied.py, driver.py (what follows an advance).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from replog_node.driver.kernel import Kernel
+from replog_node.driver.limits import DriverLimits
+from replog_node.model.entries import Entry
+from replog_node.model.positions import Offset
+from replog_node.raft.violation import InvariantViolation
+from replog_node.state.applied import AppliedState
+
+RETRY_TICKS: Final = 2
+"""A read that found nothing is tried again: the disk may not have got there yet."""
+
+
+class Applier:
+    """Moves the applied state towards the commit."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        applied: AppliedState,
+        read: Callable[[Offset, int], None],
+        limits: DriverLimits,
+    ) -> None:
+        self._kernel = kernel
+        self._applied = applied
+        self._read = read
+        self._limits = limits
+        self._reading = False
+        self._pause_ticks = 0
+
+    @property
+    def behind(self) -> bool:
+        """Whether something committed isn't applied."""
+        return self._applied.offset < self._kernel.committed.offset
+
+    def advance(self) -> bool:
+        """Apply what is at hand; whether anything moved."""
+        moved = False
+        while self.behind and not self._reading:
+            core = self._kernel.core
+            entries = None if core is None else core.recent(Offset(self._applied.offset + 1))
+            if entries:
+                self._apply(entries)
+                moved = True
+            elif self._pause_ticks:
+                break
+            else:
+                self._reading = True
+                self._read(Offset(self._applied.offset + 1), self._limits.apply_bytes)
+        return moved
+
+    def on_read(self, entries: tuple[Entry, ...] | None) -> bool:
+        """What the disk gave; whether anything moved."""
+        self._reading = False
+        before = self._applied.offset
+        if entries:
+            self._apply(entries)
+        else:
+            self._pause_ticks = RETRY_TICKS
+        return self._applied.offset > before
+
+    def tick(self) -> None:
+        """Let a pause pass."""
+        self._pause_ticks = max(0, self._pause_ticks - 1)
+
+    def _apply(self, entries: Iterable[Entry]) -> None:
+        """Apply those of the entries that are committed and not applied.
+
+        What was read from disk may have been cut off meanwhile and be committed otherwise; the
+        term at its place tells (log matching).
+        """
+        for entry in entries:
+            if entry.last > self._kernel.committed.offset:
+                break
+            if self._kernel.term_at(entry.last) != entry.term:
+                break
+            if entry.last <= self._applied.offset:
+                continue
+            if entry.base != self._applied.offset + 1:
+                raise InvariantViolation(
+                    f"entry at {entry.base} to apply after {self._applied.offset}"
+                )
+            self._applied.apply(entry)

@@ -1,0 +1,59 @@
+"""What stands between a call and its effect right now, each with its row in the table of codes.
+
+Decides: when a leader may append for clients (design section 3: only after the term's no-op is
+committed and applied, and after the first target was reached), and how a refusal reads.
+Must not know: who asks.
+Read next: appends.py, waits.py.
+"""
+
+from replog.wire.problems import ApiError
+from replog_node.driver.kernel import Kernel
+from replog_node.driver.standing import Self
+from replog_node.state.applied import AppliedState
+
+
+class Obstacles:
+    """Read-only: facts of this moment."""
+
+    def __init__(self, kernel: Kernel, self_: Self, applied: AppliedState) -> None:
+        self._kernel = kernel
+        self._self = self_
+        self._applied = applied
+
+    def to_append(self) -> str | None:
+        """None when an append proposed now is taken; else the wait or code that hinders it."""
+        return self.to_control() or self._to_data()
+
+    def to_control(self) -> str | None:
+        """As to_append, for the cluster's own records (targets come before client data)."""
+        core = self._kernel.core
+        if self._self.refusal() is not None or core is None:
+            return self._self.standing.value
+        reason = core.admitting
+        if reason is not None:
+            return reason.value
+        if self._applied.offset < core.status().ready_at:
+            return "not_ready"
+        return None
+
+    def _to_data(self) -> str | None:
+        configuration = self._kernel.configuration()
+        if configuration is None or not configuration.target_reached:
+            return "FirstTargetPending"
+        return None
+
+    def why_not_appended(self) -> ApiError:
+        """The refusal of an append that waited in vain; nothing of it happened."""
+        refusal = self._self.refusal()
+        if refusal is not None:
+            return refusal
+        if self._kernel.leader is None:
+            return ApiError("no_leader", "no leader was found in time")
+        if not self._kernel.leading:
+            return ApiError("not_leader", "the leader could not be reached in time")
+        obstacle = self.to_append()
+        if obstacle is None:
+            return ApiError("overloaded", "its turn did not come in time")
+        if obstacle == "transferring":
+            return ApiError("transferring", "leadership is being handed over")
+        return ApiError("not_ready", f"the leader doesn't append now: {obstacle}", wait=obstacle)

@@ -1,0 +1,119 @@
+"""Linearizable reads: one confirmation serves all reads that asked before it began (thesis 6.4).
+
+Decides: which reads share a round, and when each may be answered: once what the round named is
+applied here. A round that failed is asked again while there is time: nothing was read.
+Must not know: what is read.
+Read next: ../raft/effects.py (ReadReady, ReadFailed).
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from replog.wire.problems import ApiError
+from replog_node.driver.answers import Reply
+from replog_node.driver.kernel import Kernel
+from replog_node.driver.limits import DriverLimits
+from replog_node.model.positions import Offset
+from replog_node.raft.events import ReadRequested
+
+
+class Read:
+    """One caller. deadline_s: monotonic."""
+
+    __slots__ = ("deadline_s", "reply")
+
+    def __init__(self, reply: Reply[Offset], deadline_s: float) -> None:
+        self.reply = reply
+        self.deadline_s = deadline_s
+
+
+class Reads:
+    """Reads by how far they are: to be asked, asked, confirmed but not applied."""
+
+    def __init__(
+        self, kernel: Kernel, applied: Callable[[], Offset], limits: DriverLimits
+    ) -> None:
+        self._kernel = kernel
+        self._applied = applied
+        self._limits = limits
+        self._context = 0
+        self._new: deque[Read] = deque()
+        self._asked: dict[int, list[Read]] = {}
+        self._failed: list[Read] = []
+        self._confirmed: list[tuple[Offset, list[Read]]] = []
+
+    @property
+    def waiting(self) -> int:
+        """Reads that are not answered."""
+        asked = sum(map(len, self._asked.values())) + sum(len(r) for _, r in self._confirmed)
+        return len(self._new) + len(self._failed) + asked
+
+    def take(self, read: Read) -> None:
+        """Queue a read; flush asks. The reply is the index (inclusive) that is applied here."""
+        if len(self._new) + len(self._failed) >= self._limits.reads:
+            read.reply(ApiError("overloaded", "too many reads wait for a confirmation"))
+        else:
+            self._new.append(read)
+
+    def flush(self) -> None:
+        """Ask for a confirmation of what came since the last one."""
+        if self._new and len(self._asked) < self._limits.read_rounds:
+            self._context += 1
+            self._asked[self._context] = list(self._new)
+            self._new.clear()
+            self._kernel.run(ReadRequested(self._context))
+
+    def ready(self, context: int, index: Offset) -> None:
+        """A round was confirmed."""
+        self._confirmed.append((index, self._asked.pop(context, [])))
+
+    def failed(self, context: int) -> None:
+        """A round wasn't; its reads are asked anew at the next tick."""
+        self._failed.extend(self._asked.pop(context, []))
+
+    def settle(self) -> None:
+        """Answer what is confirmed and applied."""
+        if not self._confirmed:
+            return
+        applied = self._applied()
+        rest: list[tuple[Offset, list[Read]]] = []
+        for index, reads in self._confirmed:
+            if index > applied:
+                rest.append((index, reads))
+                continue
+            for read in reads:
+                read.reply(index)
+        self._confirmed = rest
+
+    def tick(self, now_s: float) -> None:
+        """Ask again what failed; refuse what has waited for too long."""
+        self._new.extendleft(reversed(self._failed))
+        self._failed = []
+        if not self.waiting:
+            return
+        self._new = deque(_in_time(self._new, now_s))
+        for context in self._asked:
+            self._asked[context] = _in_time(self._asked[context], now_s)
+        self._confirmed = [(index, _in_time(reads, now_s)) for index, reads in self._confirmed]
+
+    def close(self, refusal: ApiError) -> None:
+        """Refuse everything."""
+        waiting = [*self._new, *self._failed, *(r for reads in self._asked.values() for r in reads)]
+        waiting += [read for _, reads in self._confirmed for read in reads]
+        self._new.clear()
+        self._failed, self._confirmed = [], []
+        self._asked.clear()
+        for read in waiting:
+            read.reply(refusal)
+
+
+def _in_time(reads: list[Read] | deque[Read], now_s: float) -> list[Read]:
+    kept: list[Read] = []
+    for read in reads:
+        if read.deadline_s > now_s:
+            kept.append(read)
+        else:
+            read.reply(
+                ApiError("read_unconfirmed", "no quorum confirmed the read in time")
+            )
+    return kept

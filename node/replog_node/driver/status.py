@@ -1,0 +1,104 @@
+"""GET /v1/cluster: this member's own knowledge as one value.
+
+Decides: which fact goes where. Must not know: where the facts come from.
+Read next: ../../replog/wire/schemas.py (ClusterStatus).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from replog.wire.schemas import ClusterStatus, MemberStatus, TargetStatus
+from replog_node.driver.standing import Self
+from replog_node.model.configuration import Configuration
+from replog_node.model.positions import MemberId, Offset
+from replog_node.raft.core import CoreStatus
+from replog_node.raft.messages import Incarnation
+
+FEATURE_LEVEL: Final = 1
+"""What this build can speak and apply."""
+
+LOG_START: Final = 0
+"""No trim yet: every log starts at offset 0."""
+
+
+def cluster_status(
+    member: MemberId,
+    incarnation: Incarnation,
+    self_: Self,
+    core: CoreStatus | None,
+    *,
+    applied: Offset,
+    admitting: bool,
+    version: str,
+    client_addresses: Mapping[MemberId, str],
+) -> ClusterStatus:
+    """Return the member's status. Pure."""
+    leader = None if core is None else core.leader
+    configuration = None if core is None else core.configuration
+    return ClusterStatus(
+        member=member,
+        incarnation=incarnation.number,
+        state=self_.standing.value,
+        cluster_id=self_.cluster_id,
+        lineage=None if self_.lineage is None else str(self_.lineage),
+        role="follower" if core is None else core.role,
+        term=0 if core is None else core.term,
+        leader=leader,
+        leader_client_address=None if leader is None else client_addresses.get(leader),
+        commit_offset=-1 if core is None else core.commit.offset,
+        applied_offset=applied,
+        durable_offset=-1 if core is None else core.durable.offset,
+        last_offset=-1 if core is None else core.last.offset,
+        log_start_offset=LOG_START,
+        configuration_offset=-1 if core is None else core.configuration_offset,
+        joint=configuration is not None and configuration.joint,
+        members=_members(member, core, configuration, client_addresses),
+        target=_target(configuration),
+        admitting=admitting,
+        version=version,
+        feature_level=FEATURE_LEVEL,
+    )
+
+
+def _members(
+    me: MemberId,
+    core: CoreStatus | None,
+    configuration: Configuration | None,
+    client_addresses: Mapping[MemberId, str],
+) -> list[MemberStatus]:
+    if core is None or configuration is None:
+        return []
+    return [
+        _member(me, core, configuration, m.id, m.address, client_addresses.get(m.id))
+        for m in configuration.members
+    ]
+
+
+def _member(
+    me: MemberId, core: CoreStatus, configuration: Configuration, id_: MemberId,
+    address: str, client_address: str | None,
+) -> MemberStatus:  # fmt: skip
+    match, alive = None, None
+    if core.role == "leader" and id_ == me:
+        match, alive = int(core.durable.offset), True
+    elif core.role == "leader" and id_ in core.progress:
+        match, alive = int(core.progress[id_].match.offset), core.progress[id_].alive
+    return MemberStatus(
+        id=id_, address=address, role=_role(configuration, id_), match_offset=match, alive=alive,
+        client_address=client_address,
+    )  # fmt: skip
+
+
+def _role(configuration: Configuration, id_: MemberId) -> str:
+    if id_ in configuration.voter_ids():
+        return "voter"
+    return "outgoing" if id_ in configuration.outgoing_ids() else "learner"
+
+
+def _target(configuration: Configuration | None) -> TargetStatus | None:
+    if configuration is None or configuration.target is None:
+        return None
+    target = configuration.target
+    ids = sorted(m.id for m in target.members)
+    reached = not configuration.joint and ids == list(configuration.voter_ids())
+    return TargetStatus(members=list(ids), operation=target.operation, reached=reached)

@@ -1,0 +1,130 @@
+"""What this member waits for, by name: /v1/why, conditions and metrics say the same words.
+
+Decides: which facts are a wait, and since when each lasts.
+Must not know: what a wait means to people (replog/wire/codes.py has its row).
+Read next: ../../replog/wire/codes.py.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from replog.wire.codes import row
+from replog.wire.schemas import Wait
+from replog_node.driver.standing import Standing
+from replog_node.model.configuration import Configuration, Member
+from replog_node.model.positions import MemberId, Offset
+from replog_node.raft.core import CoreStatus
+from replog_node.raft.effects import Reason
+
+DISK_STALLED_S: Final = 2.0
+"""A write that the disk hasn't confirmed for so long is a wait; an ordinary stall is shorter."""
+
+_STANDING: Final = {
+    Standing.REMOVED: "Removed",
+    Standing.FENCED: "Fenced",
+    Standing.STOPPING: "Stopping",
+    Standing.UNASSIGNED: "Unassigned",
+}
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is known at one moment. core: None while the member has no core."""
+
+    standing: Standing
+    core: CoreStatus | None
+    applied: Offset
+    committed: Offset
+    admitting: Reason | None
+    write_waits_s: float
+    caught_up: bool
+
+
+class Waits:
+    """Remembers since when each wait lasts."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[str, float] = {}
+        self._evidence: dict[str, str] = {}
+
+    def observe(self, facts: Facts, now_s: float) -> None:
+        """Look at the facts; called once a tick."""
+        found = dict(waits_of(facts))
+        self._since_s = {code: self._since_s.get(code, now_s) for code in found}
+        self._evidence = found
+
+    def codes(self) -> tuple[str, ...]:
+        """The codes, worst first."""
+        return tuple(self._since_s)
+
+    def all(self, now_s: float) -> list[Wait]:
+        """Every wait with its row's words, worst first."""
+        return [
+            Wait(code, row(code).meaning, row(code).next, now_s - since_s, self._evidence[code])
+            for code, since_s in self._since_s.items()
+        ]
+
+
+def waits_of(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Return (code, evidence) of every wait, worst first. Pure."""
+    if facts.standing is not Standing.MEMBER:
+        yield _STANDING[facts.standing], f"the member is {facts.standing.value}"
+    if facts.write_waits_s >= DISK_STALLED_S:
+        yield "DiskStalled", f"a write waits for {facts.write_waits_s:.1f} s"
+    if facts.core is None:
+        return
+    yield from _of_consensus(facts, facts.core)
+    yield from _of_membership(facts.core)
+
+
+def _of_consensus(facts: Facts, core: CoreStatus) -> Iterator[tuple[str, str]]:
+    if core.leader is None:
+        yield "NoLeader", f"none is known in term {core.term}; role {core.role}"
+    if facts.admitting is Reason.CLOCK_JUMP:
+        yield "ClockJump", f"log time is {core.log_time_ms} ms"
+    if not facts.caught_up:
+        yield "NotCaughtUp", f"applied {facts.applied}, committed {facts.committed}"
+    if core.transferring is not None:
+        yield "Transferring", f"to {core.transferring}"
+
+
+def _of_membership(core: CoreStatus) -> Iterator[tuple[str, str]]:
+    configuration = core.configuration
+    if configuration is None:
+        return
+    if not configuration.target_reached:
+        yield "FirstTargetPending", f"{len(configuration.voters)} voters, {_goal(configuration)}"
+    if configuration.joint:
+        yield "ChangeInProgress", f"joint since offset {core.configuration_offset}"
+    if core.role == "leader":
+        yield from _of_peers(core, configuration)
+
+
+def _goal(configuration: Configuration) -> str:
+    if configuration.target is None:
+        return "no target yet"
+    return f"target of {len(configuration.target.members)}"
+
+
+def _of_peers(core: CoreStatus, configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """What a leader knows of the others."""
+    alive = {member for member, progress in core.progress.items() if progress.alive}
+    target = _ids(configuration.target.members) if configuration.target is not None else ()
+    missing = [m for m in target if m != core.member and m not in alive]
+    if missing and set(target) != set(configuration.voter_ids()):
+        yield "TargetMemberUnavailable", ", ".join(missing)
+    behind = [
+        m.id
+        for m in configuration.learners
+        if m.id in alive and core.progress[m.id].match.offset < core.commit.offset
+    ]
+    if behind:
+        yield "LearnerBehind", ", ".join(behind)
+    silent = [m.id for m in configuration.members if m.id != core.member and m.id not in alive]
+    if silent:
+        yield "PeerUnreachable", ", ".join(silent)
+
+
+def _ids(members: tuple[Member, ...]) -> tuple[MemberId, ...]:
+    return tuple(m.id for m in members)
