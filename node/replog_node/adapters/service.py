@@ -28,9 +28,9 @@ from replog.wire.schemas import (
 from replog_node.adapters.counting import records_within
 from replog_node.driver.driver import Driver
 from replog_node.driver.status import LOG_START
+from replog_node.driver.view import ReadView
 from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset
-from replog_node.web.service import ReadView
 
 T = TypeVar("T")
 

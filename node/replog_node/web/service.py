@@ -9,8 +9,6 @@ Read next: client_routes.py.
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
 from replog.wire.batches import CheckedBatch
 from replog.wire.schemas import (
     Appended,
@@ -22,17 +20,9 @@ from replog.wire.schemas import (
     TargetRequest,
     Wait,
 )
+from replog_node.driver.view import ReadView
 from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset
-
-
-class ReadView(msgspec.Struct, frozen=True):
-    """What may be read here: offsets from log_start_offset up to, not including, end_offset."""
-
-    log_start_offset: int
-    end_offset: int
-    staleness_ms: int
-    """0 for a linearizable view; else for how long this member may have missed commits; -1 unknown."""
 
 
 class Service(Protocol):
@@ -82,3 +72,6 @@ class Service(Protocol):
 
     def alive(self) -> str | None:
         """None while a restart would not help; else why it would (livez)."""
+
+
+__all__ = ["ReadView", "Service"]
