@@ -168,6 +168,10 @@ class SimDisk:
         """Return what calls see of a file, without counting as one."""
         return bytes(self._seen[name].seen)
 
+    def has(self, name: str) -> bool:
+        """Whether calls see such a file, without counting as one."""
+        return name in self._seen
+
     def damage(self, name: str, at: int, data: bytes) -> None:
         """Let the medium rot: change bytes durably behind everybody's back."""
         inode = self._seen[name]

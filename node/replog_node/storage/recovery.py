@@ -143,6 +143,7 @@ def _scan_last(
     if mark.offset > scan.tail.position.offset:
         at = Offset(scan.tail.position.offset + 1)
         raise LogDamaged(header.name, at, f"{stop}, but it was durable up to {mark}")
+    scan.settle(mark)  # which may be that of a block behind a torn one of the same write
     if scan.summary.tail.position != mark:
         raise LogDamaged(header.name, mark.offset, f"no entry ends at the mark {mark}")
     return Segment(header, scan.summary), tuple(placed.entry for placed in scan.pending)

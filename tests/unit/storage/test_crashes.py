@@ -1,0 +1,48 @@
+"""No crash at any disk operation loses what was acknowledged, or adds what was not written."""
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from tests.support.simdisk import SimDisk
+from tests.unit.storage.crashing import (
+    Recovering,
+    Step,
+    crashes,
+    power_fails,
+    power_fails_and_a_copy_rots,
+    process_dies,
+    rolling,
+    run,
+    survive,
+    truncating,
+)
+
+SCRIPTS = [rolling, truncating]
+POWER_LOSSES = 4
+"""Random outcomes of a power loss that are tried at each operation."""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    ("happens", "seeds"),
+    [
+        (process_dies, 1),
+        (power_fails, POWER_LOSSES),
+        (power_fails_and_a_copy_rots, POWER_LOSSES),
+    ],
+)
+def test_a_crash_at_any_operation_keeps_what_was_acknowledged(
+    script: Callable[[], list[Step]], happens: Recovering, seeds: int
+) -> None:
+    for crash in crashes(script()):
+        for seed in range(seeds):
+            survive(crash, happens, Random(f"{crash.at} {seed}"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_script_itself_runs_to_its_end(script: Callable[[], list[Step]]) -> None:
+    disk = SimDisk()
+    assert run(disk, script()) is None
+    assert disk.operations > 150
