@@ -1,0 +1,103 @@
+"""Faults, one after the other, chosen by the seed.
+
+Decides: which and how often. A power loss takes one member, or all of them at once.
+Must not know: how members cope.
+Read next: world.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.simulation.node import SimNode
+    from tests.simulation.world import World
+
+KINDS = (
+    "kill", "power", "power-all", "kill-all", "pause", "partition", "one-way", "lossy", "slow-disk",
+    "crash-write", "transfer", "skew", "heal", "retarget",
+)  # fmt: skip
+
+
+class Faults:
+    """Strikes again and again until stopped. kinds: which of KINDS."""
+
+    def __init__(self, world: World, *, kinds: tuple[str, ...] = KINDS, every_ms: int = 1500) -> None:
+        self._world = world
+        self._kinds = kinds
+        self._every_us = every_ms * 1000
+        self.stopped = False
+        self._soon()
+
+    def _soon(self) -> None:
+        delay_us = self._world.clockwork.random.randint(self._every_us // 3, self._every_us)
+        self._world.clockwork.after(delay_us, self._strike)
+
+    def _strike(self) -> None:
+        if self.stopped:
+            return
+        random = self._world.clockwork.random
+        kind = random.choice(self._kinds)
+        self._world.faults[kind] = self._world.faults.get(kind, 0) + 1
+        self._world.clockwork.note("fault", kind)
+        getattr(self, "_" + kind.replace("-", "_"))(random.choice(self._world.nodes))
+        self._soon()
+
+    def _back(self, node: SimNode) -> None:
+        delay_us = self._world.clockwork.random.randint(100_000, 3_000_000)
+        self._world.clockwork.after(delay_us, node.start)
+
+    def _kill(self, node: SimNode) -> None:
+        node.kill()
+        self._back(node)
+
+    def _power(self, node: SimNode) -> None:
+        node.kill(power=True)
+        self._back(node)
+
+    def _power_all(self, _: SimNode) -> None:
+        for node in self._world.nodes:
+            self._power(node)
+
+    def _kill_all(self, _: SimNode) -> None:
+        for node in self._world.nodes:
+            self._kill(node)
+
+    def _pause(self, node: SimNode) -> None:
+        node.pause(self._world.clockwork.random.randint(200_000, 10_000_000))
+
+    def _partition(self, node: SimNode) -> None:
+        for other in self._world.nodes:
+            if other is not node:
+                self._world.network.cut(node.member, other.member)
+
+    def _one_way(self, node: SimNode) -> None:
+        for other in self._world.nodes:
+            if other is not node:
+                self._world.network.cut(node.member, other.member, both_ways=False)
+
+    def _lossy(self, _: SimNode) -> None:
+        self._world.network.loss, self._world.network.double = 0.1, 0.1
+        self._world.network.slow = 0.1
+
+    def _slow_disk(self, _: SimNode) -> None:
+        self._world.slow_disk = 0.2
+
+    def _crash_write(self, node: SimNode) -> None:
+        node.disk.crash_at = node.disk.operations + self._world.clockwork.random.randint(1, 12)
+
+    def _transfer(self, _: SimNode) -> None:
+        self._world.transfer()
+
+    def _skew(self, node: SimNode) -> None:
+        node.skew_ms = self._world.clockwork.random.randint(-5000, 5000)
+
+    def _heal(self, _: SimNode) -> None:
+        self._world.network.heal()
+        self._world.slow_disk = 0.0
+
+    def _retarget(self, _: SimNode) -> None:
+        count = len(self._world.nodes)
+        random = self._world.clockwork.random
+        size = random.randint(1, count)
+        self._world.retarget(sorted(random.sample(range(count), size)))

@@ -1,0 +1,286 @@
+"""One simulated member: a real driver and a real store over simulated ports.
+
+The storage port is a queue in front of the store, carried out after a delay, writes that wait
+together as one, as the real I/O thread does. A crash of the disk in the middle of a write ends the
+process; what it leaves is the disk's affair (tests/support/simdisk.py).
+
+Decides: how long the disk takes, and what dies with a process.
+Must not know: clients, invariants.
+Read next: world.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from replog_node.driver.driver import Driver
+from replog_node.driver.limits import DriverLimits
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
+from replog_node.raft.effects import Persist
+from replog_node.raft.limits import CoreLimits
+from replog_node.storage.limits import StoreLimits
+from replog_node.storage.store import Store, open_store
+from tests.support.simdisk import Crashed, SimDisk
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+TICK_US = 50_000
+WALL_BASE_MS = 1_700_000_000_000
+CORE = CoreLimits(cache_bytes=16 * 1024)
+"""A small cache, so that followers behind are served from disk, too."""
+DRIVER = DriverLimits(group_bytes=4096)
+STORE = StoreLimits(segment_bytes=16 * 1024, block_bytes=4096, index_rows=8, read_bytes=4096)
+
+
+class SimNode:
+    """A member, alive while `driver` is set. life: counts its processes."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.member = MemberId(str(UUID(int=world.clockwork.random.getrandbits(128), version=4)))
+        self.disk = SimDisk()
+        self.driver: Driver | None = None
+        self.life = 0
+        self.paused = False
+        self.peers: Mapping[MemberId, str] = {}
+        self.skew_ms = world.clockwork.random.randint(-200, 200)
+        self._store: Store | None = None
+        self._queue: list[Persist] = []
+        self._writing = False
+        self._postponed: list[Callable[[], None]] = []
+        self._mourners: list[Callable[[], None]] = []
+        self._flush_due = False
+        world.network.nodes[self.member] = self
+
+    # A process's life.
+
+    def start(self) -> None:
+        """Start the process, if it doesn't run; it may die of its disk at once."""
+        if self.driver is not None:
+            return
+        self.life += 1
+        random = self.world.clockwork.random
+        try:
+            self._store = open_store(
+                self.disk,
+                STORE,
+                new_member_id=lambda: self.member,
+                random64=lambda: random.getrandbits(64),
+            )
+        except Crashed:
+            self.world.clockwork.note("died opening", self.name)
+            self.disk.restart()
+            self.world.clockwork.after(200_000, self.start)
+            return
+        self.driver = Driver(
+            self._store.recovered,
+            storage=self,
+            network=self,
+            clock=self,
+            observer=self,
+            limits=DRIVER,
+            core_limits=CORE,
+            peer_address=f"{self.name}:1",
+            new_lineage_id=lambda: f"{random.getrandbits(64):016x}",
+        )
+        self.world.started(self)
+        self.do(lambda driver: driver.begin())
+        self._tick(self.life)
+
+    def kill(self, *, power: bool = False) -> None:
+        """End the process; with power, only what was synced stays."""
+        if self.driver is not None:
+            self.world.ended(self)
+        self.driver = None
+        self._store = None
+        self.life += 1
+        self.paused = False
+        self._queue.clear()
+        self._postponed.clear()
+        self._writing = False
+        self.peers = {}
+        if power:
+            self.disk.lose_power(self.world.clockwork.random)
+        else:
+            self.disk.restart()
+        self.world.network.forget(self.member)
+
+        mourners, self._mourners = self._mourners, []
+        for mourn in mourners:
+            self.world.clockwork.after(1000, mourn)
+
+    def on_death(self, mourn: Callable[[], None]) -> None:
+        """Call this soon after the process has died."""
+        self._mourners.append(mourn)
+
+    def flush_soon(self) -> None:
+        """Flush at the end of this moment, as the service does."""
+        if not self._flush_due:
+            self._flush_due = True
+            self.world.clockwork.after(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        self.do(lambda driver: driver.flush())
+
+    def pause(self, for_us: int) -> None:
+        """As SIGSTOP: nothing happens here for a while; then everything at once."""
+        if self.driver is None or self.paused:
+            return
+        self.paused = True
+        life = self.life
+        self.world.clockwork.after(for_us, lambda: self._resume(life))
+
+    def _resume(self, life: int) -> None:
+        if life != self.life:
+            return
+        self.paused = False
+        postponed, self._postponed = self._postponed, []
+        for happen in postponed:
+            self.world.clockwork.after(0, happen)
+
+    def do(self, turn: Callable[[Driver], None]) -> None:
+        """Let the driver have a turn, unless it is dead; later, if it is paused."""
+        if self.driver is None:
+            return
+        if self.paused:
+            life = self.life
+            self._postponed.append(lambda: self.do(turn) if self.life == life else None)
+            return
+        turn(self.driver)
+
+    def _tick(self, life: int) -> None:
+        if self.life != life or self.driver is None:
+            return
+        if not self.paused:
+            self.do(lambda driver: driver.tick())
+        jitter_us = self.world.clockwork.random.randint(-500, 500)
+        self.world.clockwork.after(TICK_US + jitter_us, lambda: self._tick(life))
+
+    def greet(self, other: SimNode, answered: Callable[[bool], None]) -> None:
+        """Say hello to another member, by its UUID; it may be adopted by it."""
+        driver = self.driver
+        if driver is None or driver.self_.cluster_id is None or driver.self_.lineage is None:
+            answered(False)
+            return
+        cluster_id, lineage = driver.self_.cluster_id, driver.self_.lineage
+        other.do(lambda theirs: theirs.adopt(cluster_id, lineage, answered))
+
+    # driver.ports.StoragePort
+
+    def write(self, persist: Persist) -> None:
+        self._queue.append(persist)
+        self._write_soon()
+
+    def _write_soon(self) -> None:
+        if self._writing or not self._queue:
+            return
+        self._writing = True
+        life = self.life
+        delay_us = self.world.clockwork.random.randint(200, 4000)
+        if self.world.clockwork.random.random() < self.world.slow_disk:
+            delay_us += self.world.clockwork.random.randint(1000, 400_000)
+        self.world.clockwork.after(delay_us, lambda: self._write(life))
+
+    def _write(self, life: int) -> None:
+        if life != self.life or self._store is None:
+            return
+        batch, self._queue = self._queue, []
+        store = self._store
+        if self._on_disk(lambda: store.write(batch)):
+            self._writing = False
+            self.do(lambda driver: driver.on_persisted(batch[-1].ticket))
+            if life == self.life:
+                self._write_soon()
+                if not self._queue:
+                    self.world.clockwork.after(50_000, lambda: self._mark(life))
+
+    def _mark(self, life: int) -> None:
+        if life == self.life and self._store is not None and not self._writing:
+            self._on_disk(self._store.write_idle_mark)
+
+    def _on_disk(self, work: Callable[[], None]) -> bool:
+        """Let the store work; False if the process died of it."""
+        try:
+            work()
+        except Crashed as crash:
+            self.world.clockwork.note("died writing", self.name, str(crash))
+            power = self.world.clockwork.random.random() < 0.5
+            self.kill(power=power)
+            self.world.clockwork.after(
+                self.world.clockwork.random.randint(100_000, 2_000_000), self.start
+            )
+            return False
+        return True
+
+    def read(self, request: int, at: Offset, max_bytes: int) -> None:
+        life = self.life
+
+        def answer() -> None:
+            if life != self.life or self._store is None:
+                return
+            store = self._store
+            found = ()
+            try:
+                found = store.read(at, max_bytes)
+            except Crashed:
+                return
+            self.do(lambda driver: driver.on_read(request, found or None))
+
+        self.world.clockwork.after(self.world.clockwork.random.randint(100, 3000), answer)
+
+    def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
+        life = self.life
+
+        def assign() -> None:
+            if life != self.life or self._store is None:
+                return
+            store = self._store
+            if self._on_disk(lambda: store.assign(cluster_id, lineage, founding)):
+                self.do(lambda driver: driver.on_assigned())
+
+        self.world.clockwork.after(1000, assign)
+
+    # driver.ports.NetworkPort
+
+    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+        self.world.clockwork.note("send", self.name, to, len(message), bulk)
+        return self.world.network.send(self.member, to, message)
+
+    def connect(self, peers: Mapping[MemberId, str]) -> None:
+        self.peers = dict(peers)
+        self.world.network.keep(self.member, peers, self.life)
+
+    # driver.ports.ClockPort
+
+    def wall_ms(self) -> int:
+        return WALL_BASE_MS + self.skew_ms + self.world.clockwork.now_us // 1000
+
+    def monotonic_s(self) -> float:
+        return self.world.clockwork.now_us / 1e6
+
+    # driver.ports.ObserverPort
+
+    def committed(self, batches: int, records: int, size_bytes: int, waited_s: float) -> None:
+        pass
+
+    def duplicate(self) -> None:
+        self.world.duplicates += 1
+
+    def forwarded(self, batches: int) -> None:
+        self.world.forwarded += batches
+
+    def grouped(self, records: int) -> None:
+        pass
+
+    def role(self, role: str, term: int, leader: MemberId | None) -> None:
+        self.world.clockwork.note("role", self.name, role, term, leader)
+        if role == "leader":
+            self.world.led(self, term)
+
+    def note(self, level: str, event: str, **fields: object) -> None:
+        self.world.clockwork.note(level, event, self.name, sorted(fields.items()))
