@@ -65,7 +65,7 @@ class Step(NamedTuple):
 
 
 class Crash(NamedTuple):
-    """A disk after a crash, what was acknowledged before, and what the call under way would hold."""
+    """A disk after a crash, what was acknowledged before, and what the call under way would do."""
 
     at: int
     disk: SimDisk
@@ -128,7 +128,7 @@ def rolling() -> list[Step]:
 
 
 def truncating() -> list[Step]:
-    """Cutting the log in the active segment, across segments, at a segment's end, and to nothing."""
+    """Cutting the log within a segment, across segments, at a segment's end, and to nothing."""
     script = Script().assign().append(CLOCK, data(900)).append(data(900), data(600)).vote("m2")
     script.append(data(1500)).append(data(800)).append(data(200)).cut(6).append(data(300))
     script.cut(3, data(700), data(700), vote="m3").call("idle").append(data(2500)).call("restart")
@@ -144,27 +144,28 @@ class Life:
         self._random = Random(seed)
 
     def open(self) -> Store:
-        return open_store(
-            self.disk,
-            SMALL,
-            new_member_id=lambda: MemberId(f"member-{self._random.getrandbits(64)}"),
-            random64=partial(self._random.getrandbits, 64),
-        )
-
-    def found(self) -> tuple[Store, Held]:
-        """Open the store and return it with all it holds; a start that fails is a loss."""
+        """Open the store; a start that fails is a loss."""
         try:
-            store = self.open()
-            recovered = store.recovered
-            return store, Held(
-                whole_log(store),
-                recovered.hard_state,
-                recovered.cluster_id is not None,
-                recovered.incarnation.number,
-                recovered.member,
+            return open_store(
+                self.disk,
+                SMALL,
+                new_member_id=lambda: MemberId(f"member-{self._random.getrandbits(64)}"),
+                random64=partial(self._random.getrandbits, 64),
             )
         except StorageError as problem:
             raise Lost(f"it doesn't start: {problem}") from problem
+
+    def found(self) -> tuple[Store, Held]:
+        """Open the store and return it with all it holds."""
+        store = self.open()
+        recovered = store.recovered
+        return store, Held(
+            whole_log(store),
+            recovered.hard_state,
+            recovered.cluster_id is not None,
+            recovered.incarnation.number,
+            recovered.member,
+        )
 
 
 def run(disk: SimDisk, steps: Iterable[Step]) -> tuple[Held, Held] | None:

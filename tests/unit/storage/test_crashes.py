@@ -20,7 +20,7 @@ from tests.unit.storage.crashing import (
 )
 
 SCRIPTS = [rolling, truncating]
-POWER_LOSSES = 4
+POWER_LOSSES = 3
 """Random outcomes of a power loss that are tried at each operation."""
 
 

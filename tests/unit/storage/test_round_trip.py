@@ -56,7 +56,15 @@ def assigned(reopen: Reopen) -> Store:
     return store
 
 
-MIXED = [CLOCK, data(100), configured("a", "b"), data(2000, records=7), data(300), data(5000), CLOCK]
+MIXED = [
+    CLOCK,
+    data(100),
+    configured("a", "b"),
+    data(2000, records=7),
+    data(300),
+    data(5000),
+    CLOCK,
+]
 
 
 def test_an_empty_directory_becomes_an_unassigned_member_that_keeps_its_id(reopen: Reopen) -> None:
