@@ -16,11 +16,14 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from random import Random
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from replog_node.storage.disk import DiskError, Sync
 
 SECTOR = 512
+
+
+AnyInode = TypeVar("AnyInode")
 
 
 class Crashed(Exception):
@@ -38,28 +41,32 @@ class SyncSite(NamedTuple):
     copy: str = ""
 
 
-class _Write(NamedTuple):
+class Write(NamedTuple):
     at: int
     data: bytes
 
 
-class _Length(NamedTuple):
+class Length(NamedTuple):
     size: int
 
 
-class _Link(NamedTuple):
+class Link(NamedTuple, Generic[AnyInode]):
     name: str
-    inode: "Inode"
+    inode: AnyInode
 
 
-class _Unlink(NamedTuple):
+class Unlink(NamedTuple):
     name: str
 
 
-class _Renaming(NamedTuple):
+class Renaming(NamedTuple, Generic[AnyInode]):
     old: str
     new: str
-    inode: "Inode"
+    inode: AnyInode
+
+
+Change = Link[AnyInode] | Unlink | Renaming[AnyInode]
+"""A change of the directory."""
 
 
 class Inode:
@@ -68,9 +75,9 @@ class Inode:
     def __init__(self) -> None:
         self.seen = bytearray()
         self.durable = bytearray()
-        self.unsynced: list[_Write | _Length] = []
+        self.unsynced: list[Write | Length] = []
 
-    def change(self, change: _Write | _Length) -> None:
+    def change(self, change: Write | Length) -> None:
         _apply(self.seen, change)
         self.unsynced.append(change)
 
@@ -81,31 +88,31 @@ class Inode:
 
     def lose(self, random: Random) -> None:
         for change in self.unsynced:
-            for part in _parts(change):
+            for part in parts_of(change):
                 if random.random() < 0.5:
                     _apply(self.durable, part)
         self.unsynced.clear()
         self.seen = bytearray(self.durable)
 
 
-def _apply(content: bytearray, change: _Write | _Length) -> None:
+def _apply(content: bytearray, change: Write | Length) -> None:
     match change:
-        case _Write(at, data):
+        case Write(at, data):
             content.extend(bytes(max(0, at + len(data) - len(content))))
             content[at : at + len(data)] = data
-        case _Length(size):
+        case Length(size):
             del content[size:]
             content.extend(bytes(size - len(content)))
 
 
-def _parts(change: _Write | _Length) -> list[_Write | _Length]:
+def parts_of(change: Write | Length) -> list[Write | Length]:
     """Return the change in the pieces that a power loss keeps or loses each on its own."""
-    if isinstance(change, _Length):
+    if isinstance(change, Length):
         return [change]
     at, data = change
     ends = [*range(at - at % SECTOR + SECTOR, at + len(data), SECTOR), at + len(data)]
     starts = [at, *ends[:-1]]
-    return [_Write(a, data[a - at : b - at]) for a, b in zip(starts, ends, strict=True)]
+    return [Write(a, data[a - at : b - at]) for a, b in zip(starts, ends, strict=True)]
 
 
 class SimDisk:
@@ -131,7 +138,7 @@ class SimDisk:
         self.stall_ms = 0
         self._seen: dict[str, Inode] = {}
         self._durable: dict[str, Inode] = {}
-        self._unsynced: list[_Link | _Unlink | _Renaming] = []
+        self._unsynced: list[Change[Inode]] = []
         self._life = 0
         self._dead = False
 
@@ -176,7 +183,7 @@ class SimDisk:
         """Let the medium rot: change bytes durably behind everybody's back."""
         inode = self._seen[name]
         for content in (inode.seen, inode.durable):
-            _apply(content, _Write(at, data))
+            _apply(content, Write(at, data))
 
     def vanish(self, name: str) -> None:
         """Lose a file, durably."""
@@ -194,11 +201,11 @@ class SimDisk:
         inode = self._seen.get(name)
         if inode is None:
             inode = Inode()
-            self._relink(_Link(name, inode))
+            self._relink(Link(name, inode))
         else:
-            inode.change(_Length(0))
+            inode.change(Length(0))
         if size:
-            inode.change(_Length(size))
+            inode.change(Length(size))
         return SimFile(self, name, inode, self._life)
 
     def open(self, name: str) -> "SimFile":
@@ -207,12 +214,12 @@ class SimDisk:
 
     def rename(self, old: str, new: str) -> None:
         self.enter("rename", old)
-        self._relink(_Renaming(old, new, self._existing(old)))
+        self._relink(Renaming(old, new, self._existing(old)))
 
     def remove(self, name: str) -> None:
         self.enter("remove", name)
         self._existing(name)
-        self._relink(_Unlink(name))
+        self._relink(Unlink(name))
 
     def sync_directory(self, why: Sync) -> None:
         self.enter(f"sync_directory {why}")
@@ -246,7 +253,7 @@ class SimDisk:
         self.stall_ms += self.sync_ms
         return site not in self.left_out
 
-    def _relink(self, change: _Link | _Unlink | _Renaming) -> None:
+    def _relink(self, change: Change[Inode]) -> None:
         _relink(self._seen, change, leave_old=False)
         self._unsynced.append(change)
 
@@ -273,11 +280,11 @@ class SimFile:
             if crash.now:
                 self._write_partly(at, data)
             raise
-        self._inode.change(_Write(at, bytes(data)))
+        self._inode.change(Write(at, bytes(data)))
 
     def _write_partly(self, at: int, data: bytes) -> None:
         """Keep the first sectors only: the process died within the call."""
-        parts = _parts(_Write(at, bytes(data)))
+        parts = parts_of(Write(at, bytes(data)))
         for part in parts[: self._disk.crash_random.randint(0, len(parts))]:
             self._inode.change(part)
 
@@ -287,7 +294,7 @@ class SimFile:
 
     def truncate(self, size: int) -> None:
         self._disk.enter("truncate", self._name, self._life)
-        self._inode.change(_Length(size))
+        self._inode.change(Length(size))
 
     def size(self) -> int:
         self._disk.enter("size", self._name, self._life)
@@ -311,15 +318,13 @@ def _copy_of(name: str, why: Sync) -> str:
     return name if why is Sync.VOTE else ""
 
 
-def _relink(
-    names: dict[str, Inode], change: _Link | _Unlink | _Renaming, *, leave_old: bool
-) -> None:
+def _relink(names: dict[str, Inode], change: Change[Inode], *, leave_old: bool) -> None:
     match change:
-        case _Link(name, inode):
+        case Link(name, inode):
             names[name] = inode
-        case _Unlink(name):
+        case Unlink(name):
             names.pop(name, None)
-        case _Renaming(old, new, inode):
+        case Renaming(old, new, inode):
             names[new] = inode
             if not leave_old:
                 names.pop(old, None)
