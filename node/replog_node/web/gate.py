@@ -130,5 +130,5 @@ class Gate:
             self._in_flight -= 1
 
     def _refuse(self, error: ApiError) -> web.Response:
-        self._metrics.refusals.labels(error.code.code).inc()
+        self._metrics.refusals.labels(error.code).inc()
         return response_of(error)

@@ -25,7 +25,7 @@ _LOG: Final = Log("web")
 
 def response_of(error: ApiError) -> web.Response:
     """The refusal as it goes to the client."""
-    status = error.code.status
+    status = error.status
     response = web.Response(body=error.body(), status=status, content_type=PROBLEM_TYPE)
     if status in (429, 503):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)

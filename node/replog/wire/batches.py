@@ -1,0 +1,241 @@
+"""Record batches v2 (Kafka's format, magic 2): build them, read them, and believe none unchecked.
+
+Decides: what a batch from outside must be like (design section 3, Appends). The codec is aiokafka's.
+Must not know: frames, offsets in a log (a batch gets its base offset when it is appended).
+Read next: limits.py.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from struct import Struct, error
+from typing import Any, Final, NamedTuple, Protocol, cast
+
+import msgspec
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from google_crc32c import value as crc32c
+
+from replog.wire.limits import (
+    BATCH_BYTES_MAX,
+    BATCH_INNER_BYTES_MAX,
+    BATCH_RECORDS_MAX,
+    SEQUENCES,
+)
+from replog.wire.problems import ApiError
+
+_HEADER: Final = Struct(">qiibIhiqqqhii")
+_CHECKED_AT: Final = 21
+_LENGTH_EXTRA: Final = 12
+_CODEC_MASK: Final = 0x07
+_GZIP: Final = 1
+_TRANSACTIONAL: Final = 0x10
+_CONTROL: Final = 0x20
+_KNOWN_ATTRIBUTES: Final = _CODEC_MASK | 0x08
+_CODECS: Final = {0: "none", _GZIP: "gzip"}
+_GZIP_WINDOW: Final = 31
+HEADER_BYTES: Final = _HEADER.size
+
+
+class NewRecord(NamedTuple):
+    """A record to be appended. headers: (name, value); timestamp_ms: the user's own time."""
+
+    value: bytes | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_ms: int = 0
+
+
+class StoredRecord(Protocol):
+    """A record as read: offset, timestamp (ms), key, value, headers."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+class CheckedBatch(msgspec.Struct, frozen=True):
+    """A batch that the log may hold. producer_id, producer_epoch, base_sequence: -1 without a session.
+
+    crc: of the batch, which covers everything but base offset and leader epoch: the same batch
+    sent again has the same.
+    """
+
+    data: bytes
+    count: int
+    crc: int
+    producer_id: int = -1
+    producer_epoch: int = -1
+    base_sequence: int = -1
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of its last record."""
+        return (self.base_sequence + self.count - 1) % SEQUENCES
+
+
+class _Header(NamedTuple):
+    base: int
+    length: int
+    leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_delta: int
+    first_ms: int
+    max_ms: int
+    producer_id: int
+    epoch: int
+    sequence: int
+    count: int
+
+
+def build_batch(
+    records: Iterable[NewRecord],
+    *,
+    producer_id: int = -1,
+    producer_epoch: int = -1,
+    base_sequence: int = -1,
+    gzip: bool = False,
+) -> CheckedBatch:
+    """Return one batch of these records; raises ApiError batch_invalid if they can't be one."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=_GZIP if gzip else 0,
+        is_transactional=0,
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        base_sequence=base_sequence,
+        batch_size=BATCH_INNER_BYTES_MAX,
+    )
+    count = 0
+    append = builder.append
+    for value, key, headers, timestamp_ms in records:
+        if append(count, timestamp_ms, key, value, list(headers)) is None:
+            raise ApiError("batch_invalid", f"more than {BATCH_INNER_BYTES_MAX} bytes of records")
+        count += 1
+    if not count:
+        raise ApiError("batch_invalid", "a batch needs at least one record")
+    data = bytes(builder.build())
+    header = _Header._make(_HEADER.unpack_from(data))
+    _check_bounds(header, len(data))
+    return CheckedBatch(data, count, header.crc, producer_id, producer_epoch, base_sequence)
+
+
+def check_batch(data: bytes) -> CheckedBatch:
+    """Return the batch that these bytes are; raises ApiError batch_invalid with the first fault.
+
+    Everything is checked: sizes, magic, checksum, attributes, counts, and that the records within
+    decode, one after the other, within BATCH_INNER_BYTES_MAX.
+    """
+    header = _header(data)
+    _check_bounds(header, len(data))
+    _check_attributes(header)
+    if crc32c(data[_CHECKED_AT:]) != header.crc:
+        raise _invalid("the checksum does not match")
+    _check_producer(header)
+    _check_records(data, header)
+    return CheckedBatch(
+        data, header.count, header.crc, header.producer_id, header.epoch, header.sequence
+    )
+
+
+def records_of(data: bytes | memoryview) -> Iterator[StoredRecord]:
+    """Iterate the records of a stored batch, with their offsets. The batch must be sound."""
+    return cast(Iterator[StoredRecord], iter(DefaultRecordBatch(bytes(data))))
+
+
+def split_batches(data: bytes) -> list[bytes]:
+    """Return the batches that were served one after the other; each is checked by its checksum.
+
+    Raises ValueError if the bytes are not whole, sound batches.
+    """
+    found: list[bytes] = []
+    at = 0
+    while at < len(data):
+        header = _header(data[at : at + HEADER_BYTES])
+        end = at + _LENGTH_EXTRA + header.length
+        batch = data[at:end]
+        if header.magic != 2 or header.length < HEADER_BYTES - _LENGTH_EXTRA or end > len(data):
+            raise ValueError(f"no whole batch at byte {at}")
+        if crc32c(batch[_CHECKED_AT:]) != header.crc:
+            raise ValueError(f"the checksum of the batch at byte {at} does not match")
+        found.append(batch)
+        at = end
+    return found
+
+
+def _header(data: bytes) -> _Header:
+    try:
+        return _Header._make(_HEADER.unpack_from(data))
+    except error as problem:
+        raise _invalid(f"{len(data)} bytes are no batch") from problem
+
+
+def _check_bounds(header: _Header, length: int) -> None:
+    if length > BATCH_BYTES_MAX:
+        raise _invalid(f"{length} bytes exceed {BATCH_BYTES_MAX}")
+    if header.length + _LENGTH_EXTRA != length:
+        raise _invalid(f"the length says {header.length + _LENGTH_EXTRA}, there are {length} bytes")
+    if not 1 <= header.count <= BATCH_RECORDS_MAX:
+        raise _invalid(f"{header.count} records")
+    if header.last_delta != header.count - 1:
+        raise _invalid(f"the last offset delta {header.last_delta} contradicts {header.count} records")
+
+
+def _check_attributes(header: _Header) -> None:
+    if header.magic != 2:
+        raise _invalid(f"magic {header.magic}, not 2")
+    if header.attributes & (_TRANSACTIONAL | _CONTROL):
+        raise _invalid("control and transactional batches are not a client's")
+    if header.attributes & ~_KNOWN_ATTRIBUTES:
+        raise _invalid(f"unknown attributes {header.attributes:#x}")
+    if header.attributes & _CODEC_MASK not in _CODECS:
+        raise _invalid(f"unknown codec {header.attributes & _CODEC_MASK}: use none or gzip")
+
+
+def _check_producer(header: _Header) -> None:
+    stamp = (header.producer_id, header.epoch, header.sequence)
+    if stamp != (-1, -1, -1) and min(stamp) < 0:
+        raise _invalid(f"producer id, epoch and sequence {stamp}: all or none")
+
+
+def _check_records(data: bytes, header: _Header) -> None:
+    if header.attributes & _CODEC_MASK == _GZIP:
+        _check_inner_size(data[HEADER_BYTES:])
+    found = 0
+    try:
+        for record in DefaultRecordBatch(data):
+            if record.offset - header.base != found:
+                raise _invalid(f"record {found} has offset delta {record.offset - header.base}")
+            found += 1
+    except ApiError:
+        raise
+    except Exception as problem:  # the codec raises whatever its parsing runs into
+        raise _invalid(f"record {found} does not decode") from problem
+    if found != header.count:
+        raise _invalid(f"{found} records where the header says {header.count}")
+
+
+def _check_inner_size(compressed: bytes) -> None:
+    """Refuse what would grow beyond the limit, without ever holding more than a piece of it."""
+    inflate = zlib.decompressobj(_GZIP_WINDOW)
+    total = 0
+    piece: Any = compressed
+    try:
+        while piece and not inflate.eof:
+            total += len(inflate.decompress(piece, 1024 * 1024))
+            if total > BATCH_INNER_BYTES_MAX:
+                raise _invalid(f"decompressed it exceeds {BATCH_INNER_BYTES_MAX} bytes")
+            piece = inflate.unconsumed_tail
+    except zlib.error as problem:
+        raise _invalid("the records do not decompress") from problem
+
+
+def _invalid(what: str) -> ApiError:
+    return ApiError("batch_invalid", what)

@@ -1,0 +1,22 @@
+"""Bounds that client and node share.
+
+Decides: how large what they exchange may be. Must not know: settings of a node, which may be lower.
+Read next: batches.py.
+"""
+
+from typing import Final
+
+BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+"""One batch, as it travels; a larger one is refused with `batch_invalid`."""
+
+BATCH_INNER_BYTES_MAX: Final = 32 * 1024 * 1024
+"""The records of one batch, decompressed; more are refused before they are held in memory."""
+
+BATCH_RECORDS_MAX: Final = 1_000_000
+"""Records of one batch; more are refused with `batch_invalid`."""
+
+SEQUENCES: Final = 2**31
+"""A producer's sequences run from 0 and wrap here (Kafka's int32)."""
+
+IN_FLIGHT_MAX: Final = 5
+"""Batches of one producer session that may be unanswered; the node remembers as many."""
