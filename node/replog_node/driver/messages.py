@@ -1,0 +1,83 @@
+"""What members say to each other beside consensus: calls sent on to the leader, and its answers.
+
+Decides: their fields. Each carries sender, receiver and incarnations, as the core's envelopes do:
+an answer to another incarnation moves nothing.
+Must not know: encodings (wire.py), who asked.
+Read next: forwards.py, calls.py, wire.py.
+"""
+
+from typing import Any
+
+import msgspec
+
+from replog_node.model.positions import MemberId
+from replog_node.raft.messages import Envelope, Incarnation
+
+
+class ForwardedAppended(msgspec.Struct, frozen=True, tag="appended"):
+    """The batch is committed (replog.wire.schemas.Appended)."""
+
+    base_offset: int
+    last_offset: int
+    term: int
+    duplicate: bool = False
+
+
+class ForwardedRefusal(msgspec.Struct, frozen=True, tag="refused"):
+    """The batch or call was refused or failed (replog.wire.problems.ApiError)."""
+
+    code: str
+    detail: str
+    extra: dict[str, Any] = {}
+
+
+class ForwardAppends(msgspec.Struct, frozen=True):
+    """A group of checked client batches. budget_ms: how long their callers still wait."""
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    id: int
+    budget_ms: int
+    batches: tuple[bytes, ...]
+
+
+class ForwardResults(msgspec.Struct, frozen=True):
+    """One result a batch, in the group's order."""
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    to_incarnation: Incarnation
+    id: int
+    results: tuple[ForwardedAppended | ForwardedRefusal, ...]
+
+
+class ForwardAdmin(msgspec.Struct, frozen=True):
+    """An admin call. kind: of calls.KINDS; body: its request as JSON."""
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    id: int
+    budget_ms: int
+    kind: str
+    body: bytes
+
+
+class ForwardAdminResult(msgspec.Struct, frozen=True):
+    """Its answer: body is the result as JSON, unless it was refused."""
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    to_incarnation: Incarnation
+    id: int
+    body: bytes
+    refusal: ForwardedRefusal | None = None
+
+
+DriverMessage = ForwardAppends | ForwardResults | ForwardAdmin | ForwardAdminResult
+
+Message = Envelope | DriverMessage
+"""Everything that travels between members after the hello."""
