@@ -222,7 +222,11 @@ class SimDisk:
         self._relink(Unlink(name))
 
     def sync_directory(self, why: Sync) -> None:
-        self.enter(f"sync_directory {why}")
+        try:
+            self.enter(f"sync_directory {why}")
+        except DiskError:
+            self._unsynced.clear()
+            raise
         if not self.count_sync(SyncSite(why)):
             return
         for change in self._unsynced:

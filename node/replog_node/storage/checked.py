@@ -42,8 +42,12 @@ def pack(kind: bytes, body: msgspec.Struct, *, padded_to: int = 0) -> bytes:
     return whole.ljust(padded_to, b"\0")
 
 
-def unpack(kind: bytes, data: bytes, shape: type[Body]) -> Body:
-    """Return the body of these bytes. Raises Unsound, or FormatUnknown for a newer format."""
+def unpack(kind: bytes, data: bytes, shape: type[Body], name: str) -> Body:
+    """Return the body of these bytes of the file `name`.
+
+    Raises Unsound, or FormatUnknown for a newer format: the envelope stays the same in all of
+    them, so that a newer file and a damaged one can be told apart.
+    """
     if len(data) < ENVELOPE_BYTES:
         raise Unsound(f"{len(data)} bytes are less than an envelope")
     found, version, _, length = _PREFIX.unpack_from(data)
@@ -53,7 +57,10 @@ def unpack(kind: bytes, data: bytes, shape: type[Body]) -> Body:
     if _CHECKSUM.unpack_from(data, _PREFIX.size)[0] != crc32c(prefix + encoded):
         raise Unsound("its checksum doesn't match")
     if version != FORMAT_VERSION:
-        raise FormatUnknown(f"format {version} is not {FORMAT_VERSION}")
+        raise FormatUnknown(
+            f"{name} has format {version}, this build knows {FORMAT_VERSION}:"
+            " start the build that wrote it, or a newer one"
+        )
     try:
         return msgspec.json.decode(encoded, type=shape)
     except msgspec.MsgspecError as problem:

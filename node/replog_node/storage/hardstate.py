@@ -106,7 +106,7 @@ def _packed(copy: _Copy) -> bytes:
 
 def _read(disk: Disk, name: str, member: MemberId) -> _Copy | None:
     try:
-        copy = checked.unpack(_KIND, checked.read_whole(disk, name), _Copy)
+        copy = checked.unpack(_KIND, checked.read_whole(disk, name), _Copy, name)
     except checked.Unsound:
         return None
     except DiskError as problem:

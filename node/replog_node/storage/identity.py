@@ -37,7 +37,9 @@ class Identity(msgspec.Struct, frozen=True):
 def load_identity(disk: Disk) -> Identity:
     """Return what the file says; raises IdentityDamaged. There must be such a file."""
     try:
-        return checked.unpack(_KIND, checked.read_whole(disk, IDENTITY_NAME), Identity)
+        return checked.unpack(
+            _KIND, checked.read_whole(disk, IDENTITY_NAME), Identity, IDENTITY_NAME
+        )
     except checked.Unsound as problem:
         raise IdentityDamaged(f"{IDENTITY_NAME}: {problem}") from problem
 

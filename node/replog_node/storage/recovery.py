@@ -43,6 +43,7 @@ from replog_node.storage.summary import (
     Segment,
     Summary,
     empty_summary,
+    find_summary,
     load_summary,
 )
 from replog_node.storage.walk import Unreadable, Walk, Window
@@ -66,6 +67,7 @@ def recover_log(disk: Disk, limits: StoreLimits, random64: Random64, cluster_id:
     sealed = [
         _load_sealed(disk, limits, header, after.predecessor) for header, after in pairwise(path)
     ]
+    _check_nothing_followed(disk, path[-1])
     marked, above = _scan_last(disk, limits, path[-1])
     header = SegmentHeader(
         cluster_id=cluster_id,
@@ -101,6 +103,14 @@ def _live_path(headers: Iterable[SegmentHeader], cluster_id: ClusterId) -> list[
         name = path[0].name if path else "no segment"
         raise LogDamaged(name, Offset(0), "the log's first segment is missing")
     return path
+
+
+def _check_nothing_followed(disk: Disk, last: SegmentHeader) -> None:
+    """Raise LogDamaged if the last segment has a summary: that is written after the next began."""
+    summary = find_summary(disk, last)
+    if summary is not None:
+        at = Offset(summary.tail.position.offset + 1)
+        raise LogDamaged(last.name, at, "another segment followed this one, and is missing")
 
 
 def _load_sealed(disk: Disk, limits: StoreLimits, header: SegmentHeader, successor: Tail) -> _Found:

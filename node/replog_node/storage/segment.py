@@ -89,7 +89,8 @@ def read_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader:
     """
     file = disk.open(name)
     try:
-        header = checked.unpack(_KIND, file.read(0, SEGMENT_HEADER_BYTES), SegmentHeader)
+        first = file.read(0, SEGMENT_HEADER_BYTES)
+        header = checked.unpack(_KIND, first, SegmentHeader, name)
     except checked.Unsound as problem:
         raise LogDamaged(name, Offset(int(name[:20])), f"its header: {problem}") from problem
     finally:

@@ -75,7 +75,8 @@ def open_store(
     """Recover what the directory holds, or make it a new member's, and begin an incarnation.
 
     Raises LogDamaged, VoteStateLost, IdentityDamaged, FormatUnknown (nothing of the log was
-    changed), or StorageFailed. Dying anywhere within and opening again is harmless.
+    changed), or StorageFailed; then the disk is the caller's to close. Dying anywhere within and
+    opening again is harmless.
     """
     with _failing():
         names = _remove_temporary(disk)

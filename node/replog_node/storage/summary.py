@@ -154,20 +154,28 @@ def save_summary(disk: Disk, segment: Segment) -> None:
 def load_summary(disk: Disk, header: SegmentHeader, successor: Tail) -> Summary | None:
     """Return the summary of a sealed segment, or None if it can't be used.
 
-    It must be of this very file (nonce), which must be as long as it says, and end where the next
-    segment begins: after a truncation the old one doesn't.
+    The file must be as long as it says, and end where the next segment begins: after a truncation
+    that was cut off it doesn't.
     """
+    summary = find_summary(disk, header)
+    if summary is None or summary.tail != successor:
+        return None
+    file = disk.open(header.name)
     try:
-        summary = checked.unpack(_KIND, checked.read_whole(disk, header.summary_name), Summary)
-        file = disk.open(header.name)
+        return summary if summary.end == file.size() else None
+    finally:
+        file.close()
+
+
+def find_summary(disk: Disk, header: SegmentHeader) -> Summary | None:
+    """Return the sound summary of this very file (nonce), current or not, or None."""
+    name = header.summary_name
+    try:
+        summary = checked.unpack(_KIND, checked.read_whole(disk, name), Summary, name)
     except checked.Unsound:
         return None
     except DiskError as problem:
         if problem.missing:
             return None
         raise
-    try:
-        matches = summary.nonce == header.nonce and summary.end == file.size()
-    finally:
-        file.close()
-    return summary if matches and summary.tail == successor else None
+    return summary if summary.nonce == header.nonce else None

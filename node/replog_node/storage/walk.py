@@ -77,7 +77,7 @@ class Walk:
         except FrameDamaged as problem:
             raise self._unreadable(str(problem)) from problem
         except UnknownControl as problem:
-            raise FormatUnknown(str(problem)) from problem
+            raise FormatUnknown(f"at offset {self.place.base}: {problem}") from problem
         if not follows(chain, entry):
             raise self._unreadable("a frame doesn't follow the one before it")
         self._step(header)

@@ -20,7 +20,7 @@ from replog_node.model.entries import Entry, Payload, Tail
 from replog_node.model.positions import MemberId, Position
 from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState
-from replog_node.storage.errors import StorageError
+from replog_node.storage.errors import IdentityDamaged, LogDamaged, StorageFailed, VoteStateLost
 from replog_node.storage.hardstate import HARD_STATE_NAMES
 from replog_node.storage.store import Store, open_store
 from tests.support.simdisk import Crashed, SimDisk, SyncSite
@@ -136,6 +136,28 @@ def truncating() -> list[Step]:
     return script.append(data(900)).call("idle").cut(1).call("restart").steps
 
 
+def wandering(seed: int) -> list[Step]:
+    """Anything in any order."""
+    random, script = Random(seed), Script().assign()
+    for _ in range(14):
+        sizes = [random.choice((50, 400, 900, 2500)) for _ in range(random.randint(1, 3))]
+        payloads = [data(size, fill=random.choice("abc")) for size in sizes]
+        held = len(script.steps[-1].after.entries)
+        match random.randrange(9):
+            case 0:
+                script.vote(random.choice(("m1", None)))
+            case 1:
+                script.call("idle")
+            case 2:
+                script.call("restart")
+            case 3 | 4 if held:
+                more = payloads if random.random() < 0.5 else []
+                script.cut(random.randint(0, held), *more, vote=random.choice((None, "m2")))
+            case _:
+                script.append(*payloads)
+    return script.steps
+
+
 class Life:
     """Runs stores on one disk, all with one source of nonces and member ids."""
 
@@ -152,7 +174,7 @@ class Life:
                 new_member_id=lambda: MemberId(f"member-{self._random.getrandbits(64)}"),
                 random64=partial(self._random.getrandbits, 64),
             )
-        except StorageError as problem:
+        except (LogDamaged, VoteStateLost, IdentityDamaged) as problem:
             raise Lost(f"it doesn't start: {problem}") from problem
 
     def found(self) -> tuple[Store, Held]:
@@ -178,7 +200,7 @@ def run(disk: SimDisk, steps: Iterable[Step]) -> tuple[Held, Held] | None:
             under_way = step.after._replace(incarnations=held.incarnations, member=held.member)
             store = _carry_out(step, store, life)
             held = under_way._replace(incarnations=store.recovered.incarnation.number)
-    except Crashed:
+    except (Crashed, StorageFailed):
         return held, under_way
     store.close()
     return None
@@ -210,6 +232,31 @@ def crashes(steps: Sequence[Step], left_out: Iterable[SyncSite] = ()) -> Iterato
         if ended is None:
             return
         disk.crash_at = None
+        yield Crash(at, disk, *ended)
+
+
+class FailOnce:
+    """Lets the n-th operation of a disk fail (SimDisk.fail)."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def __call__(self, call: str) -> str | None:
+        self._left -= 1
+        return f"{call}: input/output error" if self._left == 0 else None
+
+
+def failures(steps: Sequence[Step]) -> Iterator[Crash]:
+    """Yield the disk as it is when its first, second, … operation failed, and the process ended."""
+    at = 0
+    while True:
+        at += 1
+        disk = SimDisk()
+        disk.fail = FailOnce(at)
+        ended = run(disk, steps)
+        if ended is None:
+            return
+        disk.fail = None
         yield Crash(at, disk, *ended)
 
 

@@ -1,6 +1,7 @@
 """No crash at any disk operation loses what was acknowledged, or adds what was not written."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from tests.unit.storage.crashing import (
     Recovering,
     Step,
     crashes,
+    failures,
     power_fails,
     power_fails_and_a_copy_rots,
     process_dies,
@@ -17,9 +19,10 @@ from tests.unit.storage.crashing import (
     run,
     survive,
     truncating,
+    wandering,
 )
 
-SCRIPTS = [rolling, truncating]
+SCRIPTS = [rolling, truncating, partial(wandering, 1)]
 POWER_LOSSES = 3
 """Random outcomes of a power loss that are tried at each operation."""
 
@@ -46,3 +49,12 @@ def test_the_script_itself_runs_to_its_end(script: Callable[[], list[Step]]) -> 
     disk = SimDisk()
     assert run(disk, script()) is None
     assert disk.operations > 150
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("happens", [process_dies, power_fails])
+def test_a_disk_that_fails_once_at_any_operation_loses_nothing(
+    script: Callable[[], list[Step]], happens: Recovering
+) -> None:
+    for failure in failures(script()):
+        survive(failure, happens, Random(failure.at))
