@@ -239,3 +239,22 @@ def _check_inner_size(compressed: bytes) -> None:
 
 def _invalid(what: str) -> ApiError:
     return ApiError("batch_invalid", what)
+
+
+class Stamp(NamedTuple):
+    """Whose a batch is, and which: the fields of its header that the fold of a log needs."""
+
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    count: int
+    crc: int
+    base_offset: int
+
+
+def stamp_of(data: bytes | memoryview) -> Stamp:
+    """Return the stamp of a sound batch."""
+    header = _Header._make(_HEADER.unpack_from(data))
+    return Stamp(
+        header.producer_id, header.epoch, header.sequence, header.count, header.crc, header.base
+    )

@@ -141,7 +141,7 @@ class Admin:
             return
         base = self._kernel.next_offset()
         entry = self._kernel.propose(Payload((record,)))
-        self._head.allocated(record, base)
+        self._head.allocated(record, base, entry.append_time_ms)
         self._promise(call, entry.term, base, session)
 
     def _known(self, call: Call, session: ProducerSession, offset: int) -> None:

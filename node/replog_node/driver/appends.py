@@ -180,7 +180,7 @@ class Appends:
     def _admit(self, waiting: Waiting, base: Offset) -> bool:
         """Whether the batch is to be appended at `base`; repeats and refusals are answered here."""
         try:
-            admitted = self._head.admit(waiting.batch, base)
+            admitted = self._head.admit(waiting.batch, base, self._kernel.log_time_ms())
         except ApiError as refusal:
             waiting.reply(refusal)
             return False

@@ -98,6 +98,10 @@ class Kernel:
         """The offset that the next record appended here gets; 0 without a core."""
         return Offset(0 if self.core is None else self.core.tail.position.offset + 1)
 
+    def log_time_ms(self) -> int:
+        """The append time of the last entry in this member's log."""
+        return 0 if self.core is None else self.core.tail.append_time_ms
+
     def term_at(self, offset: Offset) -> Term | None:
         """The term of the entry that holds `offset` in this member's log."""
         return None if self.core is None else self.core.term_at(offset)

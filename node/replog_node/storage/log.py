@@ -78,7 +78,8 @@ def begin_segment(
         block_bytes=limits.block_bytes,
     )
     size = max(limits.segment_bytes, at + len(blocks))
-    file = begin(disk, header, blocks, size)
+    header = msgspec.structs.replace(header, size=size)
+    file = begin(disk, header, blocks)
     end = placed[-1].block_end if placed else at
     summary = empty_summary(header).grown(placed, end, limits.index_interval_bytes)
     return Opened(Segment(header, summary), file, size)

@@ -106,11 +106,22 @@ def _live_path(headers: Iterable[SegmentHeader], cluster_id: ClusterId) -> list[
 
 
 def _check_nothing_followed(disk: Disk, last: SegmentHeader) -> None:
-    """Raise LogDamaged if the last segment has a summary: that is written after the next began."""
+    """Raise LogDamaged if the last segment is shortened or has a summary.
+
+    Both happen only after the next segment was durably begun.
+    """
     summary = find_summary(disk, last)
     if summary is not None:
         at = Offset(summary.tail.position.offset + 1)
         raise LogDamaged(last.name, at, "another segment followed this one, and is missing")
+    file = disk.open(last.name)
+    try:
+        size = file.size()
+    finally:
+        file.close()
+    if size < last.size:
+        what = f"the file had {last.size} bytes or more and has {size}"
+        raise LogDamaged(last.name, last.base, what)
 
 
 def _load_sealed(disk: Disk, limits: StoreLimits, header: SegmentHeader, successor: Tail) -> _Found:

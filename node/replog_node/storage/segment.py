@@ -28,12 +28,17 @@ _NAME: Final = re.compile(r"\d{20}\.\d{10}\.(seg|sum)", re.ASCII)
 
 
 class SegmentHeader(msgspec.Struct, frozen=True):
-    """What a segment's first sector says. predecessor: the durable tail that it begins after."""
+    """What a segment's first sector says.
+
+    predecessor: the durable tail that it begins after. size: the file's bytes when it was begun;
+    it is never shorter while no other segment follows it.
+    """
 
     cluster_id: ClusterId
     sequence: int
     nonce: int
     predecessor: Tail
+    size: int = 0
 
     @property
     def base(self) -> Offset:
@@ -66,14 +71,14 @@ def is_log_file(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def begin(disk: Disk, header: SegmentHeader, blocks: bytes, size: int) -> File:
+def begin(disk: Disk, header: SegmentHeader, blocks: bytes) -> File:
     """Make a segment with these first blocks durable, and return it open.
 
     When this returns, the segment counts: everything from its base on in older ones is superseded.
     Until then nothing has changed. Raises DiskError.
     """
     temporary = header.name + checked.TEMPORARY
-    file = disk.create(temporary, size)
+    file = disk.create(temporary, header.size)
     first = checked.pack(_KIND, header, padded_to=SEGMENT_HEADER_BYTES)
     file.write(0, first + blocks)
     file.sync(Sync.SEGMENT)

@@ -1,0 +1,123 @@
+"""Head state: what the leader knows beyond what is applied, so that it can decide at append.
+
+An overlay over the applied state with the leader's own unapplied entries. It is the leader's alone
+and dropped when it stops leading: then the next leader's log decides.
+
+Decides: whether a batch is new, a repeat, or refused; which id a new producer gets.
+Must not know: how an entry is built and committed.
+Read next: producers.py, ../driver/appends.py.
+"""
+
+import msgspec
+
+from replog.wire.batches import CheckedBatch, Stamp
+from replog.wire.problems import ApiError
+from replog_node.model.controls import ProducerAllocated
+from replog_node.model.positions import Offset
+from replog_node.state.applied import AppliedState
+from replog_node.state.producers import (
+    EXPIRES_AFTER_MS,
+    SESSIONS_MAX,
+    Session,
+    begun,
+    judge,
+    with_batch,
+)
+
+
+class Fresh(msgspec.Struct, frozen=True):
+    """The batch is the next one: append it at the base that was given."""
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """The batch was appended before. pending: the original is not applied yet."""
+
+    base: Offset
+    last: Offset
+    pending: bool
+
+
+class Allocation(msgspec.Struct, frozen=True):
+    """A session. known_since: the offset of the record that made it; None: append `record`."""
+
+    record: ProducerAllocated
+    known_since: Offset | None
+
+
+FRESH = Fresh()
+
+
+class HeadState:
+    """The leader's overlay. Bounded by its unapplied entries (DriverLimits.pending_*)."""
+
+    def __init__(self, applied: AppliedState) -> None:
+        self._applied = applied
+        self._sessions: dict[int, tuple[Session, Offset]] = {}
+        self._requests: dict[str, int] = {}
+        self._next_producer_id = 0
+
+    def admit(self, batch: CheckedBatch, base: Offset, log_time_ms: int) -> Fresh | Duplicate:
+        """Decide about a batch that would be appended at `base`; fresh ones are remembered.
+
+        log_time_ms: of the last entry in the leader's log. A batch without a session is always
+        fresh. Raises ApiError (producers.judge).
+        """
+        if batch.producer_id < 0:
+            return FRESH
+        session = self._session(batch.producer_id)
+        original = judge(session, batch, log_time_ms)
+        if original is not None:
+            last = Offset(original.base + original.count - 1)
+            return Duplicate(original.base, last, pending=last > self._applied.offset)
+        if session is not None:
+            stamp = Stamp(
+                batch.producer_id, batch.producer_epoch, batch.base_sequence, batch.count,
+                batch.crc, base,
+            )  # fmt: skip
+            last = Offset(base + batch.count - 1)
+            ahead = with_batch(session, stamp, base, max(log_time_ms, session.last_append_ms))
+            self._sessions[batch.producer_id] = (ahead, last)
+        return FRESH
+
+    def allocate(self, request: str) -> Allocation:
+        """A session for this request: the one that it made before, or a new one.
+
+        Raises ApiError producers_full.
+        """
+        known = self._requests.get(request) or self._applied.by_request.get(request)
+        session = None if known is None or not request else self._session(known)
+        if session is not None:
+            record = ProducerAllocated(
+                session.producer_id, session.epoch, session.expires_after_ms, session.request
+            )
+            return Allocation(record, session.allocated_at)
+        if len(self._applied.sessions) + len(self._sessions) >= SESSIONS_MAX:
+            raise ApiError("producers_full", f"{SESSIONS_MAX} sessions are remembered")
+        producer_id = max(self._next_producer_id, self._applied.next_producer_id)
+        return Allocation(ProducerAllocated(producer_id, 0, EXPIRES_AFTER_MS, request), None)
+
+    def allocated(self, record: ProducerAllocated, offset: Offset, log_time_ms: int) -> None:
+        """The record of a new session was appended at this offset."""
+        self._next_producer_id = record.producer_id + 1
+        self._sessions[record.producer_id] = (begun(record, offset, log_time_ms), offset)
+        if record.request:
+            self._requests[record.request] = record.producer_id
+
+    def applied_through(self, offset: Offset) -> None:
+        """Forget what the applied state now knows itself."""
+        if not self._sessions:
+            return
+        for producer_id, (session, last) in list(self._sessions.items()):
+            if last <= offset:
+                del self._sessions[producer_id]
+                self._requests.pop(session.request, None)
+
+    def drop(self) -> None:
+        """This member doesn't lead (any more): only applied state counts."""
+        self._sessions.clear()
+        self._requests.clear()
+        self._next_producer_id = 0
+
+    def _session(self, producer_id: int) -> Session | None:
+        ahead = self._sessions.get(producer_id)
+        return ahead[0] if ahead is not None else self._applied.sessions.get(producer_id)
