@@ -29,13 +29,16 @@ CLOCK = Payload(controls=(ClockAdvanced(),))
 
 
 def opened(
-    disk: Disk, limits: StoreLimits = SMALL, random64: Callable[[], int] | None = None
+    disk: Disk,
+    limits: StoreLimits = SMALL,
+    random64: Callable[[], int] | None = None,
+    member: MemberId = MemberId("7e57-member"),
 ) -> Store:
     """Return the store of this disk."""
     return open_store(
         disk,
         limits,
-        new_member_id=lambda: MemberId("7e57-member"),
+        new_member_id=lambda: member,
         random64=random64 or partial(Random(7).getrandbits, 64),
     )
 

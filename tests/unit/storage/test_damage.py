@@ -1,0 +1,231 @@
+"""What rots is never served, and never taken for a torn write if it was known to be durable."""
+
+from random import Random
+
+import pytest
+from google_crc32c import value as crc32c
+
+from replog_node.model.entries import Entry
+from replog_node.model.positions import MemberId, Offset
+from replog_node.storage.blocks import BLOCK_HEADER_BYTES
+from replog_node.storage.errors import (
+    FormatUnknown,
+    IdentityDamaged,
+    LogDamaged,
+    StorageError,
+    VoteStateLost,
+)
+from tests.support.simdisk import SimDisk
+from tests.unit.storage.building import (
+    CLOCK,
+    CLUSTER,
+    LINEAGE,
+    appending,
+    chained,
+    configured,
+    data,
+    opened,
+    voting,
+    whole_log,
+)
+
+ENTRIES = chained([CLOCK, data(500), configured("a"), data(900), data(2500), data(300), data(700)])
+
+
+def written(*, idle: bool, entries: tuple[Entry, ...] = ENTRIES) -> SimDisk:
+    """Return a disk with these entries, one write each, whose process is gone."""
+    disk = SimDisk()
+    store = opened(disk)
+    store.assign(CLUSTER, LINEAGE)
+    for entry in entries:
+        store.write([appending(entry)])
+    store.write([voting(3, "m1")])
+    if idle:
+        store.write_idle_mark()
+    disk.restart()
+    return disk
+
+
+def segments(disk: SimDisk) -> list[str]:
+    return [name for name in disk.names() if name.endswith(".seg")]
+
+
+def flipped(disk: SimDisk, name: str, at: int) -> SimDisk:
+    """Return a copy of the disk in which one bit of a file has rotted."""
+    rotten = disk.copy()
+    rotten.damage(name, at, bytes([disk.content(name)[at] ^ 0x10]))
+    return rotten
+
+
+def used_bytes(disk: SimDisk, name: str) -> range:
+    """Return every 37th byte of a file up to where its zeros begin."""
+    return range(0, len(disk.content(name).rstrip(b"\0")), 37)
+
+
+def test_a_flipped_bit_anywhere_below_the_mark_is_reported_and_nothing_is_changed() -> None:
+    disk = written(idle=True)
+    last = segments(disk)[-1]
+    reported = 0
+    for at in used_bytes(disk, last):
+        rotten = flipped(disk, last, at)
+        before = {name: rotten.content(name) for name in segments(rotten)}
+        try:
+            store = opened(rotten)
+        except LogDamaged as damage:
+            reported += 1
+            assert (damage.segment, damage.what != "") == (last, True)
+            assert {name: rotten.content(name) for name in segments(rotten)} == before
+        else:  # it was in padding, or in the mark's own block
+            assert whole_log(store) == ENTRIES
+    assert reported > len(used_bytes(disk, last)) / 2
+
+
+def test_a_flipped_bit_in_the_last_write_that_no_mark_covers_cuts_only_that_write() -> None:
+    disk = written(idle=False)
+    last = segments(disk)[-1]
+    at = disk.content(last).index(ENTRIES[-1].frame)
+    for within in range(-BLOCK_HEADER_BYTES, ENTRIES[-1].size_bytes, 13):
+        assert whole_log(opened(flipped(disk, last, at + within)))[:-1] == ENTRIES[:-2] or (
+            whole_log(opened(flipped(disk, last, at + within))) == ENTRIES
+        )
+
+
+def test_a_flipped_bit_in_a_finished_segment_is_found_when_it_is_read() -> None:
+    disk = written(idle=True)
+    for name in segments(disk)[:-1]:
+        for at in used_bytes(disk, name):
+            try:
+                found = whole_log(opened(flipped(disk, name, at)))
+            except LogDamaged as damage:
+                assert damage.segment == name
+            else:
+                assert found == ENTRIES
+
+
+def test_without_its_summary_a_finished_segment_is_proven_at_start() -> None:
+    disk = written(idle=True)
+    first = segments(disk)[0]
+    disk.vanish(first.replace(".seg", ".sum"))
+    assert whole_log(opened(disk.copy())) == ENTRIES
+    disk.damage(first, disk.content(first).index(ENTRIES[1].frame) + 200, b"rot")
+    with pytest.raises(LogDamaged) as caught:
+        opened(disk)
+    assert (caught.value.segment, caught.value.offset) == (first, ENTRIES[1].base)
+
+
+@pytest.mark.parametrize("which", [0, 1, -1])
+def test_a_missing_segment_is_damage_wherever_it_was(which: int) -> None:
+    disk = written(idle=True)
+    names = segments(disk)
+    assert len(names) > 2
+    disk.vanish(names[which])
+    with pytest.raises(LogDamaged, match="missing|the next begins|no block"):
+        opened(disk)
+
+
+def test_a_shortened_segment_is_damage() -> None:
+    disk = written(idle=True)
+    name = segments(disk)[-1]
+    content = disk.content(name)
+    disk.vanish(name)
+    disk.create(name, 0).write(0, content[:-1])
+    with pytest.raises(LogDamaged, match="the file had 4096 bytes or more and has 4095"):
+        opened(disk)
+
+
+def test_a_segment_of_another_cluster_or_name_is_refused() -> None:
+    disk = written(idle=True)
+    name = segments(disk)[-1]
+    disk.rename(name, name.replace(".00", ".01"))
+    with pytest.raises(LogDamaged, match="its header is of"):
+        opened(disk)
+
+
+@pytest.mark.parametrize("bad", ["hardstate.a", "hardstate.b"])
+def test_one_bad_copy_of_term_and_vote_is_replaced_from_the_other(bad: str) -> None:
+    disk = written(idle=True)
+    disk.damage(bad, 20, b"rot")
+    assert opened(disk).hard_state.voted_for == "m1"
+    disk.restart()
+    for name in ("hardstate.a", "hardstate.b"):
+        disk.vanish(name) if name != bad else None
+    assert opened(disk).hard_state.voted_for == "m1"
+
+
+def test_without_a_sound_copy_the_member_must_be_replaced() -> None:
+    disk = written(idle=True)
+    disk.damage("hardstate.a", 20, b"rot")
+    disk.vanish("hardstate.b")
+    with pytest.raises(VoteStateLost, match="replace member 7e57-member"):
+        opened(disk)
+
+
+def test_term_and_vote_of_another_member_don_t_count() -> None:
+    disk, other = written(idle=True), SimDisk()
+    opened(other, member=MemberId("other"))
+    for name in ("hardstate.a", "hardstate.b"):
+        disk.damage(name, 0, other.content(name))
+    with pytest.raises(VoteStateLost):
+        opened(disk)
+
+
+def test_a_lost_identity_beside_a_log_is_refused() -> None:
+    disk = written(idle=True)
+    disk.vanish("identity")
+    with pytest.raises(IdentityDamaged, match="missing"):
+        opened(disk)
+
+
+def test_a_rotten_identity_is_refused() -> None:
+    for at in range(0, 100, 7):
+        disk = written(idle=True, entries=ENTRIES[:1])
+        rotten = flipped(disk, "identity", at)
+        with pytest.raises(IdentityDamaged):
+            opened(rotten)
+
+
+@pytest.mark.parametrize("name", ["identity", "hardstate.b", "segment", "summary"])
+def test_a_newer_format_is_refused_by_name(name: str) -> None:
+    disk = written(idle=True)
+    kind = {"segment": ".seg", "summary": ".sum"}.get(name, name)
+    file = next(each for each in disk.names() if each.endswith(kind))
+    disk.damage(file, 0, with_format(disk.content(file), 2))
+    with pytest.raises(FormatUnknown, match=f"{file} has format 2, this build knows 1"):
+        opened(disk)
+
+
+def with_format(content: bytes, version: int) -> bytes:
+    """Return a file's envelope and body as a build with this format would write them."""
+    length = int.from_bytes(content[8:12], "big")
+    body = content[16 : 16 + length]
+    prefix = content[:4] + version.to_bytes(2, "big") + content[6:12]
+    return prefix + crc32c(prefix + body).to_bytes(4, "big") + body
+
+
+def test_random_rot_never_makes_a_log_that_was_not_written() -> None:
+    random = Random(5)
+    disk = written(idle=True)
+    names = disk.names()
+    for _ in range(150):
+        rotten = disk.copy()
+        for _ in range(random.randint(1, 4)):
+            name = random.choice(names)
+            size = len(rotten.content(name))
+            rotten.damage(name, random.randrange(size), random.randbytes(random.choice((1, 600))))
+        try:
+            found = whole_log(opened(rotten))
+        except StorageError:
+            continue
+        assert found == ENTRIES[: len(found)]
+        assert len(found) >= len(ENTRIES) - 1
+
+
+def test_an_offset_below_damage_can_still_be_read() -> None:
+    disk = written(idle=True)
+    store = opened(disk)
+    name = segments(disk)[0]
+    disk.damage(name, disk.content(name).index(ENTRIES[2].frame) + 100, b"rot")
+    assert store.read(Offset(0), 1) == ENTRIES[:1]
+    with pytest.raises(LogDamaged) as caught:
+        store.read(ENTRIES[2].base, 1)
+    assert (caught.value.segment, caught.value.offset) == (name, ENTRIES[2].base)
