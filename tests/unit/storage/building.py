@@ -20,6 +20,7 @@ from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import Store, open_store
 
 CLUSTER = ClusterId("5d1c0f5e-cluster")
+MEMBER = MemberId("7e57-member")
 LINEAGE = Lineage(1, "a-life")
 START = empty_tail(CLUSTER)
 SMALL = StoreLimits(segment_bytes=4096, block_bytes=1500, index_rows=4, read_bytes=700)
@@ -32,7 +33,7 @@ def opened(
     disk: Disk,
     limits: StoreLimits = SMALL,
     random64: Callable[[], int] | None = None,
-    member: MemberId = MemberId("7e57-member"),
+    member: MemberId = MEMBER,
 ) -> Store:
     """Return the store of this disk."""
     return open_store(

@@ -1,0 +1,120 @@
+"""Real files: one holder, reserved space, errors that say what was tried, reads beside writes."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from replog_node.frames.decode import follows, tail_of
+from replog_node.model.entries import Entry
+from replog_node.model.positions import Offset
+from replog_node.storage.disk import DiskError, Sync
+from replog_node.storage.disk_os import DirectoryHeld, OsDisk
+from replog_node.storage.store import Store
+from tests.unit.storage.building import (
+    CLUSTER,
+    LINEAGE,
+    appending,
+    chained,
+    cutting,
+    data,
+    opened,
+)
+
+
+def test_a_data_directory_has_one_holder_at_a_time(tmp_path: Path) -> None:
+    first = OsDisk(tmp_path / "a" / "b")
+    with pytest.raises(DirectoryHeld, match="is held by another process"):
+        OsDisk(tmp_path / "a" / "b")
+    first.close()
+    OsDisk(tmp_path / "a" / "b").close()
+
+
+def test_a_file_s_space_is_reserved_and_it_can_be_renamed_shortened_and_removed(
+    tmp_path: Path,
+) -> None:
+    disk = OsDisk(tmp_path)
+    file = disk.create("x", 8192)
+    assert (tmp_path / "x").stat().st_blocks * 512 >= 8192
+    file.write(8000, b"0123456789" * 100)
+    file.sync(Sync.BLOCK)
+    assert (file.size(), file.read(8998, 100), file.read(9000, 1)) == (9000, b"89", b"")
+    file.truncate(10)
+    file.close()
+    disk.rename("x", "y")
+    disk.sync_directory(Sync.SEGMENT_NAME)
+    assert disk.names() == ("y",)
+    again = disk.open("y")
+    assert again.read(0, 100) == bytes(10)
+    again.close()
+    disk.remove("y")
+    assert disk.names() == ()
+    disk.close()
+
+
+def test_what_the_system_refuses_says_what_was_tried(tmp_path: Path) -> None:
+    disk = OsDisk(tmp_path)
+    with pytest.raises(DiskError, match=r"open .*nothing: No such file") as caught:
+        disk.open("nothing")
+    assert (caught.value.missing, caught.value.full) == (True, False)
+    with pytest.raises(DiskError, match="rename"):
+        disk.rename("nothing", "something")
+    disk.close()
+
+
+def test_a_directory_that_can_t_be_made_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DiskError, match="open"):
+        OsDisk(tmp_path / "file" / "data")
+
+
+class Reader(threading.Thread):
+    """Reads the log from its start to its end, again and again, until told to stop."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.stop = threading.Event()
+        self.rounds = 0
+        self.problem: Exception | None = None
+        self._store = store
+
+    def run(self) -> None:
+        while not self.stop.is_set() and self.problem is None:
+            try:
+                self._read_all()
+            except Exception as problem:  # noqa: BLE001  (shown by the test)
+                self.problem = problem
+
+    def _read_all(self) -> None:
+        last: Entry | None = None
+        while found := self._store.read(Offset(last.last + 1 if last else 0), 3000):
+            for entry in found:
+                if last is not None and not follows(last.chain, entry):
+                    return  # a truncation came between two reads
+                last = entry
+        self.rounds += 1
+
+
+def test_readers_beside_writes_rolls_and_truncations_see_only_whole_proven_entries(
+    tmp_path: Path,
+) -> None:
+    store = opened(OsDisk(tmp_path / "data"))
+    store.assign(CLUSTER, LINEAGE)
+    readers = [Reader(store) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    entries: tuple[Entry, ...] = ()
+    for number in range(200):
+        keep = len(entries) - 3 if number % 7 == 6 else len(entries)
+        after = tail_of(entries[keep - 1]) if keep else store.tail
+        more = chained([data(50 + number * 5 % 900)], after, term=1 + number)
+        asked = cutting(after.position, *more) if keep < len(entries) else appending(*more)
+        store.write([asked])
+        entries = (*entries[:keep], *more)
+    for reader in readers:
+        reader.stop.set()
+    for reader in readers:
+        reader.join(20)
+    assert [reader.problem for reader in readers] == [None] * 3
+    assert all(reader.rounds for reader in readers)
+    store.close()
