@@ -24,10 +24,10 @@ def byte_tables() -> list[list[tuple[int, int]]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("number", "total"),
-    enumerate([ENVELOPE_BYTES, INDEX_ROW_BYTES, BLOCK_HEADER_BYTES, FRAME_HEADER_BYTES]),
-)
+TOTALS = [ENVELOPE_BYTES, INDEX_ROW_BYTES, BLOCK_HEADER_BYTES, FRAME_HEADER_BYTES]
+
+
+@pytest.mark.parametrize(("number", "total"), list(enumerate(TOTALS)))
 def test_a_byte_table_has_no_gap_and_ends_where_the_code_does(number: int, total: int) -> None:
     end = 0
     for at, size in byte_tables()[number]:
