@@ -9,8 +9,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from replog_node.storage.disk import DiskError, Sync
@@ -38,7 +37,7 @@ def _reported(what: str) -> Iterator[None]:
 class OsFile:
     """A file by its descriptor. Positional calls only, so readers and the writer don't meet."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, descriptor: int, path: str) -> None:
         """Take over an open descriptor."""
         self._descriptor = descriptor
         self._path = path
@@ -88,26 +87,27 @@ class OsDisk:
     Raises DirectoryHeld when another process has it, DiskError when it can't be used.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
         """Take the directory."""
-        self._path = directory
-        with _reported(f"open {directory}"):
-            _make_durably(directory)
-            self._descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        self._path = os.path.abspath(directory)
+        with _reported(f"open {self._path}"):
+            _make_durably(self._path)
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
         self._lock = self._take_lock()
 
     def _take_lock(self) -> int:
         """Take the lock: the system lets go of it when the process ends, however it ends."""
         with _reported(f"lock {self._path}"):
-            lock = os.open(
-                self._path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE
-            )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            os.close(lock)
-            os.close(self._descriptor)
-            raise DirectoryHeld(f"{self._path} is held by another process") from problem
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            lock = os.open(self._in(LOCK_NAME), flags, _FILE_MODE)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as problem:
+                os.close(lock)
+                os.close(self._descriptor)
+                if isinstance(problem, BlockingIOError):
+                    raise DirectoryHeld(f"{self._path} is held by another process") from problem
+                raise
         return lock
 
     def names(self) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class OsDisk:
 
     def create(self, name: str, size: int) -> OsFile:
         """Make a file with its space reserved (Disk.create)."""
-        path = self._path / name
+        path = self._in(name)
         with _reported(f"create {path}"):
             flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             descriptor = os.open(path, flags, _FILE_MODE)
@@ -131,19 +131,19 @@ class OsDisk:
 
     def open(self, name: str) -> OsFile:
         """Open a file (Disk.open)."""
-        path = self._path / name
+        path = self._in(name)
         with _reported(f"open {path}"):
             return OsFile(os.open(path, os.O_RDWR | os.O_CLOEXEC), path)
 
     def rename(self, old: str, new: str) -> None:
         """Rename within the directory (Disk.rename)."""
-        with _reported(f"rename {self._path / old} to {new}"):
-            os.rename(self._path / old, self._path / new)
+        with _reported(f"rename {self._in(old)} to {new}"):
+            os.rename(self._in(old), self._in(new))
 
     def remove(self, name: str) -> None:
         """Remove a name (Disk.remove)."""
-        with _reported(f"remove {self._path / name}"):
-            os.unlink(self._path / name)
+        with _reported(f"remove {self._in(name)}"):
+            os.unlink(self._in(name))
 
     def sync_directory(self, why: Sync) -> None:
         """Make names durable (Disk.sync_directory)."""
@@ -156,14 +156,27 @@ class OsDisk:
             os.close(self._descriptor)
             os.close(self._lock)
 
+    def _in(self, name: str) -> str:
+        return os.path.join(self._path, name)
 
-def _make_durably(directory: Path) -> None:
-    """Make the directory and its parents, each name synced: a lost directory is a lost log."""
-    missing = [p for p in (directory, *directory.parents) if not p.exists()]
-    for path in reversed(missing):
-        path.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
-        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+
+def _make_durably(directory: str) -> None:
+    """Make the directory, and its parents if need be: a lost directory is a lost log.
+
+    Its name is synced even if it was there: who made it may have died before that.
+    """
+    parent = os.path.dirname(directory)
+    if not os.path.exists(directory):
+        _make_durably(parent)
+        with suppress(FileExistsError):
+            os.mkdir(directory, _DIRECTORY_MODE)
+    with suppress(PermissionError):  # whoever may not read the parent didn't make the directory
+        _sync_names(parent)
+
+
+def _sync_names(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
