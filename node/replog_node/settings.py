@@ -64,7 +64,7 @@ class Settings:
         least=1 * MIB, most=16 * 1024 * MIB,
     )  # fmt: skip
     group_bytes_max: int = _setting(
-        1 * MIB, "bytes", "what waits together becomes one entry up to this: one message, one fsync",
+        1 * MIB, "bytes", "what waits together is one entry up to this: one message, one fsync",
         least=4 * KIB, most=16 * MIB,
     )  # fmt: skip
     inflight_bytes_max: int = _setting(
@@ -85,6 +85,10 @@ class Settings:
         128 * MIB, "bytes", "request bodies held at once on a listener; past it 429",
         least=1 * MIB, most=16 * 1024 * MIB,
     )  # fmt: skip
+    connections_max: int = _setting(
+        8192, "connections", "open at once on a listener; past it 429 and the connection ends",
+        least=16, most=1_000_000,
+    )  # fmt: skip
     waiting_max: int = _setting(
         4096, "requests", "reads that wait for records (wait_ms); past it 429",
         least=0, most=1_000_000,
@@ -93,8 +97,13 @@ class Settings:
         4 * MIB, "bytes", "one request body; past it 413", least=1 * KIB, most=64 * MIB
     )
     body_timeout_ms: int = _setting(
-        10_000, "ms", "from head to end of a body; past it 408", least=10, most=600_000
-    )
+        10_000, "ms", "for a connection's first head, and from head to end of a body; past it 408",
+        least=10, most=600_000,
+    )  # fmt: skip
+    response_timeout_ms: int = _setting(
+        30_000, "ms", "for an answer to leave; a reader that is slower loses the connection",
+        least=10, most=600_000,
+    )  # fmt: skip
     request_timeout_ms: int = _setting(
         10_000, "ms", "a call without Replog-Timeout-Ms; several elections fit", least=1,
         most=600_000,
@@ -158,7 +167,9 @@ def usage() -> str:
     """The text of --help: each flag with its default and reason."""
     lines = ["usage: python -m replog_node --data-dir PATH [flags]", ""]
     for item in fields(Settings):
-        lines.append(f"  {flag_of(item.name)}  ({item.metadata['unit']}; default {_shown(item.default)})")
+        lines.append(
+            f"  {flag_of(item.name)}  ({item.metadata['unit']}; default {_shown(item.default)})"
+        )
         lines.append(f"      {item.metadata['why']}")
     lines += ["  --config  (path)", "      a YAML file with the same names, written with _"]
     return "\n".join(lines)
@@ -257,7 +268,7 @@ def split_address(address: str) -> tuple[str, int] | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a listener bound to `host`; names count only `localhost`."""
+    """Whether only this machine reaches a listener at `host`; of names, only `localhost` counts."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -44,7 +44,7 @@ class Given:
     faulty: set[str] = field(default_factory=set)
 
     def origin(self, name: str) -> str:
-        """How to call the setting in a sentence: by its source, or its name when it is a default."""
+        """How to call the setting in a sentence: by its source, or by its name if not given."""
         return self.origins.get(name, name)
 
     def take(self, name: str, value: object, origin: str) -> None:

@@ -25,7 +25,7 @@ def negotiated(accept: str | None, offered: Sequence[str]) -> str:
         raise ApiError(
             "not_acceptable",
             f"Accept allows none of {', '.join(offered)}",
-            known=list(offered),
+            supported=list(offered),
         )
     return best
 

@@ -6,6 +6,7 @@ Read next: gate.py, client_routes.py, admin_routes.py, health.py.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from aiohttp import web
 
@@ -16,15 +17,13 @@ from replog_node.web.bodies import Bodies
 from replog_node.web.client_routes import ClientRoutes
 from replog_node.web.gate import Gate, Route
 from replog_node.web.health import Health
+from replog_node.web.listener import Listener
 from replog_node.web.permissions import Access, Permission, Tokens
 from replog_node.web.problems import Handler
 from replog_node.web.service import Service
 
-LINGERING_S = 2.0
-"""How long the rest of a refused body is read, so that its sender gets the answer and no reset."""
-
-KEEPALIVE_S = 75.0
-"""An idle connection is kept a little longer than usual proxies keep theirs (60 s)."""
+ROUTES: Final = web.AppKey("routes", tuple)
+"""The rows that an application serves, for the test of docs/api.md."""
 
 
 def client_app(
@@ -33,7 +32,9 @@ def client_app(
     """The client listener. tokens: None leaves it open (settings.py has refused it elsewhere)."""
     gate = Gate("client", settings, metrics, Access(tokens))
     client = ClientRoutes(service, settings, Bodies(settings), gate)
-    return _app(gate, (*client.routes(), *Health(service, metrics).client_routes()))
+    app = _app(gate, (*client.routes(), *Health(service, metrics).client_routes()))
+    app.on_cleanup.append(client.close)
+    return app
 
 
 def peer_app(
@@ -55,22 +56,12 @@ def peer_app(
 
 
 def runner(app: web.Application, settings: Settings) -> web.AppRunner:
-    """A runner of an app, with the limits that the routes count upon.
-
-    Encoded bodies are refused, so they aren't decoded either. Our own log and metrics tell of
-    requests, so aiohttp's access log is off.
-    """
-    return web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,
-        keepalive_timeout=KEEPALIVE_S,
-        lingering_time=LINGERING_S,
-        shutdown_timeout=settings.shutdown_grace_ms / 1000,
-    )
+    """Return a runner of an app, with the limits that the routes count upon (listener.py)."""
+    return Listener(app, settings)
 
 
 def _app(gate: Gate, routes: tuple[Route, ...]) -> web.Application:
     app = web.Application()
+    app[ROUTES] = routes
     gate.add(app, routes)
     return app

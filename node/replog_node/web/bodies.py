@@ -36,7 +36,7 @@ class Bodies:
         body_incomplete; nothing is held then.
         """
         if request.headers.get("Content-Encoding", "identity") != "identity":
-            raise ApiError("content_type_unsupported", "encoded bodies are not taken", known=[])
+            raise ApiError("content_type_unsupported", "encoded bodies are not taken", supported=[])
         declared = request.content_length or 0
         self._hold(declared, declared)
         try:
@@ -82,12 +82,15 @@ class Bodies:
 
     def _hold(self, more: int, length: int) -> None:
         """Count `more` bytes of a body of so far `length`, or refuse it."""
-        if length > self._bytes_max:
-            raise ApiError(
-                "body_too_large",
-                f"the body is longer than {self._bytes_max} bytes",
-                limit_bytes=self._bytes_max,
-            )
+        check_declared(length, self._bytes_max)
         if more > 0 and self.held + more > self._held_max:
             raise ApiError("overloaded", "too many bytes of request bodies are held already")
         self.held += more
+
+
+def check_declared(length: int | None, bytes_max: int) -> None:
+    """Raise ApiError body_too_large for a body of more than `bytes_max` bytes, as far as known."""
+    if length is not None and length > bytes_max:
+        raise ApiError(
+            "body_too_large", f"the body is longer than {bytes_max} bytes", limit_bytes=bytes_max
+        )

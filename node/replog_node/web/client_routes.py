@@ -11,12 +11,13 @@ from replog.wire.schemas import ProducerRequest
 from replog_node.settings import Settings
 from replog_node.web.accepting import negotiated
 from replog_node.web.bodies import Bodies
+from replog_node.web.decoding import Decoding
 from replog_node.web.gate import Gate, Route
 from replog_node.web.json_bodies import JsonBody, check_content_type, json_response
 from replog_node.web.permissions import Permission
 from replog_node.web.query import ReadQuery, consistency_query, no_query, read_query, timeout_s
 from replog_node.web.reading import fill, fill_or_wait, starting_offset
-from replog_node.web.records_in import APPEND_TYPES, batch_of
+from replog_node.web.records_in import APPEND_TYPES
 from replog_node.web.records_out import READ_TYPES, Page, page_of
 from replog_node.web.service import ReadView, Service
 
@@ -26,12 +27,11 @@ _PRODUCER = JsonBody(ProducerRequest, ProducerRequest())
 class ClientRoutes:
     """The calls of the client listener that move data."""
 
-    def __init__(
-        self, service: Service, settings: Settings, bodies: Bodies, gate: Gate
-    ) -> None:
+    def __init__(self, service: Service, settings: Settings, bodies: Bodies, gate: Gate) -> None:
         self._service = service
         self._bodies = bodies
         self._gate = gate
+        self._decoding = Decoding()
         self._timeout_s = settings.request_timeout_ms / 1000
 
     def routes(self) -> tuple[Route, ...]:
@@ -43,6 +43,10 @@ class ClientRoutes:
             Route("POST", "/v1/producers", self.producer, Permission.WRITE),
         )
 
+    async def close(self, _app: web.Application) -> None:
+        """Let the decoding thread go."""
+        self._decoding.close()
+
     async def append(self, request: web.Request) -> web.Response:
         """Append one batch; the body's bytes count as held until it is committed."""
         no_query(request)
@@ -50,7 +54,7 @@ class ClientRoutes:
         content_type = check_content_type(request, APPEND_TYPES)
         raw = await self._bodies.read(request)
         try:
-            batch = batch_of(content_type, request.headers, raw)
+            batch = await self._decoding.batch(content_type, request.headers, raw)
             return json_response(await self._service.append(batch, timeout_s=limit_s))
         finally:
             self._bodies.release(len(raw))
@@ -98,14 +102,10 @@ class ClientRoutes:
             body = _PRODUCER.decode(request, raw)
         finally:
             self._bodies.release(len(raw))
-        return json_response(
-            await self._service.allocate_producer(body.request, timeout_s=limit_s)
-        )
+        return json_response(await self._service.allocate_producer(body.request, timeout_s=limit_s))
 
 
-def _page_response(
-    content_type: str, page: Page, query: ReadQuery, view: ReadView
-) -> web.Response:
+def _page_response(content_type: str, page: Page, query: ReadQuery, view: ReadView) -> web.Response:
     """The page with where to read on."""
     headers = {
         "Content-Type": content_type,

@@ -7,18 +7,21 @@ Read next: problems.py, permissions.py.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Middleware
 
 from replog.wire.problems import ApiError
 from replog_node.metrics import NodeMetrics
 from replog_node.settings import Settings
+from replog_node.web.bodies import check_declared
 from replog_node.web.permissions import Access, Permission
-from replog_node.web.problems import Handler, refused_by_aiohttp, response_of, unexpected
+from replog_node.web.problems import Handler, from_aiohttp, response_of, unexpected
+
+_Expectation = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
 UNROUTED: Final = "none"
 """The route label of requests that no route took: callers can't make new labels."""
@@ -37,6 +40,11 @@ class Route(msgspec.Struct, frozen=True):
     permission: Permission | None
     bounded: bool = True
 
+    @property
+    def label(self) -> str:
+        """How metrics and the log call it."""
+        return f"{self.method} {self.path}"
+
 
 class Gate:
     """The gate of one listener, and the number of requests behind it."""
@@ -47,6 +55,7 @@ class Gate:
         self._listener = listener
         self._metrics = metrics
         self._access = access
+        self._body_bytes_max = settings.body_bytes_max
         self._requests_max = settings.requests_max
         self._waiting_max = settings.waiting_max
         self._in_flight = 0
@@ -56,11 +65,11 @@ class Gate:
     def add(self, app: web.Application, routes: Iterable[Route]) -> None:
         """Serve the routes in `app`, each behind this gate, and refuse other paths in our form."""
         for route in routes:
-            guarded = self._guard(route)
+            guarded, expect = self._guard(route), self._expectation(route)
             if route.method == "GET" and route.permission is not Permission.PEER:
-                app.router.add_get(route.path, guarded)
+                app.router.add_get(route.path, guarded, expect_handler=expect)
             else:
-                app.router.add_route(route.method, route.path, guarded)
+                app.router.add_route(route.method, route.path, guarded, expect_handler=expect)
         app.middlewares.append(self._unrouted())
 
     def _unrouted(self) -> Middleware:
@@ -71,7 +80,7 @@ class Gate:
             try:
                 return await handler(request)
             except web.HTTPException as error:
-                response = refused_by_aiohttp(error)
+                response = self._refuse(from_aiohttp(error))
                 self._metrics.count_request(self._listener, UNROUTED, response.status)
                 return response
 
@@ -92,9 +101,30 @@ class Gate:
         self._waiting -= 1
         self._in_flight += 1
 
+    def _expectation(self, route: Route) -> _Expectation:
+        """What answers `Expect: 100-continue`: what can be refused already, is, before the body."""
+
+        async def expectation(request: web.Request) -> web.StreamResponse | None:
+            try:
+                if request.headers.get("Expect", "").lower() != "100-continue":
+                    raise ApiError("request_invalid", "Expect: not 100-continue")
+                self._access.check(request.headers.get("Authorization"), route.permission)
+                check_declared(request.content_length, self._body_bytes_max)
+            except ApiError as error:
+                response = self._refuse(error)
+                response.force_close()
+                self._metrics.count_request(self._listener, route.label, response.status)
+                return response
+            if request.version == HttpVersion11:
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0  # the answer has not begun
+            return None
+
+        return expectation
+
     def _guard(self, route: Route) -> Handler:
         """The route's handler behind the gate."""
-        label = f"{route.method} {route.path}"
+        label = route.label
         seconds = self._metrics.http_seconds.labels(label)
 
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -104,10 +134,10 @@ class Gate:
             except ApiError as error:
                 response = self._refuse(error)
             except web.HTTPException as error:
-                response = refused_by_aiohttp(error)
+                response = self._refuse(from_aiohttp(error))
             except ConnectionError:
                 raise  # the caller is gone: nobody to answer
-            except Exception as error:  # the last guard: told in full to the log only
+            except Exception as error:  # noqa: BLE001 (the last guard: the log is told in full)
                 response = self._refuse(unexpected(error, label))
             self._metrics.count_request(self._listener, label, response.status)
             if "wait_ms" not in request.query_string:

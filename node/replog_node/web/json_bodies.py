@@ -48,7 +48,7 @@ def check_content_type(request: web.BaseRequest, known: tuple[str, ...]) -> str:
         raise ApiError(
             "content_type_unsupported",
             f"the body must be one of {', '.join(known)}",
-            known=list(known),
+            supported=list(known),
         )
     return bare
 

@@ -28,6 +28,7 @@ TOKEN_CHARS_MIN: Final = 16
 
 FILE_BYTES_MAX: Final = 256 * 1024
 
+_KEYS: Final = ("token", "token_sha256", "permissions")
 _SCHEME: Final = "bearer "
 
 
@@ -133,7 +134,7 @@ def _faults(tree: list[Any]) -> Iterator[str]:
 
 
 def _item_faults(item: dict[Any, Any]) -> Iterator[str]:
-    unknown = sorted(str(key) for key in item if key not in ("token", "token_sha256", "permissions"))
+    unknown = sorted(str(key) for key in item if key not in _KEYS)
     if unknown:
         yield f"unknown: {', '.join(unknown)}"
     if ("token" in item) == ("token_sha256" in item):

@@ -7,6 +7,7 @@ Read next: gate.py; replog/wire/codes.py (the table).
 
 import secrets
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
@@ -21,36 +22,61 @@ RETRY_AFTER_S: Final = 1
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LOG: Final = Log("web")
+_CLOSING: Final = ("body_incomplete", "body_too_large", "request_timeout")
+"""The rest of such a body isn't wanted, so the connection can't go on."""
 
 
 def response_of(error: ApiError) -> web.Response:
     """The refusal as it goes to the client."""
-    status = error.status
-    response = web.Response(body=error.body(), status=status, content_type=PROBLEM_TYPE)
-    if status in (429, 503):
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    elif status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    elif status in (408, 413):
-        response.force_close()  # the rest of the body isn't wanted
+    response = web.Response(
+        body=error.body(), status=error.status, content_type=PROBLEM_TYPE, headers=_headers(error)
+    )
+    if error.code in _CLOSING:
+        response.force_close()
     return response
 
 
-def unexpected(error: Exception, route: str) -> ApiError:
+def raw_response(error: ApiError) -> bytes:
+    """The refusal as bytes, for a connection that has no request to answer; it ends after them."""
+    body = error.body()
+    lines = [
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
+        f"Content-Type: {PROBLEM_TYPE}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in _headers(error).items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _headers(error: ApiError) -> dict[str, str]:
+    """The headers that HTTP wants beside a status."""
+    match error.status:
+        case 429 | 503:
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        case 401:
+            return {"WWW-Authenticate": "Bearer"}
+        case 405:
+            return {"Allow": ", ".join(error.extra.get("allowed", ()))}
+        case _:
+            return {}
+
+
+def unexpected(error: BaseException, route: str) -> ApiError:
     """What a client is told of a fault of ours; the id finds the traceback in the log."""
     mark = secrets.token_hex(8)
     _LOG.error("request_failed", error=error, id=mark, route=route)
     return ApiError("internal", "the node failed; its log tells more under this id", id=mark)
 
 
-def refused_by_aiohttp(error: web.HTTPException) -> web.Response:
-    """A 404 or 405 of the router (and whatever else it may refuse) in our form."""
+def from_aiohttp(error: web.HTTPException) -> ApiError:
+    """A 404 or 405 of the router, and whatever else aiohttp may refuse, as a code of ours."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = sorted(error.allowed_methods)
-        detail = f"{error.method} is not allowed here; allowed: {', '.join(allowed)}"
-        response = response_of(ApiError("method_not_allowed", detail, allowed=allowed))
-        response.headers["Allow"] = ", ".join(allowed)
-        return response
+        detail = f"the path takes {', '.join(allowed)} only"
+        return ApiError("method_not_allowed", detail, allowed=allowed)
     if isinstance(error, web.HTTPNotFound):
-        return response_of(ApiError("not_found", "no such path on this listener"))
-    return response_of(unexpected(error, "unrouted"))
+        return ApiError("not_found", "no such path on this listener")
+    if error.status < 500:
+        return ApiError("request_invalid", error.reason)
+    return unexpected(error, "unrouted")

@@ -1,4 +1,4 @@
-"""Entries as a page: records as JSON or NDJSON, or the batches as they are stored.
+"""Entries as a page: records as JSON or NDJSON, values alone, or the batches as they are stored.
 
 Decides: which records of which entries belong to a page, where the page ends, how bytes become
 JSON. Control records are skipped, their offsets are not.
@@ -7,11 +7,12 @@ Read next: reading.py.
 """
 
 import base64
+from abc import ABC, abstractmethod
 from typing import Final, Protocol
 
 import msgspec
 
-from replog.wire.batches import records_of
+from replog.wire.batches import StoredRecord, records_of
 from replog.wire.schemas import ReadRecord, RecordsPage
 from replog_node.frames.decode import data_batches
 from replog_node.frames.layout import batch_header
@@ -20,7 +21,8 @@ from replog_node.model.entries import Entry
 JSON_TYPE: Final = "application/json"
 NDJSON_TYPE: Final = "application/x-ndjson"
 BATCHES_TYPE: Final = "application/vnd.replog.batches"
-READ_TYPES: Final = (JSON_TYPE, NDJSON_TYPE, BATCHES_TYPE)
+VALUES_TYPE: Final = "application/octet-stream"
+READ_TYPES: Final = (JSON_TYPE, NDJSON_TYPE, BATCHES_TYPE, VALUES_TYPE)
 """What a read can be answered with; the first when the caller doesn't mind."""
 
 _JSON: Final = msgspec.json.Encoder()
@@ -33,9 +35,12 @@ class Page(Protocol):
     belongs to it.
     """
 
-    next_offset: int
-    records: int
-    full: bool
+    @property
+    def next_offset(self) -> int: ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def full(self) -> bool: ...
 
     def take(self, entry: Entry) -> None:
         """Take what belongs here of the entry that contains `next_offset`, and move on."""
@@ -48,26 +53,26 @@ def page_of(content_type: str, start: int, limit: int, max_bytes: int) -> Page:
     """An empty page of one of READ_TYPES."""
     if content_type == BATCHES_TYPE:
         return BatchesPage(start, limit)
+    if content_type == VALUES_TYPE:
+        return ValuesPage(start, limit, max_bytes)
     return JsonPage(start, limit, max_bytes, lines=content_type == NDJSON_TYPE)
 
 
-class JsonPage:
-    """Records, decoded: one JSON document, or one line each."""
+class _DecodedPage(ABC):
+    """Records, one by one; what is kept of each, its kinds say."""
 
-    __slots__ = ("_bytes_left", "_found", "_limit", "_lines", "full", "next_offset")
+    __slots__ = ("_bytes_left", "_limit", "full", "next_offset", "records")
 
-    def __init__(self, start: int, limit: int, max_bytes: int, *, lines: bool) -> None:
+    def __init__(self, start: int, limit: int, max_bytes: int) -> None:
         self._limit = limit
         self._bytes_left = max_bytes
-        self._lines = lines
-        self._found: list[ReadRecord] = []
         self.next_offset = start
+        self.records = 0
         self.full = False
 
-    @property
-    def records(self) -> int:
-        """How many records it has."""
-        return len(self._found)
+    @abstractmethod
+    def _keep(self, record: StoredRecord) -> int:
+        """Keep a record; how many bytes it counts for."""
 
     def take(self, entry: Entry) -> None:
         """Take records from `next_offset` on, until the limit or the bytes are used up.
@@ -83,18 +88,33 @@ class JsonPage:
         self.next_offset = entry.last + 1
 
     def _take_batch(self, batch: memoryview) -> None:
-        found, start = self._found, self.next_offset
+        start = self.next_offset
         for record in records_of(batch):
             if record.offset < start:
                 continue
-            value, key = record.value, record.key
-            headers = [_header(name, content) for name, content in record.headers]
-            found.append(_read_record(record.offset, record.timestamp, value, key, headers))
-            self._bytes_left -= len(value or b"") + len(key or b"")
-            self._bytes_left -= sum(len(name) + len(text) for name, text in headers)
-            if len(found) >= self._limit or self._bytes_left <= 0:
+            self.records += 1
+            self._bytes_left -= self._keep(record)
+            if self.records >= self._limit or self._bytes_left <= 0:
                 self.next_offset, self.full = record.offset + 1, True
                 return
+
+
+class JsonPage(_DecodedPage):
+    """Records as one JSON document, or one line each."""
+
+    __slots__ = ("_found", "_lines")
+
+    def __init__(self, start: int, limit: int, max_bytes: int, *, lines: bool) -> None:
+        super().__init__(start, limit, max_bytes)
+        self._lines = lines
+        self._found: list[ReadRecord] = []
+
+    def _keep(self, record: StoredRecord) -> int:
+        value, key = record.value, record.key
+        headers = [_header(name, content) for name, content in record.headers]
+        self._found.append(_read_record(record.offset, record.timestamp, value, key, headers))
+        named = sum(len(name) + len(text) for name, text in headers)
+        return len(value or b"") + len(key or b"") + named
 
     def body(self, end_offset: int, log_start_offset: int) -> bytes:
         """A RecordsPage, or lines of ReadRecord."""
@@ -103,6 +123,25 @@ class JsonPage:
         return _JSON.encode(
             RecordsPage(self._found, self.next_offset, end_offset, log_start_offset)
         )
+
+
+class ValuesPage(_DecodedPage):
+    """The values alone, one directly after the other; a record without value adds nothing."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, start: int, limit: int, max_bytes: int) -> None:
+        super().__init__(start, limit, max_bytes)
+        self._values: list[bytes] = []
+
+    def _keep(self, record: StoredRecord) -> int:
+        value = record.value or b""
+        self._values.append(value)
+        return len(value)
+
+    def body(self, end_offset: int, log_start_offset: int) -> bytes:
+        """The values' bytes."""
+        return b"".join(self._values)
 
 
 class BatchesPage:
@@ -147,9 +186,7 @@ def _read_record(
     """A record in JSON's words: text where it is text, else base64."""
     value_text, value_base64 = _text_or_base64(value)
     key_text, key_base64 = _text_or_base64(key) if key is not None else (None, None)
-    return ReadRecord(
-        offset, timestamp_ms, value_text, value_base64, key_text, key_base64, headers
-    )
+    return ReadRecord(offset, timestamp_ms, value_text, value_base64, key_text, key_base64, headers)
 
 
 def _text_or_base64(content: bytes | None) -> tuple[str | None, str | None]:

@@ -30,7 +30,7 @@ MEMBER = "00000000-0000-4000-8000-000000000001"
 
 
 class MemoryService:
-    """What the tests see of it: `appends` (calls), `gate` (held: appends wait), `fault` (raised)."""
+    """What the tests see of it: `appends`, `held` (calls wait), `fault` (raised)."""
 
     def __init__(self) -> None:
         self.kept: list[Entry] = []

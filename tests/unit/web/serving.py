@@ -12,13 +12,24 @@ from multidict import CIMultiDict
 from replog.wire.batches import CheckedBatch
 from replog_node.metrics import NodeMetrics
 from replog_node.settings import Settings
-from replog_node.web.app import client_app, peer_app
+from replog_node.web.app import client_app, peer_app, runner
 from replog_node.web.permissions import Tokens
 from replog_node.web.problems import Handler
 from replog_node.web.records_in import batch_of
 from tests.unit.web.memory_service import MemoryService
 
 Client = TestClient[web.Request, web.Application]
+
+
+class Served(TestServer):
+    """A test server that runs an app as a node does."""
+
+    def __init__(self, app: web.Application, settings: Settings) -> None:
+        super().__init__(app)
+        self._settings = settings
+
+    async def _make_runner(self, **_kwargs: Any) -> web.AppRunner:
+        return runner(self.app, self._settings)
 
 
 def settings_of(**changes: Any) -> Settings:
@@ -28,11 +39,16 @@ def settings_of(**changes: Any) -> Settings:
 
 @asynccontextmanager
 async def client_listener(
-    service: MemoryService, *, tokens: Tokens | None = None, **changes: Any
+    service: MemoryService,
+    *,
+    tokens: Tokens | None = None,
+    metrics: NodeMetrics | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Client]:
     """A client of a client listener."""
-    app = client_app(service, settings_of(**changes), NodeMetrics(), tokens)
-    async with TestClient(TestServer(app)) as client:
+    settings = settings_of(**changes)
+    app = client_app(service, settings, metrics or NodeMetrics(), tokens)
+    async with TestClient(Served(app, settings)) as client:
         yield client
 
 
@@ -45,10 +61,9 @@ async def peer_listener(
     **changes: Any,
 ) -> AsyncIterator[Client]:
     """A client of a peer listener."""
-    app = peer_app(
-        service, settings_of(**changes), NodeMetrics(), tokens, peer_handlers=peer_handlers or {}
-    )
-    async with TestClient(TestServer(app)) as client:
+    settings = settings_of(**changes)
+    app = peer_app(service, settings, NodeMetrics(), tokens, peer_handlers=peer_handlers or {})
+    async with TestClient(Served(app, settings)) as client:
         yield client
 
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.asyncio
 OCTETS = "application/octet-stream"
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
+BATCH = "application/vnd.replog.batch"
 
 
 async def append(
@@ -71,7 +72,8 @@ async def test_its_key_time_and_headers_come_as_headers() -> None:
 
 async def test_lines_of_json_are_one_batch_with_or_without_the_last_line_end() -> None:
     for end in (b"", b"\n", b"\r\n"):
-        lines = (b'{"value":"a","key":"k"}', b'{"value_base64":"/w==","headers":[["h","v"]]}', b"{}")
+        second = b'{"value_base64":"/w==","headers":[["h","v"]]}'
+        lines = (b'{"value":"a","key":"k"}', second, b"{}")
         service, status, answer = await append(b"\n".join(lines) + end, NDJSON)
 
         assert (status, answer["count"], answer["last_offset"]) == (200, 3, 2)
@@ -163,7 +165,7 @@ async def test_a_wrong_content_type_lists_the_known_ones() -> None:
     for given in ("text/plain", "", "application/jsonx"):
         found = await refused(415, "content_type_unsupported", b"v", given)
 
-        assert found["known"] == [OCTETS, NDJSON, JSON]
+        assert found["supported"] == [OCTETS, NDJSON, JSON, BATCH]
 
 
 async def test_an_encoded_body_is_refused() -> None:
@@ -238,9 +240,7 @@ async def test_a_refusal_of_the_service_is_told_with_its_outcome() -> None:
     service = MemoryService()
     service.fault = ApiError("timeout", "not committed within 10 s")
     async with client_listener(service) as client:
-        response = await client.post(
-            "/v1/records", data=b"v", headers={"Content-Type": OCTETS}
-        )
+        response = await client.post("/v1/records", data=b"v", headers={"Content-Type": OCTETS})
 
         assert (await problem(response, 504, "timeout"))["outcome"] == "unknown"
 

@@ -14,6 +14,7 @@ from tests.unit.web.serving import Client, batch, client_listener, problem
 pytestmark = pytest.mark.asyncio
 
 BATCHES = "application/vnd.replog.batches"
+VALUES = "application/octet-stream"
 
 
 def filled() -> MemoryService:
@@ -185,7 +186,7 @@ async def test_a_form_that_does_not_exist_is_refused(accept: str) -> None:
         response = await client.get("/v1/records", headers={"Accept": accept})
         found = await problem(response, 406, "not_acceptable")
 
-    assert found["known"] == ["application/json", "application/x-ndjson", BATCHES]
+    assert found["supported"] == ["application/json", "application/x-ndjson", BATCHES, VALUES]
 
 
 async def test_an_offset_beyond_the_end_tells_the_end() -> None:
@@ -233,9 +234,7 @@ async def test_an_offset_below_the_start_tells_the_start() -> None:
 )
 async def test_a_parameter_out_of_its_range_is_named(query: str, named: str) -> None:
     async with client_listener(filled()) as client:
-        found = await problem(
-            await client.get(f"/v1/records?{query}"), 400, "parameter_invalid"
-        )
+        found = await problem(await client.get(f"/v1/records?{query}"), 400, "parameter_invalid")
 
     assert (found["parameter"], found["outcome"]) == (named, "none")
 

@@ -1,0 +1,147 @@
+"""One listener as it runs: aiohttp's server with bounds on connections, heads and slow readers.
+
+Decides: what is answered to what is no HTTP, to a head that does not come, to one connection too
+many, and how long an answer may take to leave. Nothing of aiohttp's own pages ever gets out.
+Must not know: routes, addresses, signals.
+Read next: gate.py (what holds for a request that was understood), problems.py.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+
+from replog.wire.problems import ApiError
+from replog_node.settings import Settings
+from replog_node.web.problems import from_aiohttp, raw_response, response_of, unexpected
+
+LINGERING_S: Final = 2.0
+"""How long the rest of a refused body is read, so that its sender gets the answer and no reset."""
+
+KEEPALIVE_S: Final = 75.0
+"""An idle connection is kept a little longer than usual proxies keep theirs (60 s)."""
+
+LINE_BYTES_MAX: Final = 8192
+"""The request line, or one header; longer: 400 `request_invalid`, and the connection ends."""
+
+HEADERS_MAX: Final = 100
+"""Headers of one request; more: 400 `request_invalid`. With LINE_BYTES_MAX this bounds a head."""
+
+
+class Listener(web.AppRunner):
+    """Runs one application within the limits that its routes count upon.
+
+    Encoded bodies are refused, so they aren't decoded either. Our own log and metrics tell of
+    requests, so aiohttp's access log is off.
+    """
+
+    def __init__(self, app: web.Application, settings: Settings) -> None:
+        super().__init__(app, shutdown_timeout=settings.shutdown_grace_ms / 1000)
+        self._settings = settings
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made, self._settings)
+
+
+class _Server(web.Server):
+    """Makes a `_Protocol` for each connection, with the application's own handler."""
+
+    def __init__(self, made: web.Server, settings: Settings) -> None:
+        super().__init__(
+            made.request_handler,
+            request_factory=made.request_factory,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEPALIVE_S,
+            lingering_time=LINGERING_S,
+            max_line_size=LINE_BYTES_MAX,
+            max_field_size=LINE_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+        )
+        self.connections_max = settings.connections_max
+        self.head_s = settings.body_timeout_ms / 1000
+        self.response_s = settings.response_timeout_ms / 1000
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class _Protocol(web.RequestHandler):
+    """One connection."""
+
+    __slots__ = ("_head_timer", "_limits")
+
+    def __init__(self, manager: _Server, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._limits = manager
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve the connection, unless there are too many; expect its first head in time."""
+        full = len(self._limits.connections) >= self._limits.connections_max
+        super().connection_made(transport)
+        if full:
+            most = self._limits.connections_max
+            self._end(ApiError("overloaded", f"{most} connections are open already"))
+        else:
+            self._head_timer = self._loop.call_later(self._limits.head_s, self._head_is_due)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the timer."""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def _head_is_due(self) -> None:
+        """End a connection that has not sent a whole head yet; later ones are keep-alive's."""
+        if self._request_count == 0:
+            seconds = self._limits.head_s
+            self._end(ApiError("request_timeout", f"no request arrived within {seconds:g} s"))
+
+    def _end(self, error: ApiError) -> None:
+        """Say why, and close: there is no request to answer."""
+        if self.transport is not None:
+            self.transport.write(raw_response(error))
+        self.force_close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer, in our form, and give up on a reader that does not take it."""
+        if isinstance(resp, web.HTTPException):
+            resp = response_of(from_aiohttp(resp))
+            resp.force_close()
+        try:
+            async with asyncio.timeout(self._limits.response_s):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            if self.transport is not None:
+                self.transport.abort()
+            return resp, True
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no HTTP, or failed past our gate, as a problem; never a traceback."""
+        if isinstance(exc, HttpProcessingError):
+            error = ApiError("request_invalid", _fault_of(exc))
+        else:
+            error = unexpected(exc or RuntimeError(message or f"status {status}"), "unrouted")
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of another answer has been sent already")
+        response = response_of(error)
+        response.force_close()
+        return response
+
+
+def _fault_of(fault: HttpProcessingError) -> str:
+    """What is wrong with a head or a body's framing, without the caller's bytes."""
+    if isinstance(fault, LineTooLong):
+        return f"a line of the head is longer than {LINE_BYTES_MAX} bytes"
+    return f"not HTTP/1.1 with at most {HEADERS_MAX} headers ({type(fault).__name__})"
