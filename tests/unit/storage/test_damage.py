@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from google_crc32c import value as crc32c
 
+from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES
@@ -97,6 +98,18 @@ def test_a_flipped_bit_in_the_last_write_that_no_mark_covers_cuts_only_that_writ
         assert found in (ENTRIES[:-1], ENTRIES)
         cut += found != ENTRIES
     assert cut > 40
+
+
+def test_a_torn_first_block_of_the_last_write_cuts_that_write_though_its_second_survived() -> None:
+    disk = written(idle=False, entries=ENTRIES[:2])
+    store = opened(disk)
+    store.write([appending(*chained([data(300)], tail_of(ENTRIES[1])))])
+    store.write([appending(*chained([data(1400), data(900)], store.tail))])
+    name = segments(disk)[-1]
+    first = disk.content(name).index(b"a" * 1400) // 512 * 512
+    disk.damage(name, first, bytes(512))
+    disk.restart()
+    assert len(whole_log(opened(disk))) == 3
 
 
 def test_a_flipped_bit_in_a_finished_segment_is_found_when_it_is_read() -> None:
