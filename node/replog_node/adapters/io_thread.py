@@ -1,0 +1,213 @@
+"""The store behind two threads: one writes, one reads; the event loop waits for neither.
+
+What waits together is written together: the writer takes everything in its queue as one
+`Store.write`, so one sync, and tells the loop once, of the newest ticket. When nothing was asked
+for during IDLE_S after a write, it writes the idle mark.
+
+The write queue is bounded by its askers: a leader's uncommitted bytes, a follower's window.
+
+Decides: that merging, and that a failure of the store is told once and ends both threads' work.
+Must not know: why something is written or read.
+Read next: ../storage/store.py, ../driver/ports.py.
+"""
+
+import asyncio
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final, NamedTuple, Protocol, assert_never
+
+from replog_node.adapters.guard import OnFailure, guarded
+from replog_node.model.entries import Entry
+from replog_node.model.positions import ClusterId, Lineage, Offset
+from replog_node.raft.effects import Persist
+from replog_node.storage.store import Store
+
+IDLE_S: Final = 0.05
+"""How long nothing is asked for before the durable mark is written (design section 3, Storage)."""
+
+MERGED_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Frames written before anybody is told; further ones wait for the next write."""
+
+READS_MAX: Final = 1024
+"""Reads that wait; past it a read is answered with None at once, as if it couldn't be read now."""
+
+
+class StorageListener(Protocol):
+    """Who is told, on the event loop (driver.Driver)."""
+
+    def on_persisted(self, ticket: int) -> None:
+        """Everything up to this ticket is durable."""
+
+    def on_read(self, request: int, entries: tuple[Entry, ...] | None) -> None:
+        """The answer to a read."""
+
+    def on_assigned(self) -> None:
+        """The assignment is durable."""
+
+
+class _Assign(NamedTuple):
+    cluster_id: ClusterId
+    lineage: Lineage
+    founding: str
+
+
+class _Read(NamedTuple):
+    request: int
+    at: Offset
+    max_bytes: int
+
+
+class _Stop(NamedTuple):
+    """The last thing in a queue."""
+
+
+_Write = Persist | _Assign | _Stop
+
+
+class IoThread:
+    """driver.ports.StoragePort over a store. Use: create, start, …, await close."""
+
+    def __init__(self, store: Store, on_failure: OnFailure) -> None:
+        """on_failure: called on the loop, once, when the store failed: nothing is durable since."""
+        self._store = store
+        self._on_failure = on_failure
+        self._loop = asyncio.get_running_loop()
+        self._writes: SimpleQueue[_Write] = SimpleQueue()
+        self._reads: SimpleQueue[_Read | _Stop] = SimpleQueue()
+        self._reads_waiting = 0
+        self._failed = False
+        self._threads: list[Thread] = []
+        self._ended: list[asyncio.Future[None]] = []
+        self._listener: StorageListener | None = None
+
+    def start(self, listener: StorageListener) -> None:
+        """Begin to work; what was asked for before is done now."""
+        self._listener = listener
+        for name, work in (("log-writer", self._write_all), ("log-reader", self._read_all)):
+            ended: asyncio.Future[None] = self._loop.create_future()
+            self._ended.append(ended)
+            thread = Thread(target=self._run, args=(work, ended), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    async def close(self) -> None:
+        """Do what was asked for, write the idle mark, end the threads. The store stays open."""
+        self._writes.put(_Stop())
+        self._reads.put(_Stop())
+        for ended in self._ended:
+            await ended
+        for thread in self._threads:
+            thread.join()  # each has said that it is at its end
+        self._threads.clear()
+
+    def write(self, persist: Persist) -> None:
+        """See StoragePort."""
+        self._writes.put(persist)
+
+    def read(self, request: int, at: Offset, max_bytes: int) -> None:
+        """See StoragePort."""
+        if self._reads_waiting >= READS_MAX or self._failed:
+            self._loop.call_soon(self._answer, request, None)
+            return
+        self._reads_waiting += 1
+        self._reads.put(_Read(request, at, max_bytes))
+
+    def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
+        """See StoragePort."""
+        self._writes.put(_Assign(cluster_id, lineage, founding))
+
+    # On the loop.
+
+    def _persisted(self, ticket: int) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_persisted, ticket)
+
+    def _assigned(self) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_assigned)
+
+    def _read_done(self, request: int, entries: tuple[Entry, ...] | None) -> None:
+        self._reads_waiting -= 1
+        self._answer(request, entries)
+
+    def _answer(self, request: int, entries: tuple[Entry, ...] | None) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_read, request, entries)
+
+    def _fail(self, problem: BaseException) -> None:
+        if not self._failed:
+            self._failed = True
+            self._on_failure(problem)
+
+    # On the threads.
+
+    def _run(self, work: Callable[[], None], ended: "asyncio.Future[None]") -> None:
+        try:
+            work()
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the thread is dead: tell it
+            self._tell(self._fail, problem)
+        self._tell(ended.set_result, None)
+
+    def _tell(self, call: Callable[..., object], *args: Any) -> None:
+        self._loop.call_soon_threadsafe(call, *args)
+
+    def _write_all(self) -> None:
+        unmarked = False
+        while True:
+            try:
+                first = self._writes.get(timeout=IDLE_S if unmarked else None)
+            except Empty:
+                self._store.write_idle_mark()
+                unmarked = False
+                continue
+            unmarked = True
+            if not self._write_what_waits(first):
+                self._store.write_idle_mark()
+                return
+
+    def _write_what_waits(self, first: _Write) -> bool:
+        """Carry out `first` and what waits behind it; False after the last there will be."""
+        asked: _Write | None = first
+        while asked is not None:
+            match asked:
+                case Persist():
+                    asked = self._write_merged(asked)
+                case _Assign():
+                    self._store.assign(*asked)
+                    self._tell(self._assigned)
+                    asked = None
+                case _Stop():
+                    return False
+                case _:
+                    assert_never(asked)
+        return True
+
+    def _write_merged(self, first: Persist) -> _Write | None:
+        """Write it and the Persists right behind it at once; returns what came after those."""
+        persists, size, behind = [first], _size_bytes(first), None
+        while size < MERGED_BYTES_MAX:
+            try:
+                behind = self._writes.get_nowait()
+            except Empty:
+                break
+            if not isinstance(behind, Persist):
+                break
+            persists.append(behind)
+            size += _size_bytes(behind)
+            behind = None
+        self._store.write(persists)
+        self._tell(self._persisted, persists[-1].ticket)
+        return behind
+
+    def _read_all(self) -> None:
+        while True:
+            read = self._reads.get()
+            if isinstance(read, _Stop):
+                return
+            entries = self._store.read(read.at, read.max_bytes)
+            self._tell(self._read_done, read.request, entries or None)
+
+
+def _size_bytes(persist: Persist) -> int:
+    return sum(entry.size_bytes for entry in persist.entries)
