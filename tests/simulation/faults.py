@@ -22,7 +22,9 @@ KINDS = (
 class Faults:
     """Strikes again and again until stopped. kinds: which of KINDS."""
 
-    def __init__(self, world: World, *, kinds: tuple[str, ...] = KINDS, every_ms: int = 1500) -> None:
+    def __init__(
+        self, world: World, *, kinds: tuple[str, ...] = KINDS, every_ms: int = 1500
+    ) -> None:
         self._world = world
         self._kinds = kinds
         self._every_us = every_ms * 1000

@@ -78,9 +78,7 @@ class World:
         if driver is None or node.paused or driver.kernel.core is None:
             self.clockwork.after(200_000, again)
             return
-        members = [
-            MemberAddress(self.nodes[p].member, f"{self.nodes[p].name}:1") for p in places
-        ]
+        members = [MemberAddress(self.nodes[p].member, f"{self.nodes[p].name}:1") for p in places]
         status = driver.status("sim", {})
         request = TargetRequest(members, operation, status.configuration_offset)
 

@@ -92,7 +92,7 @@ class _Header(NamedTuple):
     producer_id: int
     epoch: int
     sequence: int
-    count: int
+    records: int
 
 
 def build_batch(
@@ -141,7 +141,7 @@ def check_batch(data: bytes) -> CheckedBatch:
     _check_producer(header)
     _check_records(data, header)
     return CheckedBatch(
-        data, header.count, header.crc, header.producer_id, header.epoch, header.sequence
+        data, header.records, header.crc, header.producer_id, header.epoch, header.sequence
     )
 
 
@@ -182,10 +182,12 @@ def _check_bounds(header: _Header, length: int) -> None:
         raise _invalid(f"{length} bytes exceed {BATCH_BYTES_MAX}")
     if header.length + _LENGTH_EXTRA != length:
         raise _invalid(f"the length says {header.length + _LENGTH_EXTRA}, there are {length} bytes")
-    if not 1 <= header.count <= BATCH_RECORDS_MAX:
-        raise _invalid(f"{header.count} records")
-    if header.last_delta != header.count - 1:
-        raise _invalid(f"the last offset delta {header.last_delta} contradicts {header.count} records")
+    if not 1 <= header.records <= BATCH_RECORDS_MAX:
+        raise _invalid(f"{header.records} records")
+    if header.last_delta != header.records - 1:
+        raise _invalid(
+            f"the last offset delta {header.last_delta} contradicts {header.records} records"
+        )
 
 
 def _check_attributes(header: _Header) -> None:
@@ -218,8 +220,8 @@ def _check_records(data: bytes, header: _Header) -> None:
         raise
     except Exception as problem:  # the codec raises whatever its parsing runs into
         raise _invalid(f"record {found} does not decode") from problem
-    if found != header.count:
-        raise _invalid(f"{found} records where the header says {header.count}")
+    if found != header.records:
+        raise _invalid(f"{found} records where the header says {header.records}")
 
 
 def _check_inner_size(compressed: bytes) -> None:
@@ -247,7 +249,7 @@ class Stamp(NamedTuple):
     producer_id: int
     producer_epoch: int
     base_sequence: int
-    count: int
+    records: int
     crc: int
     base_offset: int
 
@@ -256,5 +258,5 @@ def stamp_of(data: bytes | memoryview) -> Stamp:
     """Return the stamp of a sound batch."""
     header = _Header._make(_HEADER.unpack_from(data))
     return Stamp(
-        header.producer_id, header.epoch, header.sequence, header.count, header.crc, header.base
+        header.producer_id, header.epoch, header.sequence, header.records, header.crc, header.base
     )

@@ -4,6 +4,8 @@ Decides: which event is which metric and which line. Must not know: why things h
 Read next: ../metrics.py, ../logs.py.
 """
 
+from typing import Any
+
 from replog_node.logs import Log
 from replog_node.metrics import NodeMetrics
 from replog_node.model.positions import MemberId
@@ -47,7 +49,7 @@ class Observer:
 
     def note(self, level: str, event: str, **fields: object) -> None:
         """See ObserverPort."""
-        said = {name: str(value) for name, value in fields.items()}
+        said: dict[str, Any] = {name: str(value) for name, value in fields.items()}
         match level:
             case "error":
                 self._log.error(event, **said)

@@ -25,7 +25,7 @@ from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
 from replog_node.model.configuration import Member, Target
 from replog_node.model.entries import Payload
-from replog_node.model.positions import MemberId
+from replog_node.model.positions import MemberId, Offset
 from replog_node.raft.effects import Accepted, Reason, TransferEnded
 from replog_node.raft.events import TargetRequested, TransferRequested
 from replog_node.state.head import HeadState
@@ -108,7 +108,9 @@ class Admin:
         transfers, self._transfers = self._transfers, []
         for call in transfers:
             if effect.done:
-                call.reply(Done(done=True, detail=f"{effect.to} was asked to lead and another leads"))
+                call.reply(
+                    Done(done=True, detail=f"{effect.to} was asked to lead and another leads")
+                )
             else:
                 call.reply(ApiError("transfer_failed", f"{effect.to} did not take over in time"))
 
@@ -144,12 +146,14 @@ class Admin:
         self._head.allocated(record, base, entry.append_time_ms)
         self._promise(call, entry.term, base, session)
 
-    def _known(self, call: Call, session: ProducerSession, offset: int) -> None:
+    def _known(self, call: Call, session: ProducerSession, offset: Offset) -> None:
         term = self._kernel.term_at(offset)
         if term is None or offset <= self._ledger.settled:
             call.reply(session)
         else:
-            self._ledger.repeat(Promise(term, offset, session, call.reply, deadline_s=call.deadline_s))
+            self._ledger.repeat(
+                Promise(term, offset, session, call.reply, deadline_s=call.deadline_s)
+            )
 
     def _target(self, call: Call, request: TargetRequest) -> None:
         target = Target(

@@ -86,7 +86,9 @@ class Appends:
         count = len(self._queue) + self._ledger.count
         size = len(waiting.batch.data)
         if self.pending_bytes + size > self._limits.pending_bytes and count:
-            waiting.reply(ApiError("overloaded", f"{self.pending_bytes} bytes wait for their commit"))
+            waiting.reply(
+                ApiError("overloaded", f"{self.pending_bytes} bytes wait for their commit")
+            )
         elif count >= self._limits.pending_batches:
             waiting.reply(ApiError("overloaded", f"{count} batches wait for their commit"))
         else:

@@ -7,7 +7,7 @@ Decides: that order. Must not know: asyncio, sockets, files, HTTP. No method blo
 Read next: kernel.py, appends.py, forwards.py, reads.py, applier.py, admin.py, founding.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, assert_never
 
 from replog.wire.batches import CheckedBatch
@@ -54,10 +54,10 @@ from replog_node.raft.effects import (
 from replog_node.raft.events import EntriesRead, PeerDown, PeerUp, Received, Tick, TransferRequested
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import AppendEntries, Envelope, Heartbeat
+from replog_node.raft.violation import InvariantViolation
 from replog_node.state.applied import AppliedState
 from replog_node.state.head import HeadState
 from replog_node.storage.store import Recovered
-
 
 _OF_LEADER: Final = (AppendEntries, Heartbeat)
 
@@ -98,9 +98,7 @@ class Driver:
         self._ledger = Ledger()
         obstacles = Obstacles(self.kernel, self.self_, self.applied)
         self._obstacles = obstacles
-        self.appends = Appends(
-            self.kernel, self._head, self._ledger, obstacles, observer, limits
-        )
+        self.appends = Appends(self.kernel, self._head, self._ledger, obstacles, observer, limits)
         self._forwards = Forwards(self.kernel, self.appends, observer, limits)
         self._reads = Reads(self.kernel, lambda: self.applied.offset, limits)
         self._disk_reads = DiskReads(storage)
@@ -108,9 +106,7 @@ class Driver:
         self._admin = Admin(self.kernel, self._head, self._ledger, obstacles, limits)
         self._calls = Calls(self.kernel, limits)
         self._clock_records = ClockRecords(self.kernel, self.applied, obstacles)
-        self._founding = Founding(
-            self.kernel, self.self_, recovered, peer_address, new_lineage_id
-        )
+        self._founding = Founding(self.kernel, self.self_, recovered, peer_address, new_lineage_id)
         self._waits = Waits()
         self._watchers: list[Callable[[], None]] = []
         self._write_since_s: float | None = None
@@ -118,13 +114,13 @@ class Driver:
         self._lost_leadership = False
         self._core_limits = core_limits
         self._heard_s: float | None = None
+        self._peers: dict[MemberId, str] = {}
 
     # What happens to a member.
 
     def begin(self) -> None:
         """Start on what the disk holds; call it before anything else."""
         self._founding.begin()
-        self._connect()
         self._settle()
 
     def tick(self) -> None:
@@ -163,7 +159,6 @@ class Driver:
         """The disk has everything up to this ticket."""
         if ticket == FOUNDING_TICKET:
             self._founding.first_entry_persisted()
-            self._connect()
         else:
             self.kernel.persisted(ticket)
         self._settle()
@@ -190,9 +185,7 @@ class Driver:
         self._calls.lost(member)
         self._settle()
 
-    def adopt(
-        self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]
-    ) -> None:
+    def adopt(self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]) -> None:
         """A member of a cluster greeted this one by its own UUID (Founding.adopt)."""
         self._founding.adopt(cluster_id, lineage, reply)
         self._settle()
@@ -205,9 +198,7 @@ class Driver:
 
     # What callers ask for. Each reply comes in this turn or a later one, exactly once.
 
-    def append(
-        self, batch: CheckedBatch, reply: Reply[Appended], *, deadline_s: float
-    ) -> None:
+    def append(self, batch: CheckedBatch, reply: Reply[Appended], *, deadline_s: float) -> None:
         """Append a batch; it waits for flush(), so that what comes together goes together."""
         refusal = self.self_.refusal()
         if refusal is not None:
@@ -345,6 +336,7 @@ class Driver:
             self._send_on()
         self._reads.flush()
         self._reads.settle()
+        self._connect()
         self._note_progress()
 
     def _advanced(self) -> None:
@@ -407,9 +399,7 @@ class Driver:
             caught_up=self._caught_up,
         )
 
-    def _committed_part(
-        self, entries: tuple[Entry, ...] | list[Entry], max_bytes: int
-    ) -> tuple[Entry, ...]:
+    def _committed_part(self, entries: Sequence[Entry], max_bytes: int) -> tuple[Entry, ...]:
         """Those that are committed as they are: what was read may have been cut off meanwhile."""
         found: list[Entry] = []
         for entry in entries:
@@ -439,7 +429,7 @@ class Driver:
             case TransferEnded():
                 self._admin.transfer_ended(effect)
             case ConfigurationActive():
-                self._connect()
+                pass  # peers are compared at the end of the turn
             case RoleChanged():
                 self._role_changed(effect)
             case MemberRemoved(at=at):
@@ -448,7 +438,7 @@ class Driver:
             case ReadEntries():
                 self._read_for(effect)
             case _:
-                pass
+                raise InvariantViolation(f"an effect for nobody: {effect}")
 
     def _role_changed(self, effect: RoleChanged) -> None:
         self._lost_leadership = effect.role != "leader"
@@ -499,9 +489,9 @@ class Driver:
             self.kernel.run(TransferRequested(None))
 
     def _connect(self) -> None:
-        """Keep connections to the members of the configuration in force."""
-        configuration = self.kernel.configuration()
-        if configuration is not None:
-            self.kernel.network.connect(
-                {m.id: m.address for m in configuration.members if m.id != self.kernel.member}
-            )
+        """Keep connections to whom the core speaks with; the adapters are told of changes only."""
+        if self.kernel.core is not None:
+            peers = self.kernel.core.peers()
+            if peers != self._peers:
+                self._peers = peers
+                self.kernel.network.connect(peers)

@@ -19,9 +19,9 @@ from replog_node.driver.kernel import Kernel
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import (
     ForwardAppends,
-    ForwardResults,
     ForwardedAppended,
     ForwardedRefusal,
+    ForwardResults,
 )
 from replog_node.driver.ports import ObserverPort
 from replog_node.driver.wire import encode
@@ -119,9 +119,7 @@ class Forwards:
         for id_, sent in list(self._sent.items()):
             if sent.leader == member:
                 del self._sent[id_]
-                _refuse(
-                    sent, ApiError("outcome_unknown", "the connection to the leader broke")
-                )
+                _refuse(sent, ApiError("outcome_unknown", "the connection to the leader broke"))
 
     def expire(self, now_s: float) -> None:
         """Give up on groups whose time is over."""
@@ -133,7 +131,9 @@ class Forwards:
     def close(self) -> None:
         """The member stops."""
         for sent in self._sent.values():
-            _refuse(sent, ApiError("outcome_unknown", "the member stops before the leader answered"))
+            _refuse(
+                sent, ApiError("outcome_unknown", "the member stops before the leader answered")
+            )
         self._sent.clear()
 
     def serve(self, message: ForwardAppends) -> None:
@@ -212,9 +212,7 @@ def _checked(data: bytes) -> CheckedBatch | ApiError:
 def _telling(result: Appended | ApiError) -> ForwardedAppended | ForwardedRefusal:
     if isinstance(result, ApiError):
         return ForwardedRefusal(result.code, result.detail, dict(result.extra))
-    return ForwardedAppended(
-        result.base_offset, result.last_offset, result.term, result.duplicate
-    )
+    return ForwardedAppended(result.base_offset, result.last_offset, result.term, result.duplicate)
 
 
 def _told(result: ForwardedAppended | ForwardedRefusal) -> Appended | ApiError:

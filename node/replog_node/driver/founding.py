@@ -82,9 +82,7 @@ class Founding:
         else:
             reply(Done(done=True, detail="founded before", offset=CONFIGURATION_OFFSET))
 
-    def adopt(
-        self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]
-    ) -> None:
+    def adopt(self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]) -> None:
         """Join a cluster that addressed this member by its own UUID; reply once that is durable.
 
         False: it belongs, or is about to belong, to another one.

@@ -28,6 +28,7 @@ from replog_node.raft.effects import (
 from replog_node.raft.events import Event, Persisted, Proposed, Started
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import AppendEntries, AppendReply, Envelope, Incarnation
+from replog_node.raft.state import LEADER
 from replog_node.raft.violation import InvariantViolation
 
 _BULK: Final = (AppendEntries, AppendReply)
@@ -79,20 +80,20 @@ class Kernel:
     @property
     def leading(self) -> bool:
         """Whether this member is the leader of its term, as far as it knows."""
-        return self.core is not None and self.core.status().role == "leader"
+        return self.core is not None and self.core.role == LEADER
 
     @property
     def leader(self) -> MemberId | None:
         """The leader that this member knows."""
-        return None if self.core is None else self.core.status().leader
+        return None if self.core is None else self.core.leader
 
     def configuration(self) -> Configuration | None:
         """The configuration in force here, committed or not."""
-        return None if self.core is None else self.core.status().configuration
+        return None if self.core is None else self.core.configuration
 
     def term(self) -> Term:
         """The current term; 0 without a core."""
-        return Term(0) if self.core is None else self.core.status().term
+        return Term(0) if self.core is None else self.core.term
 
     def next_offset(self) -> Offset:
         """The offset that the next record appended here gets; 0 without a core."""

@@ -121,9 +121,7 @@ def _answer(promise: Promise, *, happened: bool) -> None:
     if happened:
         promise.reply(promise.result)
     else:
-        promise.reply(
-            ApiError("superseded", "another leader's entry was committed in its place")
-        )
+        promise.reply(ApiError("superseded", "another leader's entry was committed in its place"))
 
 
 def _too_late() -> ApiError:

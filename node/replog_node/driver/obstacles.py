@@ -32,7 +32,7 @@ class Obstacles:
         reason = core.admitting
         if reason is not None:
             return reason.value
-        if self._applied.offset < core.status().ready_at:
+        if self._applied.offset < core.ready_at:
             return "not_ready"
         return None
 

@@ -30,9 +30,7 @@ class Read:
 class Reads:
     """Reads by how far they are: to be asked, asked, confirmed but not applied."""
 
-    def __init__(
-        self, kernel: Kernel, applied: Callable[[], Offset], limits: DriverLimits
-    ) -> None:
+    def __init__(self, kernel: Kernel, applied: Callable[[], Offset], limits: DriverLimits) -> None:
         self._kernel = kernel
         self._applied = applied
         self._limits = limits
@@ -113,7 +111,5 @@ def _in_time(reads: list[Read] | deque[Read], now_s: float) -> list[Read]:
         if read.deadline_s > now_s:
             kept.append(read)
         else:
-            read.reply(
-                ApiError("read_unconfirmed", "no quorum confirmed the read in time")
-            )
+            read.reply(ApiError("read_unconfirmed", "no quorum confirmed the read in time"))
     return kept

@@ -11,8 +11,8 @@ from replog.wire.schemas import ClusterStatus, MemberStatus, TargetStatus
 from replog_node.driver.standing import Self
 from replog_node.model.configuration import Configuration
 from replog_node.model.positions import MemberId, Offset
-from replog_node.raft.core import CoreStatus
 from replog_node.raft.messages import Incarnation
+from replog_node.raft.state import CoreStatus
 
 FEATURE_LEVEL: Final = 1
 """What this build can speak and apply."""

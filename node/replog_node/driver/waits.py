@@ -15,8 +15,8 @@ from replog.wire.schemas import Wait
 from replog_node.driver.standing import Standing
 from replog_node.model.configuration import Configuration, Member
 from replog_node.model.positions import MemberId, Offset
-from replog_node.raft.core import CoreStatus
 from replog_node.raft.effects import Reason
+from replog_node.raft.state import CoreStatus
 
 DISK_STALLED_S: Final = 2.0
 """A write that the disk hasn't confirmed for so long is a wait; an ordinary stall is shorter."""

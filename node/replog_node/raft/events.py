@@ -109,6 +109,10 @@ class TransferRequested(msgspec.Struct, frozen=True):
     to: MemberId | None
 
 
+class ClockAcknowledged(msgspec.Struct, frozen=True):
+    """Somebody looked at a clock that had jumped, and says that it is right (Reason.CLOCK_JUMP)."""
+
+
 Event = (
     Tick
     | Received
@@ -120,4 +124,5 @@ Event = (
     | ReadRequested
     | TargetRequested
     | TransferRequested
+    | ClockAcknowledged
 )

@@ -90,7 +90,7 @@ class AppliedState:
     def _batch(self, batch: memoryview, time_ms: int) -> None:
         stamp = stamp_of(batch)
         base = Offset(stamp.base_offset)
-        self.last_record = Offset(base + stamp.count - 1)
+        self.last_record = Offset(base + stamp.records - 1)
         session = self.sessions.get(stamp.producer_id)
         if session is not None and session.epoch == stamp.producer_epoch:
             self.sessions[stamp.producer_id] = with_batch(session, stamp, base, time_ms)

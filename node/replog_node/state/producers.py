@@ -63,8 +63,8 @@ def begun(record: ProducerAllocated, offset: Offset, time_ms: int) -> Session:
 
 def with_batch(session: Session, stamp: Stamp, base: Offset, time_ms: int) -> Session:
     """The session after one more batch."""
-    last = (stamp.base_sequence + stamp.count - 1) % SEQUENCES
-    appended = Appended(stamp.base_sequence, last, base, stamp.crc, stamp.count)
+    last = (stamp.base_sequence + stamp.records - 1) % SEQUENCES
+    appended = Appended(stamp.base_sequence, last, base, stamp.crc, stamp.records)
     batches = (*session.batches, appended)[-IN_FLIGHT_MAX:]
     return msgspec.structs.replace(session, batches=batches, last_append_ms=time_ms)
 

@@ -1,0 +1,142 @@
+"""From the membership that is to the membership that was asked for (thesis 4; design, Membership).
+
+Pure: a configuration and facts about members in, the next configuration or a refusal out. One
+operation makes exactly one enter-joint and one leave-joint record, whoever leads meanwhile,
+because what was done stands in the configuration itself.
+
+Decides: which target is valid, and the next configuration on the way.
+Must not know: who leads, how it is committed (leader.py).
+Read next: leader.py.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from replog_node.model.configuration import Configuration, Member, Target
+from replog_node.model.controls import ConfigurationChanged
+from replog_node.model.positions import MemberId, Offset
+from replog_node.raft.effects import Reason, Rejected
+from replog_node.raft.quorum import Electorate
+
+TARGET: Final = "target"
+LEARNERS: Final = "learners"
+ENTER: Final = "enter-joint"
+LEAVE: Final = "leave-joint"
+
+
+def judge_target(
+    configuration: Configuration, offset: Offset, target: Target, *, voters_max: int
+) -> Rejected | None:
+    """None if the target may be committed now; else why not, and nothing changes."""
+    held = configuration.target
+    if target.operation in configuration.done:
+        return Rejected(Reason.ALREADY_DONE, f"operation {target.operation} was carried out")
+    if held is not None and held.operation == target.operation:
+        return Rejected(Reason.ALREADY_DONE, f"operation {target.operation} is being carried out")
+    if held is not None and target.epoch < held.epoch:
+        return Rejected(Reason.STALE_EPOCH, f"epoch {held.epoch} of {held.holder} has come since")
+    if held is not None and target.epoch == held.epoch and target.holder != held.holder:
+        return Rejected(Reason.OTHER_HOLDER, f"epoch {held.epoch} is held by {held.holder}")
+    if configuration.joint:
+        return Rejected(Reason.CHANGE_IN_PROGRESS, "wait until the joint change has ended")
+    if target.planned_from != offset:
+        return Rejected(
+            Reason.STALE_PLAN,
+            f"planned from {target.planned_from}, the configuration is at {offset}",
+        )
+    fault = _fault(target, voters_max)
+    return None if fault is None else Rejected(Reason.INVALID_TARGET, fault)
+
+
+def _fault(target: Target, voters_max: int) -> str | None:
+    ids = [member.id for member in target.members]
+    if not target.operation:
+        return "an operation id is required"
+    if not 1 <= len(ids) <= voters_max:
+        return f"{len(ids)} members; 1…{voters_max} are possible"
+    if len(set(ids)) != len(ids) or not all(ids):
+        return "members must have ids of their own"
+    if not all(member.address for member in target.members):
+        return "every member needs an address"
+    return None
+
+
+def with_target(
+    configuration: Configuration, target: Target, *, done_max: int
+) -> ConfigurationChanged:
+    """The configuration that holds the target; reached at once if these are the voters already."""
+    if set(_ids(target.members)) != set(configuration.voter_ids()):
+        changed = replace(configuration, target=target)
+    else:
+        changed = Configuration(
+            voters=target.members,
+            target=target,
+            target_reached=True,
+            done=_with_done(configuration, target.operation, done_max),
+        )
+    return ConfigurationChanged(TARGET, target.operation, changed)
+
+
+def next_change(
+    configuration: Configuration,
+    *,
+    caught_up: Callable[[MemberId], bool],
+    patient: bool,
+    done_max: int,
+) -> ConfigurationChanged | None:
+    """The next step towards the target from a *committed* configuration; None: there, or wait.
+
+    caught_up: whether a member lives and holds what was committed a while ago. patient: whether
+    learners that are still behind are worth waiting for; without it a quorum of the new set is
+    enough (and always necessary).
+    """
+    target = configuration.target
+    if target is None:
+        return None
+    if configuration.joint:
+        return _leave(configuration, target, done_max)
+    if set(_ids(target.members)) == set(configuration.voter_ids()):
+        return None
+    wanted = tuple(m for m in target.members if m.id not in configuration.voter_ids())
+    if set(_ids(wanted)) != set(_ids(configuration.learners)):
+        learning = replace(configuration, learners=wanted)
+        return ConfigurationChanged(LEARNERS, target.operation, learning)
+    if not _ready_to_enter(target, wanted, caught_up, patient=patient):
+        return None
+    joint = replace(
+        configuration, voters=target.members, outgoing=configuration.voters, learners=()
+    )
+    return ConfigurationChanged(ENTER, target.operation, joint)
+
+
+def _leave(configuration: Configuration, target: Target, done_max: int) -> ConfigurationChanged:
+    settled = Configuration(
+        voters=configuration.voters,
+        target=target,
+        target_reached=True,
+        done=_with_done(configuration, target.operation, done_max),
+    )
+    return ConfigurationChanged(LEAVE, target.operation, settled)
+
+
+def _ready_to_enter(
+    target: Target,
+    learners: tuple[Member, ...],
+    caught_up: Callable[[MemberId], bool],
+    *,
+    patient: bool,
+) -> bool:
+    ready = [member.id for member in target.members if caught_up(member.id)]
+    if not Electorate(tuple(sorted(_ids(target.members)))).agreed(ready):
+        return False
+    return not patient or all(member.id in ready for member in learners)
+
+
+def _with_done(configuration: Configuration, operation: str, done_max: int) -> tuple[str, ...]:
+    return (*configuration.done, operation)[-done_max:]
+
+
+def _ids(members: tuple[Member, ...]) -> tuple[MemberId, ...]:
+    return tuple(member.id for member in members)

@@ -1,0 +1,193 @@
+"""A leader's replication: what is sent to whom, and what the answers prove (paper 5.3).
+
+Decides: the next AppendEntries of each member, when something counts as lost, heartbeat rounds.
+Must not know: commits (leader.py decides), membership changes.
+Read next: progress.py, leader.py.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from replog_node.model.entries import Entry
+from replog_node.model.positions import MemberId, Offset, Position
+from replog_node.raft.effects import ReadEntries
+from replog_node.raft.messages import AppendEntries, AppendReply, Heartbeat
+from replog_node.raft.progress import PROBE, REPLICATE, Progress
+from replog_node.raft.state import CoreState, MemberProgress
+
+
+class Replication:
+    """Everybody that this leader replicates to; iterated in the order of member ids."""
+
+    def __init__(self, state: CoreState) -> None:
+        self._s = state
+        self._members: dict[MemberId, Progress] = {}
+        self._session = 0
+        self.round = 0
+
+    def keep(self, members: Iterable[MemberId]) -> None:
+        """Replicate to exactly these."""
+        wanted = sorted(members)
+        before = self._members
+        self._members = {}
+        for member in wanted:
+            known = before.get(member)
+            self._members[member] = known if known is not None else self._begin()
+            if known is None:
+                self.feed(member)
+
+    def _begin(self) -> Progress:
+        return Progress(self._s.log.last, self._next_session(), self._s.tick)
+
+    def _next_session(self) -> int:
+        self._session += 1
+        return self._session
+
+    def get(self, member: MemberId) -> Progress | None:
+        """What is known of a member."""
+        return self._members.get(member)
+
+    def matches(self) -> dict[MemberId, int]:
+        """What each holds durably."""
+        return {member: progress.match.offset for member, progress in self._members.items()}
+
+    def alive(self, member: MemberId) -> bool:
+        """Whether it answered within an election timeout."""
+        progress = self._members.get(member)
+        if progress is None:
+            return False
+        return self._s.tick - progress.heard_tick < self._s.limits.election_ticks
+
+    def living(self) -> list[MemberId]:
+        """Everybody who answered within an election timeout."""
+        return [member for member in self._members if self.alive(member)]
+
+    def picture(self) -> dict[MemberId, MemberProgress]:
+        """For the status."""
+        return {
+            member: MemberProgress(
+                progress.match, Offset(progress.sent.offset + 1), progress.state, self.alive(member)
+            )
+            for member, progress in self._members.items()
+        }
+
+    # Sending.
+
+    def feed_all(self) -> None:
+        """Send everybody what may be sent."""
+        for member in self._members:
+            self.feed(member)
+
+    def feed(self, member: MemberId) -> None:
+        """Send a member what may be sent now: a question, entries, or the news of a commit."""
+        progress = self._members[member]
+        if progress.state == PROBE:
+            if not progress.asking:
+                progress.asking = True
+                progress.acked_tick = self._s.tick
+                self._append(member, progress, ())
+            return
+        while self._has_room(progress) and progress.sent.offset < self._s.log.last.offset:
+            entries = self._s.log.after(progress.sent.offset, self._s.limits.max_append_bytes)
+            if entries is None:
+                self._read(member, progress)
+                return
+            if not entries:
+                return
+            self._send_entries(member, progress, entries)
+        if progress.told < self._s.commit.offset and not progress.inflight_count:
+            self._append(member, progress, ())
+
+    def _has_room(self, progress: Progress) -> bool:
+        limits = self._s.limits
+        return not progress.reading and (
+            progress.inflight_count < limits.max_inflight_count
+            and progress.inflight_bytes < limits.max_inflight_bytes
+        )
+
+    def _send_entries(self, member: MemberId, progress: Progress, entries: Sequence[Entry]) -> None:
+        if not progress.inflight_count:
+            progress.acked_tick = self._s.tick
+        self._append(member, progress, tuple(entries))
+        progress.send(entries[-1].position, sum(entry.size_bytes for entry in entries))
+
+    def _append(self, member: MemberId, progress: Progress, entries: tuple[Entry, ...]) -> None:
+        commit = self._s.commit.offset
+        progress.told = commit
+        message = AppendEntries(self._s.term, progress.session, progress.sent, commit, entries)
+        self._s.send(member, message)
+
+    def _read(self, member: MemberId, progress: Progress) -> None:
+        progress.reading = True
+        self._s.emit(ReadEntries(member, progress.sent, self._s.limits.max_append_bytes))
+
+    def entries_read(
+        self, member: MemberId, after: Position, entries: tuple[Entry, ...] | None
+    ) -> None:
+        """The disk answered; what was cut off or is no longer wanted meanwhile is dropped."""
+        progress = self._members.get(member)
+        if progress is None or not progress.reading:
+            return
+        progress.reading = False
+        wanted = progress.state == REPLICATE and progress.sent == after
+        if wanted and entries and self._holds(after, entries):
+            self._send_entries(member, progress, entries)
+            self.feed(member)
+
+    def _holds(self, after: Position, entries: tuple[Entry, ...]) -> bool:
+        return entries[0].base == after.offset + 1 and all(
+            self._s.log.has(entry.position) for entry in entries
+        )
+
+    def heartbeat(self) -> int:
+        """Begin a round of heartbeats; rounds are never reused (etcd-raft #397). Its number."""
+        self.round += 1
+        for member, progress in self._members.items():
+            commit = Offset(min(self._s.commit.offset, progress.match.offset))
+            self._s.send(member, Heartbeat(self._s.term, commit, self.round, self._s.now_ms))
+        return self.round
+
+    # Answers, and silence.
+
+    def heard(self, member: MemberId) -> Progress | None:
+        """A member answered something."""
+        progress = self._members.get(member)
+        if progress is not None:
+            progress.heard_tick = self._s.tick
+        return progress
+
+    def replied(self, member: MemberId, reply: AppendReply) -> bool:
+        """An answer to AppendEntries; whether the member holds more than was known."""
+        progress = self.heard(member)
+        if progress is None or reply.session != progress.session:
+            return False
+        before = progress.match.offset
+        if reply.ok:
+            if not self._s.log.has(reply.match):
+                return False
+            progress.matched(reply.match, self._s.tick)
+        else:
+            agreed = self._s.log.agreeing_at(reply.hint)
+            progress.differs(agreed, self._next_session(), self._s.tick)
+        self.feed(member)
+        return progress.match.offset > before
+
+    def lost(self, member: MemberId) -> None:
+        """What was under way to a member is lost: its connection is new."""
+        progress = self._members.get(member)
+        if progress is not None:
+            progress.probe(self._next_session())
+            self.feed(member)
+
+    def tick(self) -> None:
+        """Ask again where an answer is overdue."""
+        limits = self._s.limits
+        for member, progress in self._members.items():
+            waited = self._s.tick - progress.acked_tick
+            if progress.state == PROBE and progress.asking and waited >= 2 * limits.heartbeat_ticks:
+                progress.asking = False
+                self.feed(member)
+            elif progress.inflight_count and waited >= limits.resend_ticks:
+                progress.probe(self._next_session())
+                self.feed(member)
+            elif progress.state == REPLICATE and not progress.inflight_count:
+                self.feed(member)

@@ -1,0 +1,202 @@
+"""What a member's core holds in every role, and how effects leave it.
+
+Decides: when the hard state is written, and which ticket a message has to wait for.
+Must not know: what roles do.
+Read next: core.py (the door), elections.py, leader.py.
+"""
+
+import msgspec
+
+from replog_node.model.configuration import Configuration
+from replog_node.model.entries import Entry, Framer
+from replog_node.model.positions import ORIGIN, MemberId, Offset, Position, Term
+from replog_node.raft.effects import (
+    Commit,
+    ConfigurationActive,
+    Effect,
+    MemberRemoved,
+    Persist,
+    RoleChanged,
+    Send,
+)
+from replog_node.raft.events import HardState, Started
+from replog_node.raft.limits import CoreLimits
+from replog_node.raft.log import Log
+from replog_node.raft.messages import CoreMessage, Incarnation
+from replog_node.raft.quorum import Electorate
+
+FOLLOWER = "follower"
+PRE_CANDIDATE = "pre-candidate"
+CANDIDATE = "candidate"
+LEADER = "leader"
+
+
+class CoreState:
+    """Mutable, private to the core. Times are ticks since the core began; now_ms is the driver's.
+
+    heard_tick: when the leader was heard last, or a vote was given. hard_ticket: of the last write
+    of term and vote. ready_at: end of this leader's no-op.
+    """
+
+    def __init__(self, started: Started, framer: Framer, limits: CoreLimits) -> None:
+        self.member = started.member
+        self.incarnation = started.incarnation
+        self.limits = limits
+        self.framer = framer
+        self.hard = started.hard_state
+        self.log = Log(started.log)
+        self.commit: Position = ORIGIN
+        self.role = FOLLOWER
+        self.leader: MemberId | None = None
+        self.ready_at = Offset(-1)
+        self.tick = 0
+        self.now_ms = 0
+        self.heard_tick = 0
+        self.ticket = 0
+        self.persisted_ticket = 0
+        self.hard_ticket = 0
+        self.removed = False
+        self.was_voter = any(c.is_voter(self.member) for _, c in started.log.configurations)
+        self.electorate = Electorate.of(self.log.configuration)
+        self.out: list[Effect] = []
+
+    @property
+    def term(self) -> Term:
+        """The current term."""
+        return self.hard.current_term
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The configuration in force."""
+        return self.log.configuration
+
+    @property
+    def votes(self) -> bool:
+        """Whether this member may campaign: a voter by the configuration in force, not removed."""
+        return not self.removed and self.member in self.electorate.everyone
+
+    @property
+    def may_vote(self) -> bool:
+        """Whether it may give its vote: any configuration that names it is enough.
+
+        A learner votes when asked: the candidate may know a configuration in which it is a voter
+        and which has not reached it yet (etcd-raft, promotion of learners).
+        """
+        configuration = self.configuration
+        named = configuration is not None and any(
+            member.id == self.member for member in configuration.members
+        )
+        return named and not self.removed
+
+    def emit(self, effect: Effect) -> None:
+        """Add an effect to this step's list."""
+        self.out.append(effect)
+
+    def send(
+        self,
+        to: MemberId,
+        message: CoreMessage,
+        *,
+        after_ticket: int = 0,
+        answering: Incarnation | None = None,
+    ) -> None:
+        """Send a message once what it promises is durable."""
+        wait = after_ticket if after_ticket > self.persisted_ticket else 0
+        self.emit(Send(to, message, wait, answering))
+
+    def set_hard(self, term: Term, voted_for: MemberId | None) -> None:
+        """Change term or vote; written before anything that depends on it leaves."""
+        if term < self.term:
+            raise ValueError(f"term {term} after {self.term}")
+        state = HardState(term, voted_for)
+        if state != self.hard:
+            self.hard = state
+            self.hard_ticket = self._persist(state, None, ())
+
+    def append(self, entry: Entry) -> None:
+        """Append a leader's own entry."""
+        self.log.append(entry)
+        self.log.writing(self._persist(None, None, (entry,)))
+        if entry.configuration is not None:
+            self.configuration_changed()
+
+    def splice(self, entries: tuple[Entry, ...]) -> None:
+        """Append a leader's entries as a follower, cutting off what lies in their place."""
+        before = self.log.configuration_offset
+        cut_to = self.log.splice(entries)
+        self.log.writing(self._persist(None, cut_to, entries))
+        if self.log.configuration_offset != before:
+            self.configuration_changed()
+
+    def _persist(
+        self, hard: HardState | None, cut_to: Position | None, entries: tuple[Entry, ...]
+    ) -> int:
+        self.ticket += 1
+        self.emit(Persist(self.ticket, hard, cut_to, entries))
+        return self.ticket
+
+    def configuration_changed(self) -> None:
+        """Another configuration is in force (on append, or again after a truncation)."""
+        configuration = self.configuration
+        self.electorate = Electorate.of(configuration)
+        if configuration is not None:
+            self.was_voter = self.was_voter or configuration.is_voter(self.member)
+            self.emit(ConfigurationActive(self.log.configuration_offset, configuration))
+
+    def commit_to(self, position: Position) -> None:
+        """Move the commit forward; never back."""
+        if position.offset <= self.commit.offset:
+            return
+        self.commit = position
+        self.emit(Commit(position))
+        self.log.forget_configurations(position.offset)
+        self._look_for_removal()
+
+    def _look_for_removal(self) -> None:
+        """Park for good once a configuration without this former voter is committed."""
+        configuration, offset = self.configuration, self.log.configuration_offset
+        if (
+            configuration is not None
+            and not self.removed
+            and self.was_voter
+            and offset <= self.commit.offset
+            and not configuration.joint
+            and all(member.id != self.member for member in configuration.members)
+        ):
+            self.removed = True
+            self.emit(MemberRemoved(offset))
+
+    def announce(self) -> None:
+        """Say that role, term or known leader have changed."""
+        self.emit(RoleChanged(self.role, self.term, self.leader, self.ready_at))
+
+    def evict(self) -> None:
+        """Keep the cache within its bound."""
+        self.log.evict(self.commit.offset, self.limits.cache_bytes)
+
+
+class MemberProgress(msgspec.Struct, frozen=True):
+    """What a leader knows of a member. next: the offset that it will be sent next."""
+
+    match: Position
+    next: Offset
+    state: str
+    alive: bool
+
+
+class CoreStatus(msgspec.Struct, frozen=True):
+    """A picture of the core. progress: of the other members, while leading; else empty."""
+
+    member: MemberId
+    role: str
+    term: Term
+    leader: MemberId | None
+    commit: Position
+    last: Position
+    durable: Position
+    configuration: Configuration | None
+    configuration_offset: Offset
+    progress: dict[MemberId, MemberProgress]
+    transferring: MemberId | None
+    log_time_ms: int
+    ready_at: Offset

@@ -1,0 +1,77 @@
+"""Handing leadership over (thesis 3.10): stop taking entries, let one catch up, let it campaign.
+
+Decides: to whom, when it may campaign, when the attempt is given up.
+Must not know: why somebody wants it. Read next: leader.py.
+"""
+
+from replog_node.model.positions import MemberId
+from replog_node.raft.effects import Reason, Rejected, TransferEnded
+from replog_node.raft.messages import TimeoutNow
+from replog_node.raft.replication import Replication
+from replog_node.raft.state import CoreState
+
+
+class Transfer:
+    """At most one attempt at a time. to: whom, or None while there is none."""
+
+    def __init__(self, state: CoreState, replication: Replication) -> None:
+        self._s = state
+        self._replication = replication
+        self.to: MemberId | None = None
+        self._since_tick = 0
+
+    def begin(self, to: MemberId | None) -> Rejected | None:
+        """Begin, or say why not."""
+        if self.to is not None:
+            return Rejected(Reason.TRANSFERRING, f"to {self.to} already")
+        chosen = self.best() if to is None else to
+        refusal = self._refusal(chosen)
+        if refusal is None:
+            self.to = chosen
+            self._since_tick = self._s.tick
+            self.advance()
+        return refusal
+
+    def best(self) -> MemberId | None:
+        """The living voter of the new set that holds most; the lowest id among equals."""
+        found: MemberId | None = None
+        for voter in self._s.electorate.voters:
+            if voter == self._s.member or not self._replication.alive(voter):
+                continue
+            if found is None or self._held(voter) > self._held(found):
+                found = voter
+        return found
+
+    def _held(self, member: MemberId) -> int:
+        progress = self._replication.get(member)
+        return -1 if progress is None else progress.match.offset
+
+    def _refusal(self, chosen: MemberId | None) -> Rejected | None:
+        if chosen is None:
+            return Rejected(Reason.QUORUM_AT_RISK, "no other voter answers")
+        if chosen not in self._s.electorate.voters or chosen == self._s.member:
+            return Rejected(Reason.UNKNOWN_MEMBER, f"{chosen} is no other voter")
+        if not self._replication.alive(chosen):
+            return Rejected(Reason.MEMBER_BEHIND, f"{chosen} does not answer")
+        return None
+
+    def advance(self) -> None:
+        """Let it campaign once it holds everything."""
+        if self.to is not None and self._held(self.to) == self._s.log.last.offset:
+            self._s.send(self.to, TimeoutNow(self._s.term))
+
+    def tick(self) -> None:
+        """Ask again with each heartbeat, as a message may be lost; give up after a timeout."""
+        if self.to is None:
+            return
+        waited = self._s.tick - self._since_tick
+        if waited >= self._s.limits.election_ticks:
+            self.end(done=False)
+        elif waited % self._s.limits.heartbeat_ticks == 0:
+            self.advance()
+
+    def end(self, *, done: bool) -> None:
+        """Say how it ended."""
+        if self.to is not None:
+            self._s.emit(TransferEnded(self.to, done))
+            self.to = None
