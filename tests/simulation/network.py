@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.simulation.node import SimNode
 
 RECONNECT_US = 100_000
+HELLO_TIMEOUT_US = 500_000
 
 
 class SimNetwork:
@@ -57,6 +58,7 @@ class SimNetwork:
         node = self.nodes.get(who)
         if node is not None:
             node.do(lambda driver: driver.peer_down(dead))
+            self.keep(who, {dead: ""}, node.life)
 
     def keep(self, sender: MemberId, peers: Mapping[MemberId, str], life: int) -> None:
         """Connect to these members, again and again, while the sender lives."""
@@ -66,7 +68,7 @@ class SimNetwork:
     def _try(self, sender: MemberId, peer: MemberId, life: int) -> None:
         """One attempt at a hello; it goes on until the connection is made."""
         mine, theirs = self.nodes.get(sender), self.nodes.get(peer)
-        if mine is None or mine.life != life or peer not in mine.peers:
+        if mine is None or mine.life != life or not mine.wants(peer):
             return
         if (sender, peer) in self._links:
             return
@@ -75,15 +77,22 @@ class SimNetwork:
             self._clockwork.after(RECONNECT_US, again)
             return
         their_life = theirs.life
+        settled = False
 
         def answered(adopted: bool) -> None:
+            nonlocal settled
+            if settled:
+                return
+            settled = True
             if adopted and theirs.life == their_life and mine.life == life:
                 self._links.add((sender, peer))
                 mine.do(lambda driver: driver.peer_up(peer))
+                theirs.learn(sender)
             else:
                 self._clockwork.after(RECONNECT_US, again)
 
         mine.greet(theirs, answered)
+        self._clockwork.after(HELLO_TIMEOUT_US, lambda: answered(False))
 
     def send(self, sender: MemberId, to: MemberId, data: bytes) -> bool:
         """Deliver later, perhaps; False without a connection."""

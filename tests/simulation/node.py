@@ -54,6 +54,7 @@ class SimNode:
         self._postponed: list[Callable[[], None]] = []
         self._mourners: list[Callable[[], None]] = []
         self._flush_due = False
+        self._learnt: set[MemberId] = set()
         world.network.nodes[self.member] = self
 
     # A process's life.
@@ -103,6 +104,7 @@ class SimNode:
         self._postponed.clear()
         self._writing = False
         self.peers = {}
+        self._learnt = set()
         if power:
             self.disk.lose_power(self.world.clockwork.random)
         else:
@@ -152,6 +154,16 @@ class SimNode:
             self._postponed.append(lambda: self.do(turn) if self.life == life else None)
             return
         turn(self.driver)
+
+    def wants(self, peer: MemberId) -> bool:
+        """Whether to be connected with a member: by the configuration, or because it said hello."""
+        return peer in self.peers or peer in self._learnt
+
+    def learn(self, peer: MemberId) -> None:
+        """A member said hello: its address is known now, so answer it on a connection of our own."""
+        if peer not in self._learnt:
+            self._learnt.add(peer)
+            self.world.network.keep(self.member, {peer: ""}, self.life)
 
     def _tick(self, life: int) -> None:
         if self.life != life or self.driver is None:

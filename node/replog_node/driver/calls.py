@@ -21,6 +21,7 @@ from replog_node.driver.answers import Reply
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import ForwardAdmin, ForwardAdminResult, ForwardedRefusal
+from replog_node.driver.once import Once
 from replog_node.driver.wire import encode
 from replog_node.model.positions import MemberId
 
@@ -59,6 +60,7 @@ class Calls:
         self._limits = limits
         self._sent: dict[int, tuple[MemberId, str, Call]] = {}
         self._next_id = 0
+        self._once = Once()
 
     @property
     def full(self) -> bool:
@@ -85,7 +87,9 @@ class Calls:
         return True
 
     def received(self, message: ForwardAdmin) -> Call | None:
-        """Another member's call, as one to be taken here; None (and refused) if it's nonsense."""
+        """Another member's call, as one to be taken here; None if it came before, or (refused) if nonsense."""
+        if not self._once.first(message.sender, message.incarnation, message.id):
+            return None
         types = KINDS.get(message.kind)
 
         def reply(result: Any) -> None:

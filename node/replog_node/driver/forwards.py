@@ -23,6 +23,7 @@ from replog_node.driver.messages import (
     ForwardedRefusal,
     ForwardResults,
 )
+from replog_node.driver.once import Once
 from replog_node.driver.ports import ObserverPort
 from replog_node.driver.wire import encode
 from replog_node.model.positions import MemberId
@@ -59,6 +60,7 @@ class Forwards:
         self._sent: dict[int, Sent] = {}
         self._next_id = 0
         self._serving = 0
+        self._once = Once()
 
     @property
     def in_flight(self) -> int:
@@ -137,7 +139,9 @@ class Forwards:
         self._sent.clear()
 
     def serve(self, message: ForwardAppends) -> None:
-        """Carry out another member's group, if this member leads."""
+        """Carry out another member's group, if this member leads; the same group only once."""
+        if not self._once.first(message.sender, message.incarnation, message.id):
+            return
         collect = Collected(len(message.batches), lambda results: self._reply(message, results))
         refusal = self._cannot_serve()
         self._serving += 1
