@@ -89,10 +89,13 @@ class _Protocol(web.RequestHandler):
             self._head_timer = self._loop.call_later(self._limits.head_s, self._head_is_due)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the timer."""
+        """Forget the timer, and read no more of a body whose sender has left."""
         if self._head_timer is not None:
             self._head_timer.cancel()
+        lingering = None if self._request_in_progress else self._task_handler
         super().connection_lost(exc)
+        if lingering is not None:
+            lingering.cancel()
 
     def _head_is_due(self) -> None:
         """End a connection that has not sent a whole head yet; later ones are keep-alive's."""

@@ -44,6 +44,7 @@ class MemoryService:
         self.dead: str | None = None
         self.asked_bytes: list[int] = []
         self._grown = asyncio.Event()
+        self._call = asyncio.Event()
         self._tail = Tail(ORIGIN, seed(ClusterId("c")), 0)
 
     @property
@@ -73,8 +74,15 @@ class MemoryService:
         entry = self.put(batch=batch)
         return Appended(entry.base, entry.last, batch.count, entry.term)
 
+    async def called(self, count: int) -> None:
+        """Return once that many calls have come."""
+        while len(self.timeouts) < count:
+            self._call.clear()
+            await self._call.wait()
+
     async def _called(self, timeout_s: float) -> None:
         self.timeouts.append(timeout_s)
+        self._call.set()
         if self.held is not None:
             await self.held.wait()
         if self.fault is not None:

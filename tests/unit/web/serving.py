@@ -1,6 +1,7 @@
 """Listeners over a service in memory, for the length of a test."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -87,13 +88,46 @@ def _no_headers() -> Any:
 
 async def raw_exchange(client: Client, *pieces: bytes, pause_s: float = 0.0) -> bytes:
     """Send these bytes over a connection of their own, then read what comes until it ends."""
-    server = client.server
-    reader, writer = await asyncio.open_connection(server.host, server.port)
+    async with raw_connection(client) as (reader, writer):
+        await _send(writer, pieces, pause_s)
+        return await asyncio.wait_for(reader.read(65536), 5)
+
+
+async def raw_refusal(
+    client: Client, *pieces: bytes, pause_s: float = 0.0
+) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Send these bytes; status, headers (names in lower case) and problem of the one answer."""
+    async with raw_connection(client) as (reader, writer):
+        await _send(writer, pieces, pause_s)
+        async with asyncio.timeout(5):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            first, *lines = head.strip().split("\r\n")
+            headers = {name.lower(): text for name, _, text in (x.partition(": ") for x in lines)}
+            body = await reader.readexactly(int(headers["content-length"]))
+    assert headers["content-type"].startswith("application/problem+json"), body
+    found: dict[str, Any] = json.loads(body)
+    assert int(first.split()[1]) == found["status"]
+    return found["status"], headers, found
+
+
+@asynccontextmanager
+async def raw_connection(
+    client: Client,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to the listener that speaks whatever the test sends."""
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def _send(writer: asyncio.StreamWriter, pieces: tuple[bytes, ...], pause_s: float) -> None:
+    """Send the pieces with pauses; a server that ends the connection meanwhile has answered."""
     try:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(pause_s)
-        return await asyncio.wait_for(reader.read(65536), 5)
-    finally:
-        writer.close()
+    except ConnectionError:
+        return
