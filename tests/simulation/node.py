@@ -41,7 +41,7 @@ class SimNode:
     def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.name = name
-        self.member = MemberId(str(UUID(int=world.clockwork.random.getrandbits(128), version=4)))
+        self.member = self._new_id()
         self.disk = SimDisk()
         self.driver: Driver | None = None
         self.life = 0
@@ -56,6 +56,18 @@ class SimNode:
         self._flush_due = False
         self._learnt: set[MemberId] = set()
         world.network.nodes[self.member] = self
+
+    def _new_id(self) -> MemberId:
+        return MemberId(str(UUID(int=self.world.clockwork.random.getrandbits(128), version=4)))
+
+    def renew(self) -> None:
+        """An empty disk, hence another member."""
+        self.kill()
+        del self.world.network.nodes[self.member]
+        self.disk = SimDisk()
+        self.member = self._new_id()
+        self.world.network.nodes[self.member] = self
+        self.start()
 
     # A process's life.
 

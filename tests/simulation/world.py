@@ -84,12 +84,20 @@ class World:
 
         def answered(result: Any) -> None:
             self.clockwork.note("target", operation, str(result))
+            if isinstance(result, ApiError) and result.code == "invalid_target":
+                self._renew(places, {member.id for member in status.members})
             if isinstance(result, ApiError):
                 self.clockwork.after(300_000, again)
 
         reply = _once(answered)
         self.clockwork.after(5 * SECOND_US, lambda: reply(ApiError("timeout", "no answer")))
         driver.call(request, reply, deadline_s=driver.clock.monotonic_s() + 3)
+
+    def _renew(self, places: list[int], present: set[str]) -> None:
+        """A removed member is parked for good: it comes back with an empty disk and a new id."""
+        for place in places:
+            if self.nodes[place].member not in present:
+                self.nodes[place].renew()
 
     def transfer(self) -> None:
         """Ask somebody to hand leadership over."""

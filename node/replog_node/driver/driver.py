@@ -115,6 +115,7 @@ class Driver:
         self._core_limits = core_limits
         self._heard_s: float | None = None
         self._peers: dict[MemberId, str] = {}
+        self._handing_over = False
 
     # What happens to a member.
 
@@ -302,9 +303,9 @@ class Driver:
 
     @property
     def drained(self) -> bool:
-        """Whether nobody waits for this member any more and it doesn't lead."""
+        """Whether nobody waits for this member any more and it has handed over what it led."""
         return not (
-            self.kernel.leading
+            (self.kernel.leading and self._handing_over)
             or self._ledger.count
             or self._forwards.in_flight
             or self._reads.waiting
@@ -427,6 +428,7 @@ class Driver:
             case ReadFailed(context=context):
                 self._reads.failed(context)
             case TransferEnded():
+                self._handing_over = False
                 self._admin.transfer_ended(effect)
             case ConfigurationActive():
                 pass  # peers are compared at the end of the turn
@@ -485,8 +487,10 @@ class Driver:
         self.kernel.stop()
 
     def _hand_over(self) -> None:
+        """Ask the core to; a leader that nobody can replace doesn't wait for anybody."""
         if self.kernel.leading:
-            self.kernel.run(TransferRequested(None))
+            refused = self.kernel.run(TransferRequested(None))
+            self._handing_over = refused is None
 
     def _connect(self) -> None:
         """Keep connections to whom the core speaks with; the adapters are told of changes only."""

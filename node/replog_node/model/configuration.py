@@ -43,7 +43,8 @@ class Configuration(msgspec.Struct, frozen=True):
     target: where the leader is taking the membership. target_reached: this or an earlier
     configuration equalled its target once, so client writes may be admitted for good.
     done: the latest operation ids that were carried out (newest last, bounded), so that a
-    repeated request changes nothing.
+    repeated request changes nothing. removed: the latest members that a joint change took out
+    (newest last, bounded): they are parked for good, so no target may name them again.
     """
 
     voters: tuple[Member, ...]
@@ -52,6 +53,7 @@ class Configuration(msgspec.Struct, frozen=True):
     target: Target | None = None
     target_reached: bool = False
     done: tuple[str, ...] = ()
+    removed: tuple[MemberId, ...] = ()
 
     @property
     def joint(self) -> bool:

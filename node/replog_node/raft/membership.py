@@ -25,6 +25,9 @@ LEARNERS: Final = "learners"
 ENTER: Final = "enter-joint"
 LEAVE: Final = "leave-joint"
 
+REMOVED_MAX: Final = 128
+"""Removed members remembered in the configuration; an older one would simply not answer."""
+
 
 def judge_target(
     configuration: Configuration, offset: Offset, target: Target, *, voters_max: int
@@ -46,7 +49,7 @@ def judge_target(
             Reason.STALE_PLAN,
             f"planned from {target.planned_from}, the configuration is at {offset}",
         )
-    fault = _fault(target, voters_max)
+    fault = _fault(target, voters_max) or _revenants(target, configuration)
     return None if fault is None else Rejected(Reason.INVALID_TARGET, fault)
 
 
@@ -63,6 +66,14 @@ def _fault(target: Target, voters_max: int) -> str | None:
     return None
 
 
+def _revenants(target: Target, configuration: Configuration) -> str | None:
+    """A removed member is parked for good; it comes back with an empty directory and a new id."""
+    for member in target.members:
+        if member.id in configuration.removed:
+            return f"{member.id} was removed; it needs an empty directory, which makes a new id"
+    return None
+
+
 def with_target(
     configuration: Configuration, target: Target, *, done_max: int
 ) -> ConfigurationChanged:
@@ -75,6 +86,7 @@ def with_target(
             target=target,
             target_reached=True,
             done=_with_done(configuration, target.operation, done_max),
+            removed=configuration.removed,
         )
     return ConfigurationChanged(TARGET, target.operation, changed)
 
@@ -117,6 +129,7 @@ def _leave(configuration: Configuration, target: Target, done_max: int) -> Confi
         target=target,
         target_reached=True,
         done=_with_done(configuration, target.operation, done_max),
+        removed=_with_removed(configuration),
     )
     return ConfigurationChanged(LEAVE, target.operation, settled)
 
@@ -136,6 +149,12 @@ def _ready_to_enter(
 
 def _with_done(configuration: Configuration, operation: str, done_max: int) -> tuple[str, ...]:
     return (*configuration.done, operation)[-done_max:]
+
+
+def _with_removed(configuration: Configuration) -> tuple[MemberId, ...]:
+    staying = configuration.voter_ids()
+    leaving = tuple(m for m in configuration.outgoing_ids() if m not in staying)
+    return (*configuration.removed, *leaving)[-REMOVED_MAX:]
 
 
 def _ids(members: tuple[Member, ...]) -> tuple[MemberId, ...]:
