@@ -14,7 +14,7 @@ ARGS ?=
 
 # What is tested, and what is checked. In the end this is everything; a part that is being built
 # is named in LEFT_OUT with its reason, which `make test` prints.
-TESTS := tests/unit/settings tests/unit/frames tests/unit/house/test_rules.py tests/docs/test_markdown.py
+TESTS := tests/unit/settings tests/unit/frames tests/unit/storage tests/unit/web tests/unit/house/test_rules.py tests/docs/test_markdown.py
 STYLED := node/replog_node/frames tests/unit/house tests/docs tests/conftest.py
 TYPED := node/replog/wire/schemas.py node/replog_node/settings.py tests/unit/house tests/docs
 LAYERS :=

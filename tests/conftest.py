@@ -4,11 +4,21 @@ A test may be skipped on a machine that lacks what it needs; the run says which 
 With CI=true the same is a failure, so that a green CI means that everything ran.
 """
 
+import asyncio
 import os
 
 import pytest
 
 LEFT_OUT = ("skipped", "xfailed", "deselected")
+
+
+def pytest_configure() -> None:
+    """Say that there is no event loop yet.
+
+    pytest-asyncio asks for the current one before each coroutine; unasked, asyncio would make one
+    that nobody closes, and its warning would fail whichever test runs when it is collected.
+    """
+    asyncio.set_event_loop(None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
