@@ -82,20 +82,19 @@ def create_hard_state(disk: Disk, member: MemberId) -> None:
 def load_hard_state(disk: Disk, member: MemberId) -> HardStateFiles:
     """Return the newest sound copy, after making both copies hold it durably.
 
-    Both are written again, sound or not: what was read may be in the page cache only. The newest
-    comes first, so that at no moment the older one is all there is. The caller syncs the directory
-    before anybody hears of it (open_store saves the identity last). Raises VoteStateLost when
-    neither copy is sound, DiskError.
+    Both are replaced, sound or not: what was read may be in the page cache only. The caller syncs
+    the directory before anybody hears of it (open_store saves the identity last). Raises
+    VoteStateLost when neither copy is sound, DiskError.
     """
-    found = {name: _read(disk, name, member) for name in HARD_STATE_NAMES}
-    sound = [(copy.number, name, copy) for name, copy in found.items() if copy is not None]
+    found = (_read(disk, name, member) for name in HARD_STATE_NAMES)
+    sound = [copy for copy in found if copy is not None]
     if not sound:
         raise VoteStateLost(
             f"neither {' nor '.join(HARD_STATE_NAMES)} is sound, so term and vote are unknown:"
             f" replace member {member} by one with an empty data directory"
         )
-    _, newest_name, newest = max(sound, key=lambda each: each[0])
-    for name in sorted(HARD_STATE_NAMES, key=lambda each: each != newest_name):
+    newest = max(sound, key=lambda copy: copy.number)
+    for name in HARD_STATE_NAMES:
         checked.replace(disk, name, _packed(newest), Sync.RENEWED_VOTE)
     return HardStateFiles(disk, newest)
 
