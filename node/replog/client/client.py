@@ -1,0 +1,149 @@
+"""The calls of the API as methods. Each may raise ApiError or transport.Unavailable.
+
+Decides: which calls may be repeated. Must not know: sessions, streams.
+Read next: appender.py, reader.py, docs/api.md.
+"""
+
+import ssl
+import uuid
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from replog.client.transport import Answer, Transport
+from replog.wire.batches import CheckedBatch
+from replog.wire.schemas import (
+    Appended,
+    ClusterStatus,
+    Done,
+    LogInfo,
+    ProducerSession,
+    TransferRequest,
+    Why,
+)
+
+BATCH = "application/vnd.replog.batch"
+BATCHES = "application/vnd.replog.batches"
+T = TypeVar("T")
+
+
+class Client:
+    """A cluster, by some of its members' client listeners."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        token: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        """timeout_s: for each call with all its tries."""
+        self.transport = Transport(endpoints, token=token, tls=tls)
+        self.timeout_s = timeout_s
+
+    async def __aenter__(self) -> Self:
+        await self.transport.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.transport.close()
+
+    async def append(self, batch: CheckedBatch, *, timeout_s: float | None = None) -> Appended:
+        """Append one batch; with a producer session in it, it is repeated until its fate is known.
+
+        Without a session it is repeated only while it surely was not appended.
+        """
+        answer = await self.transport.call(
+            "POST",
+            "/v1/records",
+            body=batch.data,
+            headers={"Content-Type": BATCH},
+            timeout_s=self.timeout_s if timeout_s is None else timeout_s,
+            repeatable=batch.producer_id >= 0,
+        )
+        return _decoded(answer, Appended)
+
+    async def allocate_producer(self) -> ProducerSession:
+        """Begin a producer session; repeating the call gives the same one, by its request key."""
+        answer = await self.transport.call(
+            "POST",
+            "/v1/producers",
+            body=msgspec.json.encode({"request": str(uuid.uuid4())}),
+            headers={"Content-Type": "application/json"},
+            timeout_s=self.timeout_s,
+            repeatable=True,
+        )
+        return _decoded(answer, ProducerSession)
+
+    async def read_page(
+        self,
+        start: str,
+        *,
+        limit: int,
+        max_bytes: int,
+        wait_s: float = 0.0,
+        linearizable: bool = True,
+        accept: str = BATCHES,
+    ) -> Answer:
+        """Read one page; see docs/api.md for its headers. start: an offset, earliest, latest, tail:N."""
+        query = {
+            "from": start,
+            "limit": str(limit),
+            "max_bytes": str(max_bytes),
+            "consistency": "linearizable" if linearizable else "local",
+        }
+        if wait_s > 0:
+            query["wait_ms"] = str(int(wait_s * 1000))
+        return await self.transport.call(
+            "GET",
+            f"/v1/records?{urlencode(query)}",
+            headers={"Accept": accept},
+            timeout_s=self.timeout_s,
+            wait_s=wait_s,
+            repeatable=True,
+        )
+
+    async def log(self) -> LogInfo:
+        """The bounds of the log, confirmed by a quorum."""
+        answer = await self.transport.call(
+            "GET", "/v1/log", timeout_s=self.timeout_s, repeatable=True
+        )
+        return _decoded(answer, LogInfo)
+
+    async def status(self, endpoint: str | None = None) -> ClusterStatus:
+        """What some member, or the one at `endpoint`, knows of the cluster."""
+        return _decoded(await self._get(endpoint, "/v1/cluster"), ClusterStatus)
+
+    async def why(self, endpoint: str | None = None) -> Why:
+        """What some member, or the one at `endpoint`, waits for."""
+        return _decoded(await self._get(endpoint, "/v1/why"), Why)
+
+    async def _get(self, endpoint: str | None, path: str) -> Answer:
+        if endpoint is not None:
+            return await self.transport.ask(endpoint, path)
+        return await self.transport.call("GET", path, timeout_s=self.timeout_s, repeatable=True)
+
+    async def transfer(self, to: str | None) -> Done:
+        """Hand leadership over; only peer listeners serve this, so the client must know those."""
+        answer = await self.transport.call(
+            "POST",
+            "/v1/cluster:transfer",
+            body=msgspec.json.encode(TransferRequest(to)),
+            headers={"Content-Type": "application/json"},
+            timeout_s=self.timeout_s,
+            repeatable=True,
+        )
+        return _decoded(answer, Done)
+
+
+def _decoded(answer: Answer, kind: type[T]) -> T:
+    return msgspec.json.decode(answer.body, type=kind)
