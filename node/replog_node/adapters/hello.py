@@ -18,7 +18,7 @@ from replog_node.settings import split_address
 
 PROTOCOL_MIN: Final = 1
 PROTOCOL_MAX: Final = 1
-"""The protocols that this build speaks: forms of packets and messages. The highest common counts."""
+"""What this build speaks: forms of packets and messages. The highest common protocol counts."""
 
 FEATURE_LEVEL: Final = 1
 """What this build can do within a protocol; a cluster uses what all of its members can do."""
