@@ -29,7 +29,7 @@ class JsonBody(Generic[Body]):
 
     def decode(self, request: web.BaseRequest, raw: bytes) -> Body:
         """Return the body; raises ApiError content_type_unsupported, json_invalid, body_invalid."""
-        if not raw and self._default is not None and "Content-Type" not in request.headers:
+        if not raw and self._default is not None:
             return self._default
         check_content_type(request, (JSON_TYPE,))
         try:

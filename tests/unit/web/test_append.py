@@ -1,13 +1,16 @@
 """POST /v1/records: what becomes a batch, and what is refused with nothing appended."""
 
 import base64
+import gzip as gzip_module
 import json
 from typing import Any
 
 import pytest
+from google_crc32c import value as crc32c
 
-from replog.wire.batches import records_of
+from replog.wire.batches import HEADER_BYTES, NewRecord, build_batch, records_of
 from replog.wire.problems import ApiError
+from replog_node.frames.layout import FRAME_HEADER_BYTES
 from tests.unit.web.memory_service import MemoryService
 from tests.unit.web.serving import client_listener, problem
 
@@ -253,3 +256,82 @@ async def test_binary_values_survive_json_both_ways() -> None:
     assert status == 200
     (record,) = records_of(service.appends[0].data)
     assert record.value == every_byte
+
+
+def gzip_bomb() -> bytes:
+    """A batch of a few KiB whose records would take 33 MiB."""
+    sound = build_batch([NewRecord(b"x")], gzip=True).data
+    inner = gzip_module.compress(bytes(33 * 1024 * 1024), 1)
+    body = sound[21:HEADER_BYTES] + inner
+    checksum: int = crc32c(body)
+    head = sound[:8] + (HEADER_BYTES + len(inner) - 12).to_bytes(4, "big") + sound[12:17]
+    return head + checksum.to_bytes(4, "big") + body
+
+
+def producers(number: int, epoch: int, sequence: int) -> list[tuple[str, str]]:
+    """The producer headers."""
+    values = {"Producer-Id": number, "Producer-Epoch": epoch, "Producer-Sequence": sequence}
+    return [(name, str(value)) for name, value in values.items()]
+
+
+RECORDS = [NewRecord(b"a", b"k", [("h", b"v")], 5), NewRecord(None, None, (), 6)]
+
+
+@pytest.mark.parametrize("gzip", [False, True])
+async def test_a_batch_is_taken_as_it_was_built_with_its_session_in_its_header(gzip: bool) -> None:
+    sent = build_batch(RECORDS, producer_id=7, producer_epoch=2, base_sequence=31, gzip=gzip)
+    for headers in ([], producers(7, 2, 31)):
+        service, status, answer = await append(sent.data, BATCH, *headers)
+
+        assert (status, answer["count"]) == (200, 2)
+        assert service.appends == [sent]
+
+
+async def test_producer_headers_that_contradict_a_batch_are_refused() -> None:
+    within = build_batch(RECORDS, producer_id=7, producer_epoch=2, base_sequence=31)
+    without = build_batch(RECORDS)
+    for sent, headers in ((within, producers(7, 2, 32)), (without, producers(7, 2, 31))):
+        await refused(422, "batch_invalid", sent.data, BATCH, *headers)
+
+
+async def test_headers_of_one_record_are_refused_for_a_batch() -> None:
+    sent = build_batch(RECORDS).data
+
+    await refused(400, "header_invalid", sent, BATCH, ("Replog-Key", "k"))
+
+
+async def test_a_batch_with_any_byte_changed_is_refused() -> None:
+    sound = build_batch(RECORDS).data
+    service = MemoryService()
+    async with client_listener(service) as client:
+        for at in range(8, len(sound)):
+            if 12 <= at < 16:
+                continue  # the leader epoch, which the log fills in
+            changed = sound[:at] + bytes([sound[at] ^ 0x41]) + sound[at + 1 :]
+            response = await client.post(
+                "/v1/records", data=changed, headers={"Content-Type": BATCH}
+            )
+            await problem(response, 422, "batch_invalid")
+    assert service.appends == []
+
+
+@pytest.mark.parametrize("cut", [0, 1, 60, 61, -2])
+async def test_a_batch_that_is_cut_or_continued_is_refused(cut: int) -> None:
+    sound = build_batch(RECORDS).data
+
+    await refused(422, "batch_invalid", sound[:cut], BATCH)
+    await refused(422, "batch_invalid", sound + sound[: cut + 1], BATCH)
+
+
+async def test_a_control_batch_is_refused_even_with_a_right_checksum() -> None:
+    control = MemoryService().put_control().frame[FRAME_HEADER_BYTES:]
+
+    await refused(422, "batch_invalid", control, BATCH)
+
+
+async def test_a_batch_that_explodes_is_refused() -> None:
+    bomb = gzip_bomb()
+
+    found = await refused(422, "batch_invalid", bomb, BATCH)
+
+    assert "decompressed" in found["detail"]

@@ -217,7 +217,7 @@ async def test_an_overloaded_listener_still_tells_why() -> None:
 
 async def test_bodies_that_are_held_count_until_their_append_is_over() -> None:
     service = holding()
-    limits = {"requests_bytes_max": 1000, "body_bytes_max": 1000}
+    limits: dict[str, Any] = {"requests_bytes_max": 1000, "body_bytes_max": 1000}
     async with client_listener(service, **limits) as client:
         tasks = await begun(client, service, 2)
         response = await client.post("/v1/records", data=b"v" * 400, headers=OCTETS)
@@ -231,7 +231,7 @@ async def test_bodies_that_are_held_count_until_their_append_is_over() -> None:
 
 
 async def test_a_declared_length_is_held_before_its_bytes_come() -> None:
-    limits = {"requests_bytes_max": 1000, "body_bytes_max": 1000}
+    limits: dict[str, Any] = {"requests_bytes_max": 1000, "body_bytes_max": 1000}
     service = MemoryService()
     async with client_listener(service, **limits) as client:
         async with raw_connection(client) as (_, writer):
@@ -246,7 +246,7 @@ async def test_a_declared_length_is_held_before_its_bytes_come() -> None:
 
 
 async def test_refused_bodies_are_held_no_more() -> None:
-    limits = {"requests_bytes_max": 1000, "body_bytes_max": 1000}
+    limits: dict[str, Any] = {"requests_bytes_max": 1000, "body_bytes_max": 1000}
     lines = {"Content-Type": "application/x-ndjson"}
     async with client_listener(MemoryService(), **limits) as client:
         for _ in range(3):

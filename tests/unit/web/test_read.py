@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from replog.wire.batches import records_of
+from replog.wire.batches import NewRecord, build_batch, records_of
 from replog_node.frames.decode import data_batches
 from tests.unit.web.memory_service import MemoryService
 from tests.unit.web.serving import Client, batch, client_listener, problem
@@ -311,3 +311,21 @@ async def test_the_bounds_of_the_log() -> None:
 
     assert (answer["end_offset"], answer["log_start_offset"], service.calls) == (8, 0, [False])
     assert found["parameters"] == ["x"]
+
+
+async def test_values_alone_come_directly_one_after_the_other() -> None:
+    service = filled()
+    service.put(batch=build_batch([NewRecord(None), NewRecord(b""), NewRecord(b"\xff\n")]))
+    async with client_listener(service) as client:
+        for query, wanted, following in (
+            ("from=0", b"abcde\xff\n", 11),
+            ("from=2&limit=2", b"bc", 4),
+            ("from=1&max_bytes=3", b"abc", 4),
+            ("from=8&limit=2", b"", 10),
+            ("from=11", b"", 11),
+        ):
+            response = await client.get(f"/v1/records?{query}", headers={"Accept": VALUES})
+
+            assert (await response.read(), response.content_type) == (wanted, VALUES)
+            assert response.headers["Replog-Next-Offset"] == str(following)
+            assert response.headers["Replog-End-Offset"] == "11"

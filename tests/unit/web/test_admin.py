@@ -1,0 +1,130 @@
+"""Bootstrap, target, transfer, producer sessions: JSON calls, read strictly."""
+
+from typing import Any
+
+import pytest
+from aiohttp import ClientWebSocketResponse, web
+
+from replog.wire.problems import ApiError
+from replog.wire.schemas import BootstrapRequest, MemberAddress, TargetRequest
+from tests.unit.web.memory_service import MemoryService
+from tests.unit.web.serving import client_listener, peer_listener, problem
+
+pytestmark = pytest.mark.asyncio
+
+TARGET: dict[str, Any] = {
+    "members": [{"id": "m1", "address": "h:1"}],
+    "operation": "o",
+    "planned_from": 4,
+}
+
+
+async def test_the_calls_reach_the_service_as_they_were_sent() -> None:
+    service = MemoryService()
+    async with peer_listener(service) as peer:
+        bootstrap = {"cluster_id": "c", "operation": "o"}
+        answers = [
+            await (await peer.post("/v1/cluster:bootstrap", json=bootstrap)).json(),
+            await (await peer.post("/v1/cluster:target", json=TARGET)).json(),
+            await (await peer.post("/v1/cluster:transfer", json={"to": "m2"})).json(),
+            await (await peer.post("/v1/cluster:transfer", json={})).json(),
+            await (await peer.post("/v1/cluster:transfer")).json(),
+        ]
+
+    assert answers == [{"done": True, "detail": "done", "offset": 3}] * 5
+    assert service.calls == [
+        BootstrapRequest("c", "o"),
+        TargetRequest([MemberAddress("m1", "h:1")], "o", 4),
+        "m2",
+        None,
+        None,
+    ]
+
+
+async def test_the_time_limit_of_a_call_is_the_callers_or_the_settings() -> None:
+    service = MemoryService()
+    async with peer_listener(service, request_timeout_ms=3000) as peer:
+        await peer.post("/v1/cluster:transfer", headers={"Replog-Timeout-Ms": "20"})
+        await peer.post("/v1/cluster:transfer")
+
+    assert service.timeouts == [0.02, 3.0]
+
+
+@pytest.mark.parametrize("path", ["bootstrap", "target", "transfer"])
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        (b"{", "application/json", 400, "json_invalid"),
+        (b"[]", "application/json", 422, "body_invalid"),
+        (b'{"surprise":1}', "application/json", 422, "body_invalid"),
+        (b"{}", "text/plain", 415, "content_type_unsupported"),
+    ],
+)
+async def test_a_body_that_is_not_the_calls_is_refused(
+    path: str, body: bytes, content_type: str, status: int, code: str
+) -> None:
+    service = MemoryService()
+    async with peer_listener(service) as peer:
+        response = await peer.post(
+            f"/v1/cluster:{path}", data=body, headers={"Content-Type": content_type}
+        )
+        await problem(response, status, code)
+
+    assert service.calls == []
+
+
+@pytest.mark.parametrize("path", ["bootstrap", "target"])
+async def test_a_body_that_is_needed_is_missed(path: str) -> None:
+    async with peer_listener(MemoryService()) as peer:
+        response = await peer.post(f"/v1/cluster:{path}")
+
+        await problem(response, 415, "content_type_unsupported")
+
+
+async def test_a_call_with_a_parameter_is_refused() -> None:
+    service = MemoryService()
+    async with peer_listener(service) as peer:
+        response = await peer.post("/v1/cluster:target?force=1", json=TARGET)
+        await problem(response, 400, "parameter_unknown")
+
+    assert service.calls == []
+
+
+async def test_a_bootstrap_over_data_is_refused_by_the_service() -> None:
+    service = MemoryService()
+    service.fault = ApiError("already_bootstrapped", "this member belongs to c already")
+    async with peer_listener(service) as peer:
+        body = {"cluster_id": "d", "operation": "o"}
+        response = await peer.post("/v1/cluster:bootstrap", json=body)
+        found = await problem(response, 409, "already_bootstrapped")
+
+    assert found["outcome"] == "none"
+
+
+async def test_a_producer_session_is_begun_with_or_without_a_request_key() -> None:
+    service = MemoryService()
+    async with client_listener(service) as client:
+        first = await (await client.post("/v1/producers", json={"request": "r"})).json()
+        second = await client.post("/v1/producers")
+        bad = await client.post("/v1/producers", json={"request": 1})
+        await problem(bad, 422, "body_invalid")
+
+    assert first == {"producer_id": 7, "epoch": 0, "expires_after_ms": 60_000}
+    assert (second.status, service.calls) == (200, ["r", ""])
+
+
+async def test_a_socket_between_members_is_served_by_the_handler_that_was_given() -> None:
+    async def echo(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_bytes(message.data[::-1])
+        return socket
+
+    async with peer_listener(MemoryService(), peer_handlers={"/v1/peer/bulk": echo}) as peer:
+        socket: ClientWebSocketResponse
+        async with peer.ws_connect("/v1/peer/bulk") as socket:
+            await socket.send_bytes(b"abc")
+
+            assert await socket.receive_bytes() == b"cba"
+        await problem(await peer.post("/v1/peer/bulk"), 405, "method_not_allowed")
