@@ -46,6 +46,11 @@ def opened(
 
 def data(size: int, *, fill: str = "a", records: int = 1) -> Payload:
     """Return a payload of one batch of records, about `size` bytes together."""
+    return holding(*[fill.encode() * max(1, size // records)] * records)
+
+
+def holding(*values: bytes) -> Payload:
+    """Return a payload of one batch of records with these values."""
     builder = DefaultRecordBatchBuilder(
         magic=2,
         compression_type=0,
@@ -53,12 +58,11 @@ def data(size: int, *, fill: str = "a", records: int = 1) -> Payload:
         producer_id=-1,
         producer_epoch=-1,
         base_sequence=-1,
-        batch_size=2 * size + 1000,
+        batch_size=1 << 30,
     )
-    value = (fill * (size // records + 1)).encode()[: max(1, size // records)]
-    for delta in range(records):
+    for delta, value in enumerate(values):
         builder.append(delta, 1, None, value, [])
-    return Payload(batches=(bytes(builder.build()),), records=records)
+    return Payload(batches=(bytes(builder.build()),), records=len(values))
 
 
 def configured(*names: str) -> Payload:

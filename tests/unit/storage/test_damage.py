@@ -7,8 +7,8 @@ from google_crc32c import value as crc32c
 
 from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry
-from replog_node.model.positions import MemberId, Offset
-from replog_node.storage.blocks import BLOCK_HEADER_BYTES
+from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.storage.blocks import BLOCK_HEADER_BYTES, encode_block
 from replog_node.storage.errors import (
     FormatUnknown,
     IdentityDamaged,
@@ -25,6 +25,7 @@ from tests.unit.storage.building import (
     chained,
     configured,
     data,
+    holding,
     opened,
     voting,
     whole_log,
@@ -157,6 +158,46 @@ def test_a_segment_of_another_cluster_or_name_is_refused() -> None:
     disk.rename(name, name.replace(".00", ".01"))
     with pytest.raises(LogDamaged, match="its header is of"):
         opened(disk)
+
+
+def test_a_block_written_to_the_wrong_place_is_damage() -> None:
+    disk = written(idle=True, entries=ENTRIES[:4])
+    name = segments(disk)[0]
+    first, third = (
+        disk.content(name).index(e.frame) // 512 * 512 for e in (ENTRIES[0], ENTRIES[2])
+    )
+    disk.damage(name, third, disk.content(name)[first : first + 512])
+    disk.vanish(name.replace(".seg", ".sum"))
+    with pytest.raises(LogDamaged, match="the block of offset 0 doesn't follow") as caught:
+        opened(disk)
+    assert caught.value.offset == ENTRIES[2].base
+
+
+def test_a_record_that_looks_like_a_block_is_not_taken_for_one_behind_a_torn_write() -> None:
+    mark = Position(Term(9), Offset(999))
+    forged = encode_block(nonce=1, base=3, chain=bytes(16), mark=mark)[:BLOCK_HEADER_BYTES]
+
+    def with_padding(size: int) -> tuple[SimDisk, str, int]:
+        [last] = chained([holding(bytes(600 + size) + forged)], tail_of(ENTRIES[1]))
+        disk = written(idle=False, entries=(*ENTRIES[:2], last))
+        name = segments(disk)[-1]
+        return disk, name, disk.content(name).index(forged)
+
+    _, _, at = with_padding(0)
+    disk, name, at = with_padding(-at % 512)
+    assert at % 512 == 0
+    disk.damage(name, at - 1024, bytes(1024))
+    assert whole_log(opened(disk)) == ENTRIES[:2]
+
+
+@pytest.mark.parametrize("stale", ["hardstate.a", "hardstate.b"])
+def test_a_copy_of_term_and_vote_that_missed_a_write_doesn_t_count(stale: str) -> None:
+    disk = written(idle=True)
+    before = disk.content(stale)
+    opened(disk).write([voting(4, "m2")])
+    disk.damage(stale, 0, before)
+    disk.restart()
+    assert opened(disk).hard_state.voted_for == "m2"
 
 
 @pytest.mark.parametrize("bad", ["hardstate.a", "hardstate.b"])
