@@ -1,0 +1,261 @@
+"""One node: its parts made, joined, started, and ended in the right order.
+
+Starting: the disk, the store, the threads, the listeners, then the driver: nobody is answered before
+everything is there. Ending: hand over, drain, hang up, then the disk.
+
+Decides: that order, and the exit codes. Must not know: what the parts do.
+Read next: settings.py, driver/driver.py, adapters/, web/app.py.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from replog_node.adapters.clock import SystemClock, Ticker
+from replog_node.adapters.io_thread import IoThread
+from replog_node.adapters.observer import Observer
+from replog_node.adapters.peers import Belonging, Myself, Peers
+from replog_node.adapters.service import NodeService
+from replog_node.driver.driver import Driver
+from replog_node.driver.limits import DriverLimits
+from replog_node.logs import Log, configure
+from replog_node.metrics import NodeMetrics
+from replog_node.model.positions import MemberId
+from replog_node.raft.limits import CoreLimits
+from replog_node.settings import Settings, load, split_address, usage
+from replog_node.settings_sources import SettingsFaults
+from replog_node.storage.disk import Disk, DiskError
+from replog_node.storage.disk_os import OsDisk
+from replog_node.storage.errors import StorageError
+from replog_node.storage.limits import StoreLimits
+from replog_node.storage.store import Store, open_store
+from replog_node.web.app import client_app, peer_app, runner
+from replog_node.web.permissions import Tokens, load_tokens
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+"""The disk, a thread or an invariant failed while running: start it again."""
+EXIT_SETTINGS: Final = 2
+"""The settings are wrong: starting it again can't help."""
+EXIT_DATA: Final = 3
+"""The data directory can't be used: damaged, held by another process, of a newer format."""
+EXIT_ADDRESS: Final = 4
+"""A listener's address is taken or isn't this machine's."""
+
+DRAIN_LOOK_S: Final = 0.02
+
+OpenDisk = Callable[[Path], Disk]
+
+_LOG: Final = Log("node")
+
+
+def run(argv: Sequence[str], *, open_disk: OpenDisk = OsDisk) -> int:
+    """Run a node until it is told to stop (SIGTERM, SIGINT) or can't go on; returns its exit code."""
+    if {"-h", "--help"} & set(argv):
+        sys.stdout.write(usage() + "\n")
+        return EXIT_OK
+    try:
+        settings = load(argv, os.environ)
+        tokens = load_tokens(settings.token_file) if settings.token_file else None
+    except SettingsFaults as problem:
+        for fault in problem.faults:
+            sys.stderr.write(f"replog-node: {fault}\n")
+        return EXIT_SETTINGS
+    configure(settings.log_format, settings.log_level)
+    try:
+        store = _open_store(settings, open_disk)
+    except (StorageError, DiskError) as problem:
+        _LOG.error("data_unusable", data_dir=settings.data_dir, detail=str(problem))
+        return EXIT_DATA
+    configure(settings.log_format, settings.log_level, member=store.recovered.member)
+    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+        return loop.run(_serve(settings, tokens, store))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is one (Linux)."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _open_store(settings: Settings, open_disk: OpenDisk) -> Store:
+    return open_store(
+        open_disk(Path(settings.data_dir)),
+        StoreLimits(segment_bytes=settings.segment_bytes),
+        new_member_id=lambda: MemberId(str(uuid.uuid4())),
+        random64=lambda: secrets.randbits(64),
+    )
+
+
+async def _serve(settings: Settings, tokens: Tokens | None, store: Store) -> int:
+    node = Node(settings, tokens, store)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stop)
+    return await node.run()
+
+
+class Node:
+    """Everything of one process, from a store that is open to a store that is closed."""
+
+    def __init__(self, settings: Settings, tokens: Tokens | None, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._metrics = NodeMetrics()
+        self._stopping = asyncio.Event()
+        self._code = EXIT_OK
+        found = store.recovered
+        observer = Observer(self._metrics, _LOG)
+        self._io = IoThread(store, self._failed)
+        self._peers = Peers(
+            Myself(
+                member=found.member,
+                incarnation=found.incarnation,
+                peer_address=settings.peer_endpoint,
+                client_address=settings.client_endpoint,
+            ),
+            seeds=settings.seed_peers,
+            token=tokens.peer_token if tokens is not None else None,
+            notes=observer,
+            on_failure=self._failed,
+        )
+        self._driver = Driver(
+            found,
+            storage=self._io,
+            network=self._peers,
+            clock=SystemClock(),
+            observer=observer,
+            limits=_driver_limits(settings),
+            core_limits=_core_limits(settings),
+            peer_address=settings.peer_endpoint,
+            new_lineage_id=lambda: secrets.token_hex(8),
+        )
+        self._service = NodeService(
+            self._driver, version=_version(), client_addresses=self._peers.client_addresses
+        )
+        self._ticker = Ticker(settings.tick_ms, self._driver.tick, self._failed)
+        handlers = self._peers.handlers
+        client = client_app(self._service, settings, self._metrics, tokens)
+        peer = peer_app(
+            self._service, settings, self._metrics, tokens, peer_handlers=handlers
+        )
+        self._listeners = (
+            (runner(peer, settings), settings.peer_address),
+            (runner(client, settings), settings.client_address),
+        )
+
+    async def run(self) -> int:
+        """Serve until stop() or a failure; returns the exit code."""
+        try:
+            await self._listen()
+        except OSError as problem:
+            _LOG.error("address_unusable", detail=str(problem))
+            self._code = EXIT_ADDRESS
+        else:
+            self._start()
+            await self._stopping.wait()
+            if self._code == EXIT_OK:
+                await self._drain()
+        await self._end()
+        return self._code
+
+    def stop(self) -> None:
+        """Begin to end; asked twice, it doesn't wait for anybody."""
+        if self._stopping.is_set():
+            self._code = self._code or EXIT_FAILED
+        self._stopping.set()
+
+    def _failed(self, problem: BaseException) -> None:
+        """Something that this node can't go on after: nothing is acknowledged from here on."""
+        if self._code == EXIT_OK:
+            _LOG.error("failed", error=problem)
+            self._code = EXIT_FAILED
+            self._service.failed = f"{type(problem).__name__}: {problem}"
+        self._stopping.set()
+
+    async def _listen(self) -> None:
+        for listener, address in self._listeners:
+            await listener.setup()
+            host, port = _split(address)
+            await web.TCPSite(listener, host, port, backlog=1024).start()
+
+    def _start(self) -> None:
+        self._io.start(self._driver)
+        self._driver.begin()
+        self._peers.start(
+            self._driver,
+            lambda: Belonging(self._driver.self_.cluster_id, self._driver.self_.lineage),
+        )
+        self._ticker.start()
+        _LOG.info(
+            "started",
+            client=self._settings.client_endpoint,
+            peer=self._settings.peer_endpoint,
+            incarnation=self._store.recovered.incarnation.number,
+            cluster=self._driver.self_.cluster_id,
+        )
+
+    async def _drain(self) -> None:
+        """Hand over and let calls in flight end, within the grace that is given."""
+        _LOG.info("stopping")
+        self._driver.begin_stop()
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + self._settings.shutdown_grace_ms / 1000
+        while not self._driver.drained and loop.time() < end_s and self._code == EXIT_OK:
+            await asyncio.sleep(DRAIN_LOOK_S)
+
+    async def _end(self) -> None:
+        self._ticker.close()
+        self._driver.close()
+        for listener, _ in reversed(self._listeners):
+            await listener.cleanup()
+        await self._peers.close()
+        if self._code != EXIT_ADDRESS:
+            await self._io.close()
+        self._store.close()
+        _LOG.info("stopped", code=self._code)
+
+
+def _split(address: str) -> tuple[str, int]:
+    found = split_address(address)
+    if found is None:
+        raise ValueError(f"{address!r} was let through by the settings")
+    return found
+
+
+def _driver_limits(settings: Settings) -> DriverLimits:
+    return DriverLimits(
+        group_bytes=settings.group_bytes_max,
+        pending_bytes=settings.pending_bytes_max,
+        watchers=settings.waiting_max,
+    )
+
+
+def _core_limits(settings: Settings) -> CoreLimits:
+    return CoreLimits(
+        tick_ms=settings.tick_ms,
+        heartbeat_ticks=settings.heartbeat_ticks,
+        election_ticks=settings.election_ticks,
+        max_inflight_bytes=settings.inflight_bytes_max,
+        max_inflight_count=settings.inflight_groups_max,
+        cache_bytes=settings.cache_bytes,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("replicated-log")
+    except PackageNotFoundError:
+        return "0"
