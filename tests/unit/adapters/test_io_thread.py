@@ -1,0 +1,190 @@
+"""The store behind its threads: writes that wait together are one, nobody waits for a dead disk."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from replog_node.adapters.io_thread import IDLE_S, READS_MAX, IoThread
+from replog_node.model.entries import Entry
+from replog_node.model.positions import Offset
+from replog_node.raft.effects import Persist
+from replog_node.storage.disk import Disk
+from replog_node.storage.disk_os import OsDisk
+from replog_node.storage.errors import StorageFailed
+from replog_node.storage.store import Store
+from tests.support.simdisk import SimDisk
+from tests.unit.adapters.meeting import until
+from tests.unit.storage.building import CLOCK, CLUSTER, LINEAGE, chained, opened
+
+pytestmark = pytest.mark.asyncio
+
+ENTRIES = chained([CLOCK] * 40)
+
+
+class Remembering:
+    """A driver.Driver that only remembers what the disk did."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+        self.reads: dict[int, tuple[Entry, ...] | None] = {}
+
+    def on_persisted(self, ticket: int) -> None:
+        self.told.append(ticket)
+
+    def on_read(self, request: int, entries: tuple[Entry, ...] | None) -> None:
+        assert request not in self.reads
+        self.reads[request] = entries
+
+    def on_assigned(self) -> None:
+        self.told.append("assigned")
+
+
+class Running:
+    """An IoThread over a store."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.store: Store = opened(disk)
+        self.driver = Remembering()
+        self.failures: list[BaseException] = []
+        self.io = IoThread(self.store, self.failures.append)
+
+    def assign(self) -> None:
+        self.io.assign(CLUSTER, LINEAGE, "")
+
+    def write(self, ticket: int, entries: Sequence[Entry]) -> None:
+        self.io.write(Persist(ticket, None, None, tuple(entries)))
+
+    async def read(self, request: int, at: int) -> tuple[Entry, ...] | None:
+        self.io.read(request, Offset(at), 1 << 20)
+        await until(lambda: request in self.driver.reads)
+        return self.driver.reads[request]
+
+
+@asynccontextmanager
+async def running(
+    disk: Disk, before: Callable[[Running], None] = Running.assign
+) -> AsyncIterator[Running]:
+    """An assigned store's threads; `before` is asked for while they don't run yet."""
+    node = Running(disk)
+    before(node)
+    node.io.start(node.driver)
+    try:
+        yield node
+    finally:
+        await node.io.close()
+        node.store.close()
+
+
+async def test_what_waits_together_is_written_with_one_sync_and_told_once() -> None:
+    disk = SimDisk()
+
+    async with running(disk) as node:
+        await until(lambda: node.driver.told == ["assigned"])
+
+    def ask_for_much(node: Running) -> None:
+        for ticket, entry in enumerate(ENTRIES, 1):
+            node.write(ticket, [entry])
+
+    before = disk.syncs.total()
+    async with running(disk, ask_for_much) as node:
+        opening = disk.syncs.total() - before
+        await until(lambda: node.driver.told == [len(ENTRIES)])
+        assert node.store.tail.position == ENTRIES[-1].position
+    written = disk.syncs.total() - before - opening
+    async with running(SimDisk()) as other:
+        await until(lambda: other.driver.told == ["assigned"])
+    assert written < len(ENTRIES) / 2
+
+
+async def test_everything_asked_for_before_closing_is_durable(tmp_path: Path) -> None:
+    async with running(OsDisk(tmp_path)) as node:
+        for ticket, entry in enumerate(ENTRIES, 1):
+            node.write(ticket, [entry])
+    assert node.driver.told[-1] == len(ENTRIES)
+    store = opened(OsDisk(tmp_path))
+    assert store.recovered.log.tail.position == ENTRIES[-1].position
+    store.close()
+
+
+async def test_tickets_are_told_in_order_and_after_an_assignment_before_them(
+    tmp_path: Path,
+) -> None:
+    async with running(OsDisk(tmp_path)) as node:
+        for ticket, entry in enumerate(ENTRIES, 1):
+            node.write(ticket, [entry])
+            await asyncio.sleep(0)
+        await until(lambda: node.driver.told[-1:] == [len(ENTRIES)])
+    assert node.driver.told[0] == "assigned"
+    tickets = [told for told in node.driver.told if isinstance(told, int)]
+    assert tickets == sorted(set(tickets))
+
+
+async def test_what_was_written_is_read_and_what_was_not_is_none(tmp_path: Path) -> None:
+    async with running(OsDisk(tmp_path)) as node:
+        node.write(1, ENTRIES[:5])
+        await until(lambda: node.driver.told[-1:] == [1])
+        assert await node.read(1, 3) == ENTRIES[3:5]
+        assert await node.read(2, 5) is None
+
+
+async def test_reads_beyond_the_bound_are_answered_as_unreadable(tmp_path: Path) -> None:
+    def ask_for_much(node: Running) -> None:
+        node.assign()
+        node.write(1, ENTRIES[:1])
+        for request in range(READS_MAX + 1):
+            node.io.read(request, Offset(0), 1)
+
+    async with running(OsDisk(tmp_path), ask_for_much) as node:
+        await until(lambda: len(node.driver.reads) == READS_MAX + 1)
+        assert node.driver.reads[READS_MAX] is None
+        assert await node.read(READS_MAX + 1, 0) == ENTRIES[:1]
+
+
+async def test_the_mark_is_written_once_nothing_has_been_asked_for(tmp_path: Path) -> None:
+    disk = SimDisk()
+    async with running(disk) as node:
+        node.write(1, ENTRIES[:1])
+        await until(lambda: node.driver.told[-1:] == [1])
+        written = disk.syncs.total()
+        await until(lambda: disk.syncs.total() > written)
+        marked = disk.syncs.total()
+        await asyncio.sleep(3 * IDLE_S)
+        assert disk.syncs.total() == marked
+
+
+async def test_a_disk_that_fails_is_told_once_and_nothing_is_acknowledged_any_more() -> None:
+    disk = SimDisk()
+    async with running(disk) as node:
+        node.write(1, ENTRIES[:1])
+        await until(lambda: node.driver.told[-1:] == [1])
+        disk.fail = lambda call: "broken" if call.startswith("sync") else None
+        node.write(2, ENTRIES[1:2])
+        node.write(3, ENTRIES[2:3])
+        await until(lambda: bool(node.failures))
+        assert await node.read(1, 0) is None
+    assert [type(failure) for failure in node.failures] == [StorageFailed]
+    assert node.driver.told[-1] == 1
+
+
+async def test_a_driver_that_fails_is_told_to_the_node(tmp_path: Path) -> None:
+    async with running(OsDisk(tmp_path)) as node:
+        await until(lambda: node.driver.told == ["assigned"])
+
+        def fail(_: int) -> None:
+            raise RuntimeError("an invariant is broken")
+
+        node.driver.on_persisted = fail  # type: ignore[method-assign]
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        node.write(1, ENTRIES[:1])
+        await until(lambda: [str(f) for f in node.failures] == ["an invariant is broken"])
+
+
+async def test_closing_ends_both_threads(tmp_path: Path) -> None:
+    before = threading.active_count()
+    async with running(OsDisk(tmp_path)):
+        assert threading.active_count() == before + 2
+    assert threading.active_count() == before
