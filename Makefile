@@ -14,7 +14,7 @@ ARGS ?=
 
 # What is tested, and what is checked. In the end this is everything; a part that is being built
 # is named in LEFT_OUT with its reason, which `make test` prints.
-TESTS := tests/unit/settings tests/unit/frames tests/unit/storage tests/unit/web tests/unit/adapters tests/unit/house/test_rules.py tests/docs/test_markdown.py
+TESTS := tests/unit/settings tests/unit/frames tests/unit/storage tests/unit/web tests/unit/adapters tests/unit/house/test_rules.py tests/unit/house/test_make.py tests/docs/test_markdown.py
 STYLED := node/replog_node/frames node/replog_node/storage node/replog_node/state node/replog_node/adapters tests/unit/house tests/unit/web tests/unit/storage tests/docs tests/conftest.py
 TYPED := node/replog node/replog_node/model node/replog_node/raft node/replog_node/frames node/replog_node/state node/replog_node/storage node/replog_node/driver node/replog_node/web node/replog_node/adapters tests/unit/house tests/unit/web tests/unit/storage tests/unit/settings tests/unit/frames tests/docs tests/conftest.py
 LAYERS :=
