@@ -23,6 +23,7 @@ from replog_node.driver.messages import (
 from replog_node.frames.controls import UnknownControl
 from replog_node.frames.decode import decode_entry
 from replog_node.frames.layout import FrameDamaged
+from replog_node.model.positions import TERM_MAX
 from replog_node.raft.messages import (
     AppendEntries,
     AppendReply,
@@ -73,6 +74,16 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {number: msgspec.msgpack.Decoder(kind) for number, kind in _TYPES.items()}
 
 
+_NONSENSE: Final = (
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+    RecursionError,
+    FrameDamaged,
+    UnknownControl,
+)
+"""What decoding raises for bytes that are no message."""
+
+
 class WireError(ValueError):
     """These bytes are not a message that this build understands: nothing of it was used."""
 
@@ -102,7 +113,7 @@ def decode(data: bytes) -> Message:
     try:
         message: Message = _DECODERS[number].decode(memoryview(data)[_HEAD.size : end])
         return _filled(message, _pieces(data, end))
-    except (msgspec.MsgspecError, FrameDamaged, UnknownControl, RecursionError) as problem:
+    except _NONSENSE as problem:
         raise WireError(f"message of type {number}: {problem}") from problem
 
 
@@ -121,6 +132,8 @@ def _bare(message: Message) -> tuple[Message, Sequence[bytes]]:
 
 def _filled(message: Message, pieces: list[bytes]) -> Message:
     """The message with its pieces in their place."""
+    if isinstance(message, Envelope) and not 0 <= message.message.term <= TERM_MAX:
+        raise WireError(f"a message of term {message.message.term}")
     match message:
         case Envelope(message=AppendEntries() as append):
             if append.entries:
