@@ -219,9 +219,10 @@ class Node:
     async def _end(self) -> None:
         self._ticker.close()
         self._driver.close()
-        for listener, _ in reversed(self._listeners):
-            await listener.cleanup()
-        await self._peers.close()
+        (peer, _), (client, _) = self._listeners
+        await client.cleanup()
+        await self._peers.close()  # before its listener, which waits for open connections
+        await peer.cleanup()
         if self._code != EXIT_ADDRESS:
             await self._io.close()
         self._store.close()
