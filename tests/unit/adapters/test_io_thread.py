@@ -31,10 +31,13 @@ class Remembering:
     """A driver.Driver that only remembers what the disk did."""
 
     def __init__(self) -> None:
+        self.broken = False
         self.told: list[object] = []
         self.reads: dict[int, tuple[Entry, ...] | None] = {}
 
     def on_persisted(self, ticket: int) -> None:
+        if self.broken:
+            raise RuntimeError("an invariant is broken")
         self.told.append(ticket)
 
     def on_read(self, request: int, entries: tuple[Entry, ...] | None) -> None:
@@ -169,11 +172,7 @@ async def test_a_disk_that_fails_is_told_once_and_nothing_is_acknowledged_any_mo
 async def test_a_driver_that_fails_is_told_to_the_node(tmp_path: Path) -> None:
     async with running(OsDisk(tmp_path)) as node:
         await until(lambda: node.driver.told == ["assigned"])
-
-        def fail(_: int) -> None:
-            raise RuntimeError("an invariant is broken")
-
-        node.driver.on_persisted = fail  # type: ignore[method-assign]
+        node.driver.broken = True
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         node.write(1, ENTRIES[:1])
         await until(lambda: [str(f) for f in node.failures] == ["an invariant is broken"])

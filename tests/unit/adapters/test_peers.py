@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from replog_node.adapters.packets import PACKET_BYTES_MAX
+from replog_node.adapters.peers import Belonging
 from replog_node.model.positions import ClusterId, Lineage
 from tests.unit.adapters.meeting import (
     CLUSTER,
     NOBODY,
-    Belonging,
     Node,
     introduce,
     meeting,
