@@ -235,6 +235,14 @@ def test_a_lost_identity_beside_a_log_is_refused() -> None:
         opened(disk)
 
 
+def test_an_identity_that_knows_of_no_cluster_beside_a_log_is_refused() -> None:
+    disk, fresh = written(idle=True), SimDisk()
+    opened(fresh)
+    disk.damage("identity", 0, fresh.content("identity"))
+    with pytest.raises(LogDamaged, match="there is a log, but the member is unassigned"):
+        opened(disk)
+
+
 def test_a_rotten_identity_is_refused() -> None:
     for at in range(0, 100, 7):
         disk = written(idle=True, entries=ENTRIES[:1])

@@ -177,6 +177,7 @@ def test_an_assignment_that_died_half_way_can_be_made_to_another_cluster() -> No
     disk.restart()
     store = opened(disk)
     assert store.recovered.cluster_id is None
+    assert not [name for name in disk.names() if name.endswith(".seg")]
     store.assign(CLUSTER, LINEAGE)
     store.write([appending(*ENTRIES)])
     disk.restart()
