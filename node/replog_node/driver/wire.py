@@ -48,14 +48,16 @@ _ENVELOPE: Final = 1
 PIECES_MAX: Final = 100_000
 """Pieces of one message; more are refused."""
 
-_TYPES: Final[dict[int, type[Any]]] = {
+TYPES: Final[dict[int, type[Any]]] = {
     _ENVELOPE: Envelope,
     2: ForwardAppends,
     3: ForwardResults,
     4: ForwardAdmin,
     5: ForwardAdminResult,
 }
-_NUMBERS: Final = {kind: number for number, kind in _TYPES.items()}
+"""What a message's number says that it is."""
+
+_NUMBERS: Final = {kind: number for number, kind in TYPES.items()}
 
 CORE_KINDS: Final[tuple[type[CoreMessage], ...]] = (
     RequestVote,
@@ -71,7 +73,7 @@ CORE_KINDS: Final[tuple[type[CoreMessage], ...]] = (
 """What an envelope may hold; the body names the kind in `type`."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODERS: Final = {number: msgspec.msgpack.Decoder(kind) for number, kind in _TYPES.items()}
+_DECODERS: Final = {number: msgspec.msgpack.Decoder(kind) for number, kind in TYPES.items()}
 
 
 _NONSENSE: Final = (
