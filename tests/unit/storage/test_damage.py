@@ -152,6 +152,16 @@ def test_a_shortened_segment_is_damage() -> None:
         opened(disk)
 
 
+def test_a_shortened_finished_segment_is_damage_at_start() -> None:
+    disk = written(idle=True)
+    name = segments(disk)[0]
+    content = disk.content(name)
+    disk.vanish(name)
+    disk.create(name, 0).write(0, content[:-100])
+    with pytest.raises(LogDamaged):
+        opened(disk)
+
+
 def test_a_segment_of_another_cluster_or_name_is_refused() -> None:
     disk = written(idle=True)
     name = segments(disk)[-1]

@@ -1,0 +1,105 @@
+"""The disk in memory is as bad as the real one may be, and no worse, and repeats itself."""
+
+from random import Random
+
+import pytest
+
+from replog_node.storage.disk import DiskError, Sync
+from tests.support.simdisk import SECTOR, Crashed, SimDisk, SyncSite
+
+BYTES = b"n" * (8 * SECTOR)
+
+
+def synced(content: bytes = b"") -> SimDisk:
+    """Return a disk whose file `f` is durable."""
+    disk = SimDisk()
+    file = disk.create("f", 0)
+    file.write(0, content)
+    file.sync(Sync.BLOCK)
+    disk.sync_directory(Sync.SEGMENT_NAME)
+    return disk
+
+
+def test_a_process_crash_keeps_what_was_written_and_a_power_loss_what_was_synced() -> None:
+    disk = synced(b"durable")
+    disk.open("f").write(7, BYTES)
+    disk.create("g", 10)
+    disk.restart()
+    assert (disk.names(), disk.content("f")) == (("f", "g"), b"durable" + BYTES)
+    names, sizes = set(), set()
+    for seed in range(30):
+        lost = disk.copy()
+        lost.lose_power(Random(seed))
+        assert lost.content("f").startswith(b"durable")
+        names.add(lost.names())
+        sizes.add(lost.content("f").count(b"n"))
+    assert names == {("f",), ("f", "g")}
+    assert len(sizes) > 4
+
+
+def test_each_sector_of_an_unsynced_write_survives_on_its_own() -> None:
+    disk = synced(b"o" * len(BYTES))
+    disk.open("f").write(0, BYTES)
+    disk.lose_power(Random(1))
+    sectors = [disk.content("f")[at : at + SECTOR] for at in range(0, len(BYTES), SECTOR)]
+    assert set(sectors) == {b"o" * SECTOR, b"n" * SECTOR}
+
+
+def test_a_renaming_that_was_not_synced_leaves_the_file_under_one_name_at_least() -> None:
+    found = set()
+    for seed in range(40):
+        disk = synced()
+        disk.rename("f", "g")
+        disk.lose_power(Random(seed))
+        found.add(disk.names())
+    assert found == {("f",), ("g",), ("f", "g")}
+
+
+def test_a_failed_sync_loses_the_bytes_though_they_can_be_read_and_synced_again() -> None:
+    disk = synced()
+    file = disk.open("f")
+    file.write(0, BYTES)
+    disk.fail = lambda call: "broken" if call.startswith("sync") else None
+    with pytest.raises(DiskError, match="broken"):
+        file.sync(Sync.BLOCK)
+    disk.fail = None
+    file.sync(Sync.BLOCK)
+    assert file.read(0, len(BYTES)) == BYTES
+    disk.lose_power(Random(0))
+    assert disk.content("f") == b""
+
+
+def test_after_a_crash_nothing_of_the_dead_process_works() -> None:
+    disk = synced()
+    file = disk.open("f")
+    disk.crash_at = disk.operations + 1
+    for _ in range(2):
+        with pytest.raises(Crashed):
+            file.write(0, b"x")
+    disk.restart()
+    with pytest.raises(Crashed):
+        file.write(0, b"x")
+    assert disk.open("f").read(0, 1) in (b"", b"x")
+
+
+def test_the_same_seed_loses_the_same() -> None:
+    for seed in range(5):
+        contents = set()
+        for _ in range(2):
+            disk = synced()
+            disk.open("f").write(0, BYTES)
+            disk.create("g", 0)
+            disk.lose_power(Random(seed))
+            contents.add((disk.names(), disk.content("f")))
+        assert len(contents) == 1
+
+
+def test_calls_and_syncs_are_counted_and_slow_syncs_charged() -> None:
+    disk = SimDisk()
+    disk.sync_ms = 20
+    file = disk.create("hardstate.a", 0)
+    file.sync(Sync.VOTE)
+    file.sync(Sync.BLOCK)
+    assert disk.stall_ms == 40
+    assert disk.syncs == {SyncSite(Sync.VOTE, "hardstate.a"): 1, SyncSite(Sync.BLOCK): 1}
+    assert disk.calls == {"create": 1, "sync": 2}
