@@ -2,6 +2,7 @@
 
 from random import Random
 
+import msgspec
 import pytest
 from google_crc32c import value as crc32c
 
@@ -16,6 +17,8 @@ from replog_node.storage.errors import (
     StorageError,
     VoteStateLost,
 )
+from replog_node.storage.segment import read_header
+from replog_node.storage.summary import find_summary
 from tests.support.simdisk import SimDisk
 from tests.unit.storage.building import (
     CLOCK,
@@ -130,6 +133,14 @@ def test_without_its_summary_a_finished_segment_is_proven_at_start() -> None:
     with pytest.raises(LogDamaged) as caught:
         opened(disk)
     assert (caught.value.segment, caught.value.offset) == (first, ENTRIES[1].base)
+
+
+def test_a_summary_of_another_file_of_the_same_name_is_not_used() -> None:
+    disk = written(idle=True)
+    header = read_header(disk, segments(disk)[0], CLUSTER)
+    other = msgspec.structs.replace(header, nonce=header.nonce + 1)
+    assert find_summary(disk, header) is not None
+    assert find_summary(disk, other) is None
 
 
 @pytest.mark.parametrize("which", [0, 1, -1])
