@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from replog.wire.batches import NewRecord, build_batch
+from replog_node.web.listener import LINGERING_S
 from tests.unit.web.memory_service import MemoryService
 from tests.unit.web.serving import (
     Client,
@@ -68,10 +69,20 @@ async def test_a_declared_length_beyond_the_limit_is_refused_before_the_body_com
     assert service.appends == []
 
 
+async def test_nobody_waits_for_the_rest_of_a_refused_body_whose_sender_has_left() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with client_listener(MemoryService(), body_bytes_max=2000) as client:
+        await raw_refusal(client, HEAD + b"Content-Length: 9999\r\n\r\n")
+
+    assert loop.time() - began < LINGERING_S / 2
+
+
 async def test_a_body_of_unknown_length_is_counted_as_it_comes() -> None:
     async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(30):
-            yield b"v" * 100
+        for _ in range(3):
+            yield b"v" * 900
+            await asyncio.sleep(0.02)
 
     service = MemoryService()
     async with client_listener(service, body_bytes_max=2000) as client:
@@ -79,6 +90,21 @@ async def test_a_body_of_unknown_length_is_counted_as_it_comes() -> None:
 
         await problem(response, 413, "body_too_large")
     assert service.appends == []
+
+
+async def test_a_body_of_unknown_length_is_held_as_it_comes() -> None:
+    limits: dict[str, Any] = {"requests_bytes_max": 1000, "body_bytes_max": 1000}
+    async with client_listener(MemoryService(), **limits) as client:
+        async with raw_connection(client) as (_, writer):
+            for piece in (b"Transfer-Encoding: chunked\r\n\r\n", b"384\r\n" + b"v" * 900):
+                writer.write(HEAD + piece if piece.startswith(b"T") else piece)
+                await asyncio.sleep(0.03)
+            response = await client.post("/v1/records", data=b"v" * 200, headers=OCTETS)
+            await problem(response, 429, "overloaded")
+        await asyncio.sleep(0.05)
+        after = await client.post("/v1/records", data=b"v" * 1000, headers=OCTETS)
+
+    assert after.status == 200
 
 
 async def test_a_body_of_unknown_length_within_the_limit_is_taken() -> None:
@@ -100,7 +126,9 @@ async def test_a_body_of_unknown_length_within_the_limit_is_taken() -> None:
         HEAD + b"Content-Length: 10\r\n",
     ],
 )
-async def test_a_half_sent_body_appends_nothing(sent: bytes) -> None:
+async def test_a_half_sent_body_appends_nothing_and_is_no_fault_of_ours(
+    sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     service = MemoryService()
     async with client_listener(service) as client:
         async with raw_connection(client) as (_, writer):
@@ -108,7 +136,7 @@ async def test_a_half_sent_body_appends_nothing(sent: bytes) -> None:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.05)
 
-        assert service.appends == []
+        assert (service.appends, caplog.records) == ([], [])
         assert (await client.post("/v1/records", data=b"v", headers=OCTETS)).status == 200
 
 

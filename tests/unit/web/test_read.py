@@ -320,7 +320,7 @@ async def test_values_alone_come_directly_one_after_the_other() -> None:
         for query, wanted, following in (
             ("from=0", b"abcde\xff\n", 11),
             ("from=2&limit=2", b"bc", 4),
-            ("from=1&max_bytes=3", b"abc", 4),
+            ("from=1&max_bytes=2", b"ab", 3),
             ("from=8&limit=2", b"", 10),
             ("from=11", b"", 11),
         ):

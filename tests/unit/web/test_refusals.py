@@ -9,7 +9,13 @@ from replog.wire.codes import ERRORS
 from replog.wire.problems import ApiError
 from replog_node.metrics import NodeMetrics
 from tests.unit.web.memory_service import MemoryService
-from tests.unit.web.serving import client_listener, peer_listener, problem, raw_refusal
+from tests.unit.web.serving import (
+    client_listener,
+    peer_listener,
+    problem,
+    raw_exchange,
+    raw_refusal,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -93,7 +99,8 @@ async def test_a_fault_of_ours_is_told_to_the_log_only(
 ) -> None:
     service = MemoryService()
     service.fault = fault
-    async with client_listener(service) as client:
+    metrics = NodeMetrics()
+    async with client_listener(service, metrics=metrics) as client:
         response = await client.post(
             "/v1/records", data=b"v", headers={**OCTETS, "Accept": "text/html"}
         )
@@ -101,6 +108,7 @@ async def test_a_fault_of_ours_is_told_to_the_log_only(
         found = await problem(response, 500, "internal")
 
     assert found["outcome"] == "unknown"
+    assert metrics.registry.get_sample_value("replog_refusals_total", {"code": "internal"}) == 1
     assert "secret" not in text and "Traceback" not in text and ".py" not in text
     (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert found["id"] in str(record.__dict__)
@@ -114,7 +122,12 @@ async def test_a_connection_error_behind_the_service_is_no_ones_traceback() -> N
         text = await response.text()
         await problem(response, 500, "internal")
 
+        head = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+        more = b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+        awaited = await raw_exchange(client, head + more, b"v", pause_s=0.05)
+
     assert "secret" not in text
+    assert b"HTTP/1.1 500 Internal Server Error\r\n" in awaited
 
 
 async def test_an_http_error_that_a_handler_raises_takes_our_form() -> None:
