@@ -147,3 +147,28 @@ def test_a_read_gives_the_entry_that_holds_the_offset_and_as_many_more_as_fit(
     assert store.read(Offset(7), 4 * size - 1) == entries[1:4]
     assert store.read(Offset(99), size) == entries[19:]
     assert store.read(Offset(100), size) == ()
+
+
+def test_a_read_across_segments_takes_exactly_what_fits(reopen: Reopen) -> None:
+    store, entries = assigned(reopen), chained([data(600 + 10 * n) for n in range(12)])
+    for entry in entries:
+        store.write([appending(entry)])
+    for most in range(700, 9000, 230):
+        found = store.read(Offset(0), most)
+        sizes = [entry.size_bytes for entry in entries[: len(found) + 1]]
+        assert found == entries[: len(found)]
+        assert len(found) == 1 or sum(sizes[:-1]) <= most
+        assert len(found) == len(entries) or sum(sizes) > most
+
+
+def test_a_start_after_a_cut_knows_no_term_or_configuration_from_behind_it(
+    reopen: Reopen,
+) -> None:
+    store, entries = assigned(reopen), chained([configured("a"), CLOCK])
+    entries += chained([configured("a", "b"), data(300)], tail_of(entries[-1]), term=2)
+    store.write([appending(*entries)])
+    store.write([cutting(entries[1].position)])
+    for _ in range(2):
+        found = reopen().recovered.log
+        assert found.term_starts == ((Term(1), Offset(0)),)
+        assert [offset for offset, _ in found.configurations] == [0]
