@@ -7,7 +7,7 @@ import pytest
 from google_crc32c import value as crc32c
 
 from replog_node.frames.decode import tail_of
-from replog_node.model.entries import Entry
+from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import MemberId, Offset, Position, Term
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES, encode_block
 from replog_node.storage.errors import (
@@ -289,6 +289,21 @@ def with_format(content: bytes, version: int) -> bytes:
     prefix = content[:4] + version.to_bytes(2, "big") + content[6:12]
     checksum: int = crc32c(prefix + body)
     return prefix + checksum.to_bytes(4, "big") + body
+
+
+def test_a_start_refuses_falling_terms_though_every_checksum_is_right() -> None:
+    high = chained([CLOCK], term=5)
+    disk = written(idle=True, entries=high)
+    [low] = chained([CLOCK], Tail(Position(Term(1), Offset(0)), high[0].chain, 0), term=4)
+    [name] = segments(disk)
+    nonce = read_header(disk, name, CLUSTER).nonce
+    block = encode_block(
+        nonce=nonce, base=1, chain=high[0].chain, mark=high[0].position, frames=[low.frame]
+    )
+    disk.damage(name, len(disk.content(name).rstrip(b"\0")) // 512 * 512 + 512, block)
+    with pytest.raises(LogDamaged, match="fall after") as caught:
+        opened(disk)
+    assert caught.value.offset == 1
 
 
 def test_random_rot_never_makes_a_log_that_was_not_written() -> None:

@@ -172,3 +172,11 @@ def test_a_start_after_a_cut_knows_no_term_or_configuration_from_behind_it(
         found = reopen().recovered.log
         assert found.term_starts == ((Term(1), Offset(0)),)
         assert [offset for offset, _ in found.configurations] == [0]
+
+
+def test_a_read_finds_its_offset_whatever_was_read_before(reopen: Reopen) -> None:
+    store, entries = assigned(reopen), chained([CLOCK] * 140)
+    store.write([appending(*entries)])
+    for at in (69, 5, 133, 0, 64, 128, 6, 70):
+        assert store.read(Offset(at), 1) == entries[at : at + 1]
+        assert store.read(Offset(at), 300) == entries[at : at + 2]
