@@ -68,7 +68,7 @@ class ClientRoutes:
         )
         start = await starting_offset(self._service, query, view)
         page = page_of(content_type, start, query.limit, query.max_bytes)
-        await fill(self._service, page, query, view.end_offset)
+        await fill(self._service, self._decoding, page, query, view.end_offset)
         if query.wait_s and not page.records and page.next_offset >= view.end_offset:
             view = await self._wait(request, page, query, view)
         return _page_response(content_type, page, query, view)
@@ -80,7 +80,7 @@ class ClientRoutes:
         self._gate.begin_wait()
         try:
             return await fill_or_wait(
-                self._service, page, query, view, gone=lambda: _is_gone(request)
+                self._service, self._decoding, page, query, view, gone=lambda: _is_gone(request)
             )
         finally:
             self._gate.end_wait()

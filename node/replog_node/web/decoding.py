@@ -1,8 +1,10 @@
-"""Bodies of appends become batches: small ones at once, others beside the loop, all in their order.
+"""Records are decoded at once where that is quick, else in a thread beside the loop.
 
-Decides: what is decoded where. Elections and heartbeats share the loop, so a body of a million
-empty records must not hold it; and a producer's batches must not overtake each other here.
-Must not know: what a body means (records_in.py).
+Elections and heartbeats share the loop, so a million empty records, or a compressed batch, must not
+hold it. It is one thread, because more would take the interpreter from the loop.
+
+Decides: what is decoded where; and that a producer's batches don't overtake each other here.
+Must not know: what bodies and pages are (records_in.py, records_out.py).
 Read next: records_in.py.
 """
 
@@ -10,7 +12,9 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from replog.wire.batches import CheckedBatch
+from replog_node.model.entries import Entry
 from replog_node.web.records_in import Headers, batch_of, is_quick
+from replog_node.web.records_out import Page
 
 
 class Decoding:
@@ -32,6 +36,13 @@ class Decoding:
             return await loop.run_in_executor(self._pool, batch_of, content_type, headers, body)
         finally:
             self._waiting -= 1
+
+    async def take(self, page: Page, entry: Entry) -> None:
+        """Let the page take what belongs to it of the entry."""
+        if page.is_quick(entry):
+            page.take(entry)
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._pool, page.take, entry)
 
     def close(self) -> None:
         """End the thread; what waits for it is dropped, because its listener is gone."""

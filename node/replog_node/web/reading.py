@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 from replog.wire.problems import ApiError
 from replog_node.model.positions import Offset
+from replog_node.web.decoding import Decoding
 from replog_node.web.query import End, LastRecords, ReadQuery
 from replog_node.web.records_out import Page
 from replog_node.web.service import ReadView, Service
@@ -56,7 +57,9 @@ def _within(offset: int, view: ReadView) -> int:
     return offset
 
 
-async def fill(service: Service, page: Page, query: ReadQuery, end_offset: int) -> None:
+async def fill(
+    service: Service, decoding: Decoding, page: Page, query: ReadQuery, end_offset: int
+) -> None:
     """Put records below `end_offset` into the page until it is full or max_bytes were gone through.
 
     What has been gone through counts, not what was found: a stretch of control records ends a
@@ -73,12 +76,13 @@ async def fill(service: Service, page: Page, query: ReadQuery, end_offset: int) 
         for entry in entries:
             if page.full or entry.base >= end_offset:
                 return
-            page.take(entry)
+            await decoding.take(page, entry)
             scanned += entry.size_bytes
 
 
 async def fill_or_wait(
     service: Service,
+    decoding: Decoding,
     page: Page,
     query: ReadQuery,
     view: ReadView,
@@ -103,5 +107,5 @@ async def fill_or_wait(
             if fresh.end_offset <= page.next_offset:
                 break  # a contradiction of the service; never a reason to spin
             view = fresh
-            await fill(service, page, query, view.end_offset)
+            await fill(service, decoding, page, query, view.end_offset)
     return view

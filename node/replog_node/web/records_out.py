@@ -25,6 +25,10 @@ VALUES_TYPE: Final = "application/octet-stream"
 READ_TYPES: Final = (JSON_TYPE, NDJSON_TYPE, BATCHES_TYPE, VALUES_TYPE)
 """What a read can be answered with; the first when the caller doesn't mind."""
 
+QUICK_RECORDS: Final = 2000
+"""So many records are decoded in a few ms."""
+
+_CODEC_BITS: Final = 0x07
 _JSON: Final = msgspec.json.Encoder()
 
 
@@ -44,6 +48,9 @@ class Page(Protocol):
 
     def take(self, entry: Entry) -> None:
         """Take what belongs here of the entry that contains `next_offset`, and move on."""
+
+    def is_quick(self, entry: Entry) -> bool:
+        """Whether `take` needs so little time that nobody who shares the loop notices."""
 
     def body(self, end_offset: int, log_start_offset: int) -> bytes:
         """The page as the response's body."""
@@ -69,6 +76,12 @@ class _DecodedPage(ABC):
         self.next_offset = start
         self.records = 0
         self.full = False
+
+    def is_quick(self, entry: Entry) -> bool:
+        """Few records, and none compressed."""
+        return entry.last - entry.base < QUICK_RECORDS and not any(
+            batch_header(batch, 0).attributes & _CODEC_BITS for batch in data_batches(entry)
+        )
 
     @abstractmethod
     def _keep(self, record: StoredRecord) -> int:
@@ -170,6 +183,10 @@ class BatchesPage:
                 self.full = True
                 return
         self.next_offset = entry.last + 1
+
+    def is_quick(self, entry: Entry) -> bool:
+        """Nothing is decoded."""
+        return True
 
     def body(self, end_offset: int, log_start_offset: int) -> bytes:
         """The batches' bytes."""

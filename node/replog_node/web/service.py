@@ -44,7 +44,7 @@ class Service(Protocol):
         """
 
     async def wait_for_records(self, at: Offset, *, timeout_s: float) -> bool:
-        """Wait until a *data* record at or above `at` is committed here; False when time is over."""
+        """Wait until a *data* record from `at` on is committed here; False when time is over."""
 
     async def last_records_from(self, count: int, end_offset: int) -> Offset:
         """The offset from which on `count` data records lie below end_offset (or the log start)."""
@@ -68,7 +68,7 @@ class Service(Protocol):
         """What this member waits for, worst first."""
 
     def ready(self, what: str) -> str | None:
-        """None when it can serve "read" or "write"; else the code of the first wait that hinders it."""
+        """None when it can serve "read" or "write"; else the code of the wait that hinders it."""
 
     def alive(self) -> str | None:
         """None while a restart would not help; else why it would (livez)."""

@@ -364,6 +364,24 @@ async def test_a_body_of_very_many_records_does_not_hold_up_what_needs_little_ti
     assert probes >= 5
 
 
+@pytest.mark.parametrize("gzip", [False, True])
+async def test_reading_among_very_many_records_does_not_hold_up_what_needs_little_time(
+    gzip: bool,
+) -> None:
+    service = MemoryService()
+    service.put(batch=build_batch([NewRecord(b"")] * 200_000, gzip=gzip))
+    async with client_listener(service) as client:
+        read = asyncio.create_task(client.get("/v1/records?from=199999"))
+        probes = 0
+        while not read.done():
+            assert (await client.get("/livez")).status == 200
+            probes += 1
+        answer = await (await read).json()
+
+    assert [record["offset"] for record in answer["records"]] == [199_999]
+    assert probes >= 3
+
+
 async def test_a_small_body_does_not_overtake_a_large_one() -> None:
     service = MemoryService()
     async with client_listener(service) as client:
