@@ -182,5 +182,5 @@ def introduce(*nodes: Node) -> None:
 async def until(condition: Callable[[], bool]) -> None:
     """Return once it holds; fails after WAIT_S."""
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():
             await asyncio.sleep(0.005)
