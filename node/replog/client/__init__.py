@@ -7,14 +7,28 @@
             ...
 
 Decides: when a call is tried again, and where. Must not know: the command line, the node.
-Read next: transport.py (one call and its retries), appender.py, reader.py.
+Read next: transport.py (one call and its retries), appender.py, gatherer.py, reader.py.
 """
 
-from replog.client.appender import Appender
+from replog.client.appender import Appender, OutcomeUnknown, SessionEnded
 from replog.client.client import Client
-from replog.client.reader import read
+from replog.client.gatherer import Gatherer
+from replog.client.reader import Page, read
 from replog.client.transport import Unavailable
 from replog.wire.batches import NewRecord
 from replog.wire.problems import ApiError
+from replog.wire.schemas import Appended
 
-__all__ = ["ApiError", "Appender", "Client", "NewRecord", "Unavailable", "read"]
+__all__ = [
+    "ApiError",
+    "Appended",
+    "Appender",
+    "Client",
+    "Gatherer",
+    "NewRecord",
+    "OutcomeUnknown",
+    "Page",
+    "SessionEnded",
+    "Unavailable",
+    "read",
+]

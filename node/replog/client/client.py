@@ -94,7 +94,10 @@ class Client:
         linearizable: bool = True,
         accept: str = BATCHES,
     ) -> Answer:
-        """Read one page; see docs/api.md for its headers. start: an offset, earliest, latest, tail:N."""
+        """Read one page; docs/api.md has its headers.
+
+        start: an offset, earliest, latest, tail:N.
+        """
         query = {
             "from": start,
             "limit": str(limit),

@@ -13,7 +13,8 @@ from replog.client.client import Client
 from replog.wire.batches import StoredRecord, records_of, split_batches
 from replog.wire.schemas import RecordsPage
 
-PAGE_RECORDS: Final = 100_000
+PAGE_RECORDS: Final = 10_000
+"""The most that the API lets one ask for; batches come whole, so there may be more."""
 PAGE_BYTES: Final = 4 * 1024 * 1024
 FOLLOW_WAIT_S: Final = 20.0
 """How long a member waits for new records before it answers that there are none."""
@@ -59,7 +60,8 @@ async def read(
         records = _records(answer.body, start, end, left)
         left = None if left is None else left - len(records)
         if records:
-            yield Page(records, next_offset, log_end)
+            whole = left is None or left > 0
+            yield Page(records, next_offset if whole else records[-1].offset + 1, log_end)
         if end is not None and next_offset >= end:
             return
         start = str(next_offset)

@@ -24,20 +24,33 @@ PAUSE_MOST_S: Final = 1.0
 TRY_S: Final = 5.0
 """The longest that one member is given for one try (a waiting read is given its wait besides)."""
 
+TRY_LEAST_S: Final = 0.05
+"""The shortest, so that a call with no time left fails by an answer rather than by arithmetic."""
+
 GRACE_S: Final = 1.0
 """How much longer than the time it was told a member is waited for, so that its word counts."""
 
 CONNECT_S: Final = 2.0
-ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
+"""A page of whole batches has at most twice 4 MiB; a larger answer is nobody's we know."""
+
+OUT_OF_TURN: Final = "sequence_gap"
+PAUSE_OUT_OF_TURN_S: Final = 0.01
+"""Batches of one session travel side by side; the one that comes too early tries again."""
 
 
 class Unavailable(Exception):
-    """No member answered in time. outcome: "none" if no try was ever sent, else "unknown"."""
+    """No member gave an answer that settles the call.
 
-    def __init__(self, detail: str, outcome: str) -> None:
+    outcome: "none" if nothing can have come of any try, else "unknown". again: whether another
+    try may help.
+    """
+
+    def __init__(self, detail: str, outcome: str, *, again: bool = True) -> None:
         super().__init__(detail)
         self.detail = detail
         self.outcome = outcome
+        self.again = again
 
 
 class Answer(NamedTuple):
@@ -93,48 +106,36 @@ class Transport:
         """Call some member. repeatable: doing it twice is the same as once.
 
         wait_s: how long a member may wait for records before it answers. Raises ApiError with the
-        last refusal, Unavailable.
+        last refusal; Unavailable when nobody answered, or when an earlier try may have worked.
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
-        pause_s = PAUSE_FIRST_S
-        last: ApiError | Unavailable | None = None
-        sent_once = False
+        pauses = _Pauses()
+        unknown = False
         while True:
             left_s = deadline - asyncio.get_running_loop().time()
-            if left_s <= 0:
-                raise last or Unavailable("no time was given", "none")
+            at = self._at
             try:
-                return await self._try(
-                    method, path, body, headers, min(TRY_S, left_s), wait_s
+                return await self._send(
+                    method, self.endpoints[at], path, body, headers, min(TRY_S, left_s), wait_s
                 )
-            except ApiError as refusal:
-                last = refusal
-                if not _again(refusal, repeatable=repeatable):
-                    raise
-            except Unavailable as failure:
-                sent_once = sent_once or failure.outcome == "unknown"
-                last = Unavailable(failure.detail, "unknown" if sent_once else "none")
-                if failure.outcome == "unknown" and not repeatable:
-                    raise last from failure
-            self._at = (self._at + 1) % len(self.endpoints)
-            await asyncio.sleep(min(pause_s * random.uniform(0.5, 1.0), max(0.0, left_s)))
-            pause_s = min(2 * pause_s, PAUSE_MOST_S)
+            except (ApiError, Unavailable) as failure:
+                pause_s = pauses.after(failure)
+                over = deadline - asyncio.get_running_loop().time() <= pause_s
+                if over or not _again(failure, repeatable=repeatable):
+                    raise _final(failure, unknown=unknown) from failure
+                unknown = unknown or failure.outcome == "unknown"
+                self._turn_from(at, failure)
+            await asyncio.sleep(pause_s)
+
+    def _turn_from(self, at: int, failure: ApiError | Unavailable) -> None:
+        """Ask the next member from now on, unless another call has turned away meanwhile."""
+        in_order = isinstance(failure, ApiError) and failure.code == OUT_OF_TURN
+        if self._at == at and not in_order:
+            self._at = (at + 1) % len(self.endpoints)
 
     async def ask(self, endpoint: str, path: str, timeout_s: float = TRY_S) -> Answer:
         """Ask one certain member, once."""
         return await self._send("GET", endpoint, path, None, None, timeout_s, 0.0)
-
-    async def _try(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-        try_s: float,
-        wait_s: float,
-    ) -> Answer:
-        endpoint = self.endpoints[self._at]
-        return await self._send(method, endpoint, path, body, headers, try_s, wait_s)
 
     async def _send(
         self,
@@ -148,7 +149,8 @@ class Transport:
     ) -> Answer:
         if self._session is None:
             raise RuntimeError("the client is not open: use `async with`")
-        sent = {**self._headers, "Replog-Timeout-Ms": str(max(1, int(try_s * 1000)))}
+        try_s = max(try_s, TRY_LEAST_S)
+        sent = {**self._headers, "Replog-Timeout-Ms": str(int(try_s * 1000))}
         sent.update(headers or {})
         timeout = aiohttp.ClientTimeout(total=try_s + wait_s + GRACE_S, sock_connect=CONNECT_S)
         url = f"{self._scheme}://{endpoint}{path}"
@@ -156,6 +158,8 @@ class Transport:
             async with self._session.request(
                 method, url, data=body, headers=sent, timeout=timeout
             ) as response:
+                if (response.content_length or 0) > ANSWER_BYTES_MAX:
+                    raise Unavailable(f"{endpoint}: an answer too large", "unknown", again=False)
                 content = await response.read()
                 if response.status < 400:
                     return Answer(content, response.headers, endpoint)
@@ -167,8 +171,30 @@ class Transport:
             raise Unavailable(f"{endpoint}: {said}", "unknown") from problem
 
 
-def _again(refusal: ApiError, *, repeatable: bool) -> bool:
-    return refusal.retryable and (refusal.outcome == "none" or repeatable)
+class _Pauses:
+    """How long to wait after each failure of one call."""
+
+    def __init__(self) -> None:
+        self._pause_s = PAUSE_FIRST_S
+
+    def after(self, failure: ApiError | Unavailable) -> float:
+        """The next pause; a batch that overtook the one before it comes again quickly."""
+        if isinstance(failure, ApiError) and failure.code == OUT_OF_TURN:
+            return PAUSE_OUT_OF_TURN_S
+        pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, PAUSE_MOST_S)
+        return pause_s * random.uniform(0.5, 1.0)
+
+
+def _again(failure: ApiError | Unavailable, *, repeatable: bool) -> bool:
+    harmless = repeatable or failure.outcome == "none"
+    return harmless and (failure.retryable if isinstance(failure, ApiError) else failure.again)
+
+
+def _final(failure: ApiError | Unavailable, *, unknown: bool) -> ApiError | Unavailable:
+    """What the call ends with: the last failure, unless an earlier try may have worked."""
+    if unknown and failure.outcome == "none":
+        return Unavailable(f"{failure}, after a try whose outcome is unknown", "unknown")
+    return failure
 
 
 def _refusal(status: int, content: bytes, endpoint: str) -> ApiError | Unavailable:
@@ -176,4 +202,6 @@ def _refusal(status: int, content: bytes, endpoint: str) -> ApiError | Unavailab
     if problem is not None:
         return problem
     text = content[:200].decode(errors="replace")
-    return Unavailable(f"{endpoint}: HTTP {status}: {text}", "unknown")
+    theirs = 400 <= status < 500
+    outcome = "none" if theirs else "unknown"
+    return Unavailable(f"{endpoint}: HTTP {status}: {text}", outcome, again=not theirs)

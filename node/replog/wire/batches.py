@@ -7,6 +7,7 @@ Read next: limits.py.
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, repeat
 from struct import Struct, error
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -104,27 +105,53 @@ def build_batch(
     gzip: bool = False,
 ) -> CheckedBatch:
     """Return one batch of these records; raises ApiError batch_invalid if they can't be one."""
-    builder = DefaultRecordBatchBuilder(
+    builder = _builder(producer_id, producer_epoch, base_sequence, gzip=gzip)
+    number = 0
+    append = builder.append
+    for value, key, headers, timestamp_ms in records:
+        if append(number, timestamp_ms, key, value, list(headers)) is None:
+            raise ApiError("batch_invalid", f"more than {BATCH_INNER_BYTES_MAX} bytes of records")
+        number += 1
+    return _built(builder, number, producer_id, producer_epoch, base_sequence)
+
+
+def build_values(
+    values: Sequence[bytes],
+    *,
+    key: bytes | None = None,
+    timestamp_ms: int,
+    producer_id: int = -1,
+    producer_epoch: int = -1,
+    base_sequence: int = -1,
+    gzip: bool = False,
+) -> CheckedBatch:
+    """As build_batch, for values that share all the rest: no Python runs per record."""
+    builder = _builder(producer_id, producer_epoch, base_sequence, gzip=gzip)
+    taken = map(builder.append, count(), repeat(timestamp_ms), repeat(key), values, repeat([]))
+    if not all(taken):  # each answer is an object, None where there is no room
+        raise ApiError("batch_invalid", f"more than {BATCH_INNER_BYTES_MAX} bytes of records")
+    return _built(builder, len(values), producer_id, producer_epoch, base_sequence)
+
+
+def _builder(producer_id: int, epoch: int, sequence: int, *, gzip: bool) -> Any:
+    return DefaultRecordBatchBuilder(
         magic=2,
         compression_type=_GZIP if gzip else 0,
         is_transactional=0,
         producer_id=producer_id,
-        producer_epoch=producer_epoch,
-        base_sequence=base_sequence,
+        producer_epoch=epoch,
+        base_sequence=sequence,
         batch_size=BATCH_INNER_BYTES_MAX,
     )
-    count = 0
-    append = builder.append
-    for value, key, headers, timestamp_ms in records:
-        if append(count, timestamp_ms, key, value, list(headers)) is None:
-            raise ApiError("batch_invalid", f"more than {BATCH_INNER_BYTES_MAX} bytes of records")
-        count += 1
-    if not count:
+
+
+def _built(builder: Any, number: int, producer_id: int, epoch: int, sequence: int) -> CheckedBatch:
+    if not number:
         raise ApiError("batch_invalid", "a batch needs at least one record")
     data = bytes(builder.build())
     header = _Header._make(_HEADER.unpack_from(data))
     _check_bounds(header, len(data))
-    return CheckedBatch(data, count, header.crc, producer_id, producer_epoch, base_sequence)
+    return CheckedBatch(data, number, header.crc, producer_id, epoch, sequence)
 
 
 def check_batch(data: bytes) -> CheckedBatch:
