@@ -81,6 +81,8 @@ def test_a_late_tick_does_not_delay_the_next() -> None:
 def test_a_closed_ticker_is_silent() -> None:
     counting = Counting()
     counting.ticker.close()
+    assert counting.timers.due is not None
+    assert counting.timers.due[2].cancelled
     counting.timers.move_to(200.0)
     assert counting.ticks == 0
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from replog_node.adapters.doors import GREETINGS_MAX
 from replog_node.adapters.hello import (
     Hello,
     HelloAnswer,
@@ -22,7 +23,7 @@ from replog_node.adapters.peers import PEERS_MAX
 from replog_node.driver.wire import decode, encode
 from replog_node.model.positions import MemberId, Term
 from replog_node.raft.messages import Envelope, Incarnation, TimeoutNow
-from tests.unit.adapters.meeting import CLUSTER, Node, running, until, uuid
+from tests.unit.adapters.meeting import CLUSTER, Node, meeting, running, until, uuid
 
 pytestmark = pytest.mark.asyncio
 
@@ -120,6 +121,26 @@ async def test_one_member_too_many_is_refused_by_name() -> None:
             sockets.append(socket)
         _, answer = await greeted(session, hello(node.id))
         assert answer.refusal == "overloaded"
+
+
+async def test_a_caller_too_many_that_says_nothing_is_hung_up_on() -> None:
+    node = Node(1, CLUSTER)
+    async with calling(node) as session:
+        silent = [await session.ws_connect(CONTROL_PATH) for _ in range(GREETINGS_MAX)]
+        assert await is_closed(await session.ws_connect(CONTROL_PATH))
+        assert not any(socket.closed for socket in silent)
+
+
+async def test_when_one_connection_of_four_changes_the_member_goes_down_and_up_again() -> (
+    None
+):
+    a, b = Node(1, CLUSTER), Node(2, CLUSTER)
+    async with meeting(a, b), aiohttp.ClientSession(f"http://{a.address}") as session:
+        assert a.driver.told[-1] == "up 2"
+        intruder, _ = await greeted(session, hello(a.id, b.id))
+        assert a.driver.told[-1] == "down 2"
+        await until(lambda: a.driver.up == {b.id})
+        assert intruder.closed or await is_closed(intruder)
 
 
 async def test_control_messages_travel_beside_the_bulk() -> None:
