@@ -131,9 +131,7 @@ async def test_a_caller_too_many_that_says_nothing_is_hung_up_on() -> None:
         assert not any(socket.closed for socket in silent)
 
 
-async def test_when_one_connection_of_four_changes_the_member_goes_down_and_up_again() -> (
-    None
-):
+async def test_when_one_connection_of_four_changes_the_member_goes_down_and_up_again() -> None:
     a, b = Node(1, CLUSTER), Node(2, CLUSTER)
     async with meeting(a, b), aiohttp.ClientSession(f"http://{a.address}") as session:
         assert a.driver.told[-1] == "up 2"
