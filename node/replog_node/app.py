@@ -1,7 +1,7 @@
 """One node: its parts made, joined, started, and ended in the right order.
 
-Starting: the disk, the store, the threads, the listeners, then the driver: nobody is answered before
-everything is there. Ending: hand over, drain, hang up, then the disk.
+Starting: the disk, the store, the threads, the listeners, then the driver: nobody is answered
+before everything is there. Ending: hand over, drain, hang up, then the disk.
 
 Decides: that order, and the exit codes. Must not know: what the parts do.
 Read next: settings.py, driver/driver.py, adapters/, web/app.py.
@@ -59,7 +59,7 @@ _LOG: Final = Log("node")
 
 
 def run(argv: Sequence[str], *, open_disk: OpenDisk = OsDisk) -> int:
-    """Run a node until it is told to stop (SIGTERM, SIGINT) or can't go on; returns its exit code."""
+    """Run a node until told to stop (SIGTERM, SIGINT) or can't go on; return its exit code."""
     if {"-h", "--help"} & set(argv):
         sys.stdout.write(usage() + "\n")
         return EXIT_OK
@@ -148,9 +148,7 @@ class Node:
         self._ticker = Ticker(settings.tick_ms, self._driver.tick, self._failed)
         handlers = self._peers.handlers
         client = client_app(self._service, settings, self._metrics, tokens)
-        peer = peer_app(
-            self._service, settings, self._metrics, tokens, peer_handlers=handlers
-        )
+        peer = peer_app(self._service, settings, self._metrics, tokens, peer_handlers=handlers)
         self._listeners = (
             (runner(peer, settings), settings.peer_address),
             (runner(client, settings), settings.client_address),

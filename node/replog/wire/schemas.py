@@ -67,13 +67,16 @@ class LogInfo(msgspec.Struct, frozen=True):
 
 
 class ProducerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/producers. request: a key of the caller's; repeated = the same session, while known."""
+    """POST /v1/producers.
+
+    request: a key of the caller's; repeated = the same session, while known.
+    """
 
     request: str = ""
 
 
 class ProducerSession(msgspec.Struct, frozen=True):
-    """A producer session: send `Producer-Id`, `Producer-Epoch`, `Producer-Sequence` with appends."""
+    """A producer session: appends send `Producer-Id`, `Producer-Epoch`, `Producer-Sequence`."""
 
     producer_id: int
     epoch: int

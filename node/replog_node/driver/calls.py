@@ -87,7 +87,10 @@ class Calls:
         return True
 
     def received(self, message: ForwardAdmin) -> Call | None:
-        """Another member's call, as one to be taken here; None if it came before, or (refused) if nonsense."""
+        """Another member's call, as one to be taken here.
+
+        None if it came before, or if it is nonsense (which is refused).
+        """
         if not self._once.first(message.sender, message.incarnation, message.id):
             return None
         types = KINDS.get(message.kind)

@@ -29,7 +29,7 @@ from replog_node.driver.wire import encode
 from replog_node.model.positions import MemberId
 
 GRACE_S: Final = 0.5
-"""How much longer than its batches' time a group is waited for, so that the leader's word counts."""
+"""How much longer than its batches' time a group is waited for: the leader's word counts."""
 
 
 REFUSALS_MAX: Final = 3

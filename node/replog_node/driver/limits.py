@@ -12,7 +12,7 @@ class DriverLimits(msgspec.Struct, frozen=True):
     """Bounds of one driver."""
 
     group_bytes: int = 1024 * 1024
-    """Appends that wait together become one entry up to this; a larger batch is alone in its entry."""
+    """Appends that wait together become one entry up to this; a larger batch is alone in one."""
 
     groups_unpersisted: int = 2
     """Entries of ours on their way to the disk; past it appends wait, and the next entry grows."""
@@ -24,7 +24,7 @@ class DriverLimits(msgspec.Struct, frozen=True):
     """As pending_bytes, by count: each costs memory of its own."""
 
     forwards: int = 4
-    """Groups sent to the leader and not answered; past it appends wait, and the next group grows."""
+    """Groups sent to the leader and not answered; past it appends wait and the next one grows."""
 
     served_forwards: int = 4096
     """Groups of other members that are being carried out; past it `overloaded`."""

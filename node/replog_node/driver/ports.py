@@ -17,7 +17,7 @@ class StoragePort(Protocol):
     """The store behind a queue (storage/store.py), carried out in order by one thread."""
 
     def write(self, persist: Persist) -> None:
-        """Queue a write; writes that wait together become one block. -> driver.on_persisted(ticket)."""
+        """Queue a write; those that wait together are one block. -> driver.on_persisted(ticket)."""
 
     def read(self, request: int, at: Offset, max_bytes: int) -> None:
         """Read entries from the one that contains `at` on: at least one, then while they fit.

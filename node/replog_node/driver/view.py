@@ -13,4 +13,4 @@ class ReadView(msgspec.Struct, frozen=True):
     log_start_offset: int
     end_offset: int
     staleness_ms: int
-    """0 for a linearizable view; else for how long this member may have missed commits; -1 unknown."""
+    """0 for a linearizable view; else how long this member may have missed commits; -1 unknown."""

@@ -45,7 +45,7 @@ class ProducerAllocated(msgspec.Struct, frozen=True):
     """A producer session begins: only this record makes one. Type 5.
 
     expires_after_ms: of log time without an append, after which the session is forgotten.
-    request: the caller's key, so that a repeated allocation gets the same id while it is remembered.
+    request: the caller's key, so that a repeated allocation gets the same id while it is known.
     """
 
     producer_id: int

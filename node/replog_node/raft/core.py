@@ -265,9 +265,9 @@ class Core:
 
     def _is_of_the_past(self, envelope: Envelope) -> bool:
         """Answers to another run of this process, and messages of an earlier run of the sender."""
-        if isinstance(envelope.message, _REPLIES):
-            if envelope.to_incarnation != self._s.incarnation:
-                return True
+        another_run = envelope.to_incarnation != self._s.incarnation
+        if another_run and isinstance(envelope.message, _REPLIES):
+            return True
         known = self._incarnations.get(envelope.sender, 0)
         if envelope.incarnation.number < known:
             return True

@@ -107,7 +107,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class TransferEnded(msgspec.Struct, frozen=True):
-    """A transfer is over: done (another leads) or given up (this member still leads, admits again)."""
+    """A transfer is over: done (another leads) or given up (this member leads and admits again)."""
 
     to: MemberId
     done: bool
