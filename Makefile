@@ -12,13 +12,13 @@ PY := .venv/bin/python
 SEED ?=
 ARGS ?=
 
-# What is tested, and what is checked. In the end this is everything; a part that is being built
-# is named in LEFT_OUT with its reason, which `make test` prints.
-TESTS := tests/unit/settings tests/unit/frames tests/unit/storage tests/unit/web tests/unit/adapters tests/unit/house/test_rules.py tests/unit/house/test_make.py tests/docs/test_markdown.py
-STYLED := node/replog_node/frames node/replog_node/storage node/replog_node/state node/replog_node/adapters tests/unit/house tests/unit/web tests/unit/storage tests/docs tests/conftest.py
-TYPED := node/replog node/replog_node/model node/replog_node/raft node/replog_node/frames node/replog_node/state node/replog_node/storage node/replog_node/driver node/replog_node/web node/replog_node/adapters tests/unit/house tests/unit/web tests/unit/storage tests/unit/settings tests/unit/frames tests/docs tests/conftest.py
+# Everything is tested and checked but what stands in LEAVE_OUT: parts that are being built and
+# not there yet. `make test` says which; with CI=true it must be empty in the end.
+LEAVE_OUT := tests/simulation tests/docs/test_replay.py tests/docs/test_architecture.py \
+  tests/unit/house/test_layout.py tests/unit/house/test_tidy.py
+UNSTYLED := node/replog/cli,node/replog/wire/batches.py,node/replog_node/raft/leader.py,tests/simulation
+TYPED := node tests/unit tests/docs tests/support tests/conftest.py
 LAYERS :=
-LEFT_OUT := parts that are being built in this very session: everything but $(TESTS)
 
 # The environment is made anew when the lock, the project's own description or the place changes.
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
@@ -43,18 +43,18 @@ run: setup ## start three nodes on this machine; Ctrl-C stops them (ARGS="-f log
 	@exec .venv/bin/replog up $(ARGS)
 
 test: setup check ## every check, then every test (ARGS="-k name" for some)
-	@echo "left out: $(if $(LEFT_OUT),$(LEFT_OUT),nothing)"
-	@$(PY) -m pytest -q $(TESTS) $(ARGS)
+	@echo "left out: $(or $(LEAVE_OUT),nothing)"
+	@$(PY) -m pytest -q tests $(addprefix --ignore ,$(LEAVE_OUT)) $(ARGS)
 
 check: setup ## formatting, lint, types and layers; changes nothing
-	@$(PY) -m ruff format --check $(STYLED)
-	@$(PY) -m ruff check $(STYLED)
+	@$(PY) -m ruff format -q --check --exclude $(UNSTYLED) .
+	@$(PY) -m ruff check -q --exclude $(UNSTYLED) .
 	@$(PY) -m mypy $(TYPED)
 	@$(if $(LAYERS),.venv/bin/lint-imports,echo "layers: not yet")
 
 fix: setup ## format, and mend what can be mended
-	@$(PY) -m ruff check --fix $(STYLED)
-	@$(PY) -m ruff format $(STYLED)
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
 
 rewrite: setup ## write what the scenario files would now show; read the diff before committing it
 	@$(PY) -m pytest -q tests/scenario --rewrite $(ARGS)
