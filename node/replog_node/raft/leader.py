@@ -241,15 +241,22 @@ class Leader:
             self._commits.popleft()
 
     def _caught_up(self, member: MemberId) -> bool:
-        """Whether it lives, and lags by less than an election timeout (thesis 4.2.1, in time)."""
-        if member == self._s.member:
+        """Whether it lives, and lags by less than an election timeout (thesis 4.2.1, in time).
+
+        It holds the configuration in force in any case: a learner that doesn't know that it is one
+        could not vote if this leader died right after entering joint. And the no-op of this term,
+        since what was committed before it became leader this leader didn't know at first.
+        """
+        s = self._s
+        if member == s.member:
             return True
         progress = self.replication.get(member)
-        then = self._commits[0][1] if self._commits else self._s.commit.offset
+        then = self._commits[0][1] if self._commits else s.commit.offset
+        needed = max(then, s.ready_at, s.log.configuration_offset)
         return (
             progress is not None
             and self.replication.alive(member)
-            and (progress.match.offset >= then)
+            and progress.match.offset >= needed
         )
 
     def _superfluous(self) -> bool:
