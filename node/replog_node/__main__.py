@@ -1,4 +1,7 @@
-"""`python -m replog_node`: one node. Read next: app.py."""
+"""`python -m replog_node`, or `replog-node`: one node.
+
+Decides: nothing. Must not know: anything but app.py. Read next: app.py.
+"""
 
 import sys
 

@@ -9,6 +9,7 @@ Read next: checks.py.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ TIMEOUT_S = 3.0
 
 @dataclass
 class Attempt:
-    """An append: its unique value, when it began and ended, and how (microseconds of virtual time)."""
+    """An append: its unique value, when it began and ended, and how (in virtual µs)."""
 
     value: bytes
     began_us: int
@@ -60,7 +61,7 @@ class History:
         self.refusals[refusal.code] = self.refusals.get(refusal.code, 0) + 1
 
 
-class Client:
+class Client(ABC):
     """What all clients share: a name, a member to talk to, and a pause between calls."""
 
     def __init__(self, world: World, name: str) -> None:
@@ -75,9 +76,9 @@ class Client:
             delay_us = self.world.clockwork.random.randint(1000, 60_000)
             self.world.clockwork.after(delay_us, self.act)
 
+    @abstractmethod
     def act(self) -> None:
         """Do the next thing."""
-        raise NotImplementedError
 
     def someone(self) -> SimNode | None:
         """A member that runs."""
