@@ -172,7 +172,7 @@ class SimNode:
         return peer in self.peers or peer in self._learnt
 
     def learn(self, peer: MemberId) -> None:
-        """A member said hello: its address is known now, so answer it on a connection of our own."""
+        """A member said hello: its address is known now, so answer on a connection of our own."""
         if peer not in self._learnt:
             self._learnt.add(peer)
             self.world.network.keep(self.member, {peer: ""}, self.life)
@@ -248,7 +248,7 @@ class SimNode:
             if life != self.life or self._store is None:
                 return
             store = self._store
-            found = ()
+            found: tuple[Entry, ...] = ()
             try:
                 found = store.read(at, max_bytes)
             except Crashed:

@@ -1,6 +1,7 @@
 """Record batches v2 (Kafka's format, magic 2): build them, read them, and believe none unchecked.
 
-Decides: what a batch from outside must be like (design section 3, Appends). The codec is aiokafka's.
+Decides: what a batch from outside must be like (design section 3, Appends). The codec is
+aiokafka's.
 Must not know: frames, offsets in a log (a batch gets its base offset when it is appended).
 Read next: limits.py.
 """
@@ -61,7 +62,9 @@ class StoredRecord(Protocol):
 
 
 class CheckedBatch(msgspec.Struct, frozen=True):
-    """A batch that the log may hold. producer_id, producer_epoch, base_sequence: -1 without a session.
+    """A batch that the log may hold.
+
+    producer_id, producer_epoch, base_sequence: -1 without a session.
 
     crc: of the batch, which covers everything but base offset and leader epoch: the same batch
     sent again has the same.

@@ -38,7 +38,7 @@ class Leader:
         self._handing_over = False
 
     def begin(self) -> None:
-        """Assert the lead: the no-op of the term, replication to all, a heartbeat (paper 5.2, 8)."""
+        """Assert the lead: the term's no-op, replication to all, a heartbeat (paper 5.2, 8)."""
         entry = self._append(Payload((TermStarted(self._s.member),)))
         self._s.ready_at = entry.last
         self._remember_leavers()
