@@ -37,7 +37,7 @@ class Failure(Exception):
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a command's work to its end; raises Failure, or SystemExit for Ctrl-C and a lost reader."""
+    """Run a command's work to its end; raises Failure, SystemExit (Ctrl-C, lost reader)."""
     try:
         asyncio.run(work)
     except ApiError as refusal:

@@ -66,7 +66,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option(
         "--token-file",
-        envvar="REPLOG_TOKEN_FILE",
+        envvar="REPLOG_CLIENT_TOKEN_FILE",
         type=click.Path(dir_okay=False),
         help="A file with the token to present.",
     )
