@@ -17,6 +17,7 @@ from uuid import UUID
 
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
+from replog_node.model.entries import Entry
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
 from replog_node.raft.effects import Persist
 from replog_node.raft.limits import CoreLimits
