@@ -76,9 +76,12 @@ def test_ci_can_run_its_script() -> None:
     assert os.stat(ROOT / ".ci" / "run").st_mode & stat.S_IXUSR
 
 
-@pytest.mark.parametrize("name", sorted(PROJECT["scripts"]))
-def test_each_installed_command_leads_to_a_function(name: str) -> None:
-    module, _, function = PROJECT["scripts"][name].partition(":")
+@pytest.mark.parametrize(
+    "entry",
+    [*PROJECT["scripts"].values(), *PROJECT["entry-points"]["replog.commands"].values()],
+)
+def test_each_installed_command_leads_to_a_function(entry: str) -> None:
+    module, _, function = entry.partition(":")
     assert callable(getattr(import_module(module), function))
 
 
