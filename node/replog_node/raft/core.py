@@ -253,7 +253,7 @@ class Core:
         message = envelope.message
         if envelope.to != self._s.member or self._is_of_the_past(envelope):
             return
-        if isinstance(message, RequestVote) and self._elections.sticks(message):
+        if isinstance(message, RequestVote) and self._elections.sticks(envelope.sender, message):
             return
         if message.term > self._s.term and not _is_pre_vote(message):
             leader = envelope.sender if isinstance(message, AppendEntries | Heartbeat) else None
@@ -304,7 +304,7 @@ class Core:
                 if self._leader is not None:
                     self._leader.heartbeat_replied(sender, message)
             case TimeoutNow():
-                if self._s.leader == sender and self._s.votes:
+                if self._s.leader == sender and self._elections.able:
                     self._asked.close()
                     self._elections.campaign(transfer=True)
             case ReadIndexRequest():

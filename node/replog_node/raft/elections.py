@@ -45,14 +45,20 @@ class Elections:
     def tick(self) -> None:
         """Campaign when the time has come."""
         s = self._s
-        if s.role == LEADER or not s.votes or s.tick - self._timer_from < self._timeout:
+        if s.role == LEADER or s.tick - self._timer_from < self._timeout:
             return
-        if s.term >= TERM_MAX:
-            return  # terms are used up: the log goes on only with the leader that it has
-        if s.electorate.is_only(s.member):
+        if not self.able:
+            self.follow(s.term, None)  # it waits for others to elect one, but this one is silent
+        elif s.electorate.is_only(s.member):
             self.campaign(transfer=False)
         else:
             self._pre_campaign()
+
+    @property
+    def able(self) -> bool:
+        """Whether this member may campaign. With the last term, the log goes on only with the
+        leader that it has: there is no term left for another one."""
+        return self._s.votes and self._s.term < TERM_MAX
 
     def _pre_campaign(self) -> None:
         """Ask whether a vote would be given; changes no term (thesis 9.6)."""
@@ -131,10 +137,13 @@ class Elections:
             return request.term > s.term
         return request.term == s.term and s.leader is None and s.hard.voted_for in (None, candidate)
 
-    def sticks(self, request: RequestVote) -> bool:
-        """Whether to ignore the request because a leader lives (thesis 4.2.3)."""
+    def sticks(self, sender: MemberId, request: RequestVote) -> bool:
+        """Whether to ignore the request because a leader lives (thesis 4.2.3).
+
+        Not when that leader itself asks: it knows best that it leads no more (hashicorp/raft #605).
+        """
         s = self._s
-        if request.transfer:
+        if request.transfer or sender == s.leader:
             return False
         if s.role == LEADER:
             return True

@@ -39,10 +39,10 @@ class Leader:
 
     def begin(self) -> None:
         """Assert the lead: the term's no-op, replication to all, a heartbeat (paper 5.2, 8)."""
+        self._remember_leavers()
+        self.follow_configuration()  # before the no-op, so that members are asked what they may hold
         entry = self._append(Payload((TermStarted(self._s.member),)))
         self._s.ready_at = entry.last
-        self._remember_leavers()
-        self.follow_configuration()
         self.replication.heartbeat()
 
     # Appending.
@@ -92,6 +92,7 @@ class Leader:
         if refusal is not None:
             s.emit(refusal)
             return
+        self._ready_tick = None
         change = membership.with_target(configuration, target, done_max=s.limits.done_max)
         s.emit(Accepted(self._change(change)))
 
@@ -109,7 +110,7 @@ class Leader:
         progress = self.replication.heard(member)
         if progress is None:
             return
-        progress.round = max(progress.round, reply.round)
+        progress.heartbeat_answered(reply.round)
         self.time.reported(member, reply.clock_ms)
         self.reads.confirm()
 
@@ -196,12 +197,9 @@ class Leader:
             self._keep()
 
     def _knows(self, member: MemberId, offset: Offset) -> bool:
-        """Whether a member holds an entry, was told its commit, and has answered since."""
+        """Whether a member surely knows that what lies at `offset` is committed."""
         progress = self.replication.get(member)
-        if progress is None:
-            return True
-        told = progress.match.offset >= offset and progress.told >= offset
-        return told and not progress.inflight_count and progress.round >= self.replication.round - 1
+        return progress is None or progress.knows >= offset
 
     def drive(self) -> None:
         """Take the membership one step on, once the last step is committed."""
@@ -213,7 +211,6 @@ class Leader:
             or s.commit.offset < s.ready_at
             or self.transfer.to is not None
         ):
-            self._ready_tick = None if configuration is None else self._ready_tick
             return
         change = membership.next_change(
             configuration,

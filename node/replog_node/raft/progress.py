@@ -21,7 +21,8 @@ class Progress:
     match: durable there. sent: the end of what was sent (replicate), or what is being asked about
     (probe). session: of what is under way; answers of older ones move nothing (openraft cecb5de8).
     heard_tick: of its last answer, of any kind. acked_tick: since when an answer about entries is
-    awaited. round: the last heartbeat round it answered. told: the commit that it was told.
+    awaited. round: the last heartbeat round it answered. told: the commit that it was sent.
+    knows: the commit of which it has surely heard.
     """
 
     def __init__(self, start: Position, session: int, tick: int) -> None:
@@ -35,6 +36,8 @@ class Progress:
         self.acked_tick = tick
         self.round = 0
         self.told = -1
+        self.knows = -1
+        self._telling: tuple[int, int] | None = None
         self._inflight: deque[tuple[int, int]] = deque()
         self.inflight_bytes = 0
 
@@ -73,12 +76,28 @@ class Progress:
     def differs(self, agreed: Position, session: int, tick: int) -> None:
         """It doesn't hold what was sent or asked about: ask at `agreed`, in a new session.
 
-        Each question has to be lower than the one before. Below what it had acknowledged it has
-        lost its disk, which is outside the fault model; then it counts for what it holds now.
+        Each question is lower than the one before. An answer that was overtaken doesn't take back
+        what is acknowledged (PySyncObj #167); only a member that denies the very thing it had
+        acknowledged has lost its disk, and counts from then on for what it holds now.
         """
         asked = self.sent if self.state == PROBE else None
         self.probe(session)
         self.acked_tick = tick
-        lower = asked is None or agreed.offset < asked.offset
-        self.sent = agreed if lower else ORIGIN
-        self.match = min(self.match, self.sent, key=lambda position: position.offset)
+        lower = agreed if asked is None or agreed.offset < asked.offset else ORIGIN
+        if asked is not None and asked.offset <= self.match.offset:
+            self.match = lower
+        self.sent = max(lower, self.match, key=lambda position: position.offset)
+
+    # What it was told in heartbeats.
+
+    def heartbeat_sent(self, number: int, commit: int) -> None:
+        """A heartbeat of this round told it of this commit; the oldest unanswered one is kept."""
+        if self._telling is None:
+            self._telling = (number, commit)
+
+    def heartbeat_answered(self, number: int) -> None:
+        """It answered this round, hence it knows what that round told, or an earlier one."""
+        self.round = max(self.round, number)
+        if self._telling is not None and number >= self._telling[0]:
+            self.knows = max(self.knows, self._telling[1])
+            self._telling = None

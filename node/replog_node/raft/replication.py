@@ -125,11 +125,10 @@ class Replication:
     ) -> None:
         """The disk answered; what was cut off or is no longer wanted meanwhile is dropped."""
         progress = self._members.get(member)
-        if progress is None or not progress.reading:
+        if progress is None or not progress.reading or progress.sent != after:
             return
         progress.reading = False
-        wanted = progress.state == REPLICATE and progress.sent == after
-        if wanted and entries and self._holds(after, entries):
+        if entries and progress.state == REPLICATE and self._holds(after, entries):
             self._send_entries(member, progress, entries)
             self.feed(member)
 
@@ -143,6 +142,7 @@ class Replication:
         self.round += 1
         for member, progress in self._members.items():
             commit = Offset(min(self._s.commit.offset, progress.match.offset))
+            progress.heartbeat_sent(self.round, commit)
             self._s.send(member, Heartbeat(self._s.term, commit, self.round, self._s.now_ms))
         return self.round
 

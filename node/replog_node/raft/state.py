@@ -56,7 +56,6 @@ class CoreState:
         self.persisted_ticket = 0
         self.hard_ticket = 0
         self.removed = False
-        self.was_voter = any(c.is_voter(self.member) for _, c in started.log.configurations)
         self.electorate = Electorate.of(self.log.configuration)
         self.out: list[Effect] = []
 
@@ -72,8 +71,18 @@ class CoreState:
 
     @property
     def votes(self) -> bool:
-        """Whether this member may campaign: a voter by the configuration in force, not removed."""
-        return not self.removed and self.member in self.electorate.everyone
+        """Whether this member may campaign: a voter by the configuration in force, not removed.
+
+        Or by the one before, while it doesn't know that the one in force is committed: it may be
+        the only one that holds the record, and others can't be elected past it (thesis 4.2.2).
+        """
+        return not self.removed and (self.member in self.electorate.everyone or self._leaving)
+
+    @property
+    def _leaving(self) -> bool:
+        known = self.log.configurations
+        uncommitted = self.log.configuration_offset > self.commit.offset
+        return uncommitted and len(known) >= 2 and known[-2][1].is_voter(self.member)
 
     @property
     def may_vote(self) -> bool:
@@ -86,7 +95,7 @@ class CoreState:
         named = configuration is not None and any(
             member.id == self.member for member in configuration.members
         )
-        return named and not self.removed
+        return self.votes or (named and not self.removed)
 
     def emit(self, effect: Effect) -> None:
         """Add an effect to this step's list."""
@@ -122,10 +131,11 @@ class CoreState:
 
     def splice(self, entries: tuple[Entry, ...]) -> None:
         """Append a leader's entries as a follower, cutting off what lies in their place."""
-        before = self.log.configuration_offset
+        before = self.log.configurations[-1:]
         cut_to = self.log.splice(entries)
         self.log.writing(self._persist(None, cut_to, entries))
-        if self.log.configuration_offset != before:
+        # Not by the offset alone: another one may have come to lie at the same place.
+        if self.log.configurations[-1:] != before:
             self.configuration_changed()
 
     def _persist(
@@ -140,7 +150,6 @@ class CoreState:
         configuration = self.configuration
         self.electorate = Electorate.of(configuration)
         if configuration is not None:
-            self.was_voter = self.was_voter or configuration.is_voter(self.member)
             self.emit(ConfigurationActive(self.log.configuration_offset, configuration))
 
     def commit_to(self, position: Position) -> None:
@@ -149,22 +158,20 @@ class CoreState:
             return
         self.commit = position
         self.emit(Commit(position))
-        self.log.forget_configurations(position.offset)
         self._look_for_removal()
+        self.log.forget_configurations(position.offset)
 
     def _look_for_removal(self) -> None:
-        """Park for good once a configuration without this former voter is committed."""
-        configuration, offset = self.configuration, self.log.configuration_offset
-        if (
-            configuration is not None
-            and not self.removed
-            and self.was_voter
-            and offset <= self.commit.offset
-            and not configuration.joint
-            and all(member.id != self.member for member in configuration.members)
-        ):
-            self.removed = True
-            self.emit(MemberRemoved(offset))
+        """Park for good once a leave-joint record without this member is committed.
+
+        An uncommitted one, or having been a voter once, proves nothing: both can be cut off again.
+        """
+        for offset, configuration in self.log.configurations:
+            if self.removed or offset > self.commit.offset:
+                return
+            if self.member in configuration.removed:
+                self.removed = True
+                self.emit(MemberRemoved(offset))
 
     def announce(self) -> None:
         """Say that role, term or known leader have changed."""
