@@ -11,7 +11,7 @@ from typing import assert_never
 from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Entry, Framer, Tail
 from replog_node.model.positions import MemberId, Offset, Term
-from replog_node.raft.effects import Effect, Reason, Rejected
+from replog_node.raft.effects import Effect, Reason, Rejected, TransferEnded
 from replog_node.raft.elections import Elections
 from replog_node.raft.events import (
     ClockAcknowledged,
@@ -65,6 +65,7 @@ class Core:
         self._leader: Leader | None = None
         self._watch = Watch(self._s)
         self._incarnations: dict[MemberId, int] = {}
+        self._handed: tuple[MemberId, int] | None = None
 
     def step(self, event: Event) -> list[Effect]:
         """Let one thing happen. Raises InvariantViolation if something that must not be is."""
@@ -174,6 +175,9 @@ class Core:
     def _tick(self) -> None:
         self._s.tick += 1
         self._asked.tick()
+        if self._handed is not None:
+            since = self._s.tick - self._handed[1]
+            self._end_transfer(given_up=since >= self._s.limits.election_ticks)
         if self._leader is None:
             self._elections.tick()
         elif not self._leader.tick():
@@ -231,21 +235,34 @@ class Core:
         s = self._s
         s.role, s.leader = LEADER, s.member
         self._asked.close()
+        self._end_transfer(given_up=True)
         self._leader = Leader(s)
         self._leader.begin()
         s.announce()
 
-    def _follow(
-        self, term: Term, leader: MemberId | None, *, because: MemberId | None = None
-    ) -> None:
-        """Follow, in this or a newer term. because: whose message showed it."""
+    def _follow(self, term: Term, leader: MemberId | None) -> None:
+        """Follow, in this or a newer term."""
         if self._leader is not None:
-            self._leader.close(handed_to=because)
-            self._leader = None
-            self._s.ready_at = Offset(-1)
+            self._resign(self._leader)
         if leader != self._s.leader:
             self._asked.close()
         self._elections.follow(term, leader)
+        self._end_transfer()
+
+    def _resign(self, leader: Leader) -> None:
+        """Lead no more. Whether the member that was asked to lead does will show."""
+        leader.close()
+        self._leader = None
+        self._s.ready_at = Offset(-1)
+        if leader.transfer.to is not None:
+            self._handed = (leader.transfer.to, self._s.tick)
+
+    def _end_transfer(self, *, given_up: bool = False) -> None:
+        """Say what became of a transfer, once somebody leads or nobody did for too long."""
+        leader = self._s.leader
+        if self._handed is not None and (leader is not None or given_up):
+            to, self._handed = self._handed[0], None
+            self._s.emit(TransferEnded(to, leader == to))
 
     # Messages.
 
@@ -257,7 +274,7 @@ class Core:
             return
         if message.term > self._s.term and not _is_pre_vote(message):
             leader = envelope.sender if isinstance(message, AppendEntries | Heartbeat) else None
-            self._follow(message.term, leader, because=envelope.sender)
+            self._follow(message.term, leader)
         if message.term >= self._s.term:
             self._dispatch(envelope)
         else:
@@ -317,7 +334,7 @@ class Core:
     def _of_leader(self, envelope: Envelope, message: AppendEntries | Heartbeat) -> None:
         """The leader of this term speaks: whoever isn't one follows it (paper 5.2)."""
         self._watch.another_leads(envelope.sender)
-        self._follow(self._s.term, envelope.sender, because=envelope.sender)
+        self._follow(self._s.term, envelope.sender)
         if isinstance(message, AppendEntries):
             self._follower.append(envelope, message)
         else:

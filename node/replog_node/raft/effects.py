@@ -87,6 +87,7 @@ class Reason(StrEnum):
     TRANSFERRING = "transferring"
     TERM_EXHAUSTED = "term_exhausted"
     NOT_READY = "not_ready"
+    OVERLOADED = "overloaded"
     ALREADY_DONE = "already_done"
     STALE_EPOCH = "stale_epoch"
     OTHER_HOLDER = "other_holder"
@@ -107,7 +108,9 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class TransferEnded(msgspec.Struct, frozen=True):
-    """A transfer is over: done (another leads) or given up (this member leads and admits again)."""
+    """A transfer is over: done (that member leads), or not (it did not win: this member admits
+    again if it still leads).
+    """
 
     to: MemberId
     done: bool

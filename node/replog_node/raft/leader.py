@@ -35,12 +35,14 @@ class Leader:
         self._ready_tick: int | None = None
         self._departing: dict[MemberId, tuple[Offset, int]] = {}
         self._commits: deque[tuple[int, Offset]] = deque()
+        self._uncommitted: deque[tuple[Offset, int]] = deque()
+        self._uncommitted_bytes = 0
         self._handing_over = False
 
     def begin(self) -> None:
         """Assert the lead: the term's no-op, replication to all, a heartbeat (paper 5.2, 8)."""
         self._remember_leavers()
-        self.follow_configuration()  # before the no-op, so that members are asked what they may hold
+        self.follow_configuration()  # before the no-op: members are asked for what they may hold
         entry = self._append(Payload((TermStarted(self._s.member),)))
         self._s.ready_at = entry.last
         self.replication.heartbeat()
@@ -50,6 +52,13 @@ class Leader:
     @property
     def obstacle(self) -> Reason | None:
         """Why nothing may be appended for others now; None: it may."""
+        if self._uncommitted_bytes >= self._s.limits.uncommitted_bytes:
+            return Reason.OVERLOADED
+        return self._closed
+
+    @property
+    def _closed(self) -> Reason | None:
+        """As obstacle, for membership, which passes where data has to wait."""
         if self._s.commit.offset < self._s.ready_at:
             return Reason.NOT_READY
         if self.transfer.to is not None:
@@ -69,6 +78,8 @@ class Leader:
         s = self._s
         entry = s.framer(payload, s.term, s.log.tail, self.time.next_ms())
         s.append(entry)
+        self._uncommitted.append((entry.last, entry.size_bytes))
+        self._uncommitted_bytes += entry.size_bytes
         return entry
 
     def _change(self, change: ConfigurationChanged) -> Entry:
@@ -80,7 +91,7 @@ class Leader:
     def request_target(self, target: Target) -> None:
         """Commit a target, or refuse it."""
         s = self._s
-        reason, configuration = self.obstacle, s.configuration
+        reason, configuration = self._closed, s.configuration
         if reason is not None or configuration is None:
             s.emit(Rejected(reason or Reason.NOT_READY))
             return
@@ -123,6 +134,8 @@ class Leader:
         if reached <= s.commit.offset or s.log.term_at(reached) != s.term:
             return
         s.commit_to(s.log.position_at(reached))
+        while self._uncommitted and self._uncommitted[0][0] <= reached:
+            self._uncommitted_bytes -= self._uncommitted.popleft()[1]
         self.reads.committed()
         self.drive()
         self.replication.feed_all()
@@ -270,7 +283,6 @@ class Leader:
             self.transfer.begin(None)
         return self.transfer.to is None
 
-    def close(self, *, handed_to: MemberId | None) -> None:
-        """The term of office is over."""
+    def close(self) -> None:
+        """The term of office is over; a transfer's outcome shows when the next one begins."""
         self.reads.close()
-        self.transfer.end(done=handed_to is not None and handed_to == self.transfer.to)

@@ -9,7 +9,7 @@ Must not know: roles, messages, frames.
 Read next: quorum.py, progress.py.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 
@@ -20,7 +20,8 @@ from replog_node.raft.events import LogBounds
 from replog_node.raft.violation import InvariantViolation
 
 _COMPACT_AT = 1024
-"""Evicted slots at the cache's head before the lists are shortened (amortizes the copy)."""
+"""Evicted slots at the cache's head before the lists are shortened (amortizes the copy), unless
+they hold as many bytes as the cache may."""
 
 
 class Log:
@@ -39,6 +40,7 @@ class Log:
         self._entries: list[Entry] = []
         self._bases: list[Offset] = []
         self._head = 0
+        self._evicted_bytes = 0
         self.cached_bytes = 0
 
     # --- positions -------------------------------------------------------------------------
@@ -190,24 +192,21 @@ class Log:
                 return tuple(self._entries[index:end])
         return tuple(self._entries[index : end + 1])
 
-    def bytes_between(self, after: Offset, upto: Offset) -> int:
-        """Bytes of the cached entries after one entry end up to another."""
-        low = max(self._head, bisect_left(self._bases, after + 1, self._head))
-        high = bisect_right(self._bases, upto, low)
-        return sum(entry.size_bytes for entry in self._entries[low:high])
-
     def evict(self, commit: Offset, cache_bytes: int) -> None:
         """Let go of the oldest cached entries above the limit that are committed and durable."""
         safe = min(commit, self.durable.offset)
         while self.cached_bytes > cache_bytes and self._entries[self._head].last <= safe:
-            self.cached_bytes -= self._entries[self._head].size_bytes
+            size_bytes = self._entries[self._head].size_bytes
+            self.cached_bytes -= size_bytes
+            self._evicted_bytes += size_bytes
             self._head += 1
             if self._head == len(self._entries):
                 break
-        if self._head >= _COMPACT_AT and self._head * 2 >= len(self._entries):
+        many = self._head >= _COMPACT_AT and self._head * 2 >= len(self._entries)
+        if self._head and (many or self._evicted_bytes >= cache_bytes):
             del self._entries[: self._head]
             del self._bases[: self._head]
-            self._head = 0
+            self._head = self._evicted_bytes = 0
 
     def _index(self, at: Offset) -> int | None:
         if at > self.last.offset:

@@ -29,12 +29,17 @@ class LogTime:
     def tick(self) -> None:
         """Compare the clock with the ticks that have passed, where nobody else can."""
         s = self._s
-        before_ms, before_tick = self._believed
-        expected_ms = before_ms + (s.tick - before_tick) * s.limits.tick_ms
-        alone = s.electorate.is_only(s.member)
-        self.jumped = alone and before_ms > 0 and s.now_ms - expected_ms > s.limits.clock_jump_ms
+        self.jumped = self._trusted_ms() < s.now_ms
         if not self.jumped:
             self._believed = (s.now_ms, s.tick)
+
+    def _trusted_ms(self) -> int:
+        """What the clock shows; where it leapt and nobody vouches for it, what the ticks say."""
+        s = self._s
+        before_ms, before_tick = self._believed
+        expected_ms = before_ms + (s.tick - before_tick) * s.limits.tick_ms
+        leapt = before_ms > 0 and s.now_ms - expected_ms > s.limits.clock_jump_ms
+        return expected_ms if leapt and s.electorate.is_only(s.member) else s.now_ms
 
     def acknowledge(self) -> None:
         """The clock is right."""
@@ -45,7 +50,7 @@ class LogTime:
         """The append time of an entry that is appended now."""
         s = self._s
         previous_ms = s.log.tail.append_time_ms
-        now_ms = min(s.now_ms, self._median_ms() + s.limits.clock_margin_ms)
+        now_ms = min(self._trusted_ms(), self._median_ms() + s.limits.clock_margin_ms)
         if now_ms < previous_ms:
             passed = s.tick - self._appended_tick
             now_ms = previous_ms + passed * s.limits.tick_ms // 2

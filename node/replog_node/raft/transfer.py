@@ -66,12 +66,7 @@ class Transfer:
             return
         waited = self._s.tick - self._since_tick
         if waited >= self._s.limits.election_ticks:
-            self.end(done=False)
+            self._s.emit(TransferEnded(self.to, done=False))
+            self.to = None
         elif waited % self._s.limits.heartbeat_ticks == 0:
             self.advance()
-
-    def end(self, *, done: bool) -> None:
-        """Say how it ended."""
-        if self.to is not None:
-            self._s.emit(TransferEnded(self.to, done))
-            self.to = None
