@@ -9,6 +9,7 @@ Read next: read.py (the way back).
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -83,6 +84,8 @@ def append(
     key_bytes = None if key is None else key.encode(errors="surrogateescape")
     if key_bytes is not None and len(key_bytes) > KEY_BYTES_MAX:
         raise click.BadParameter(f"longer than {KEY_BYTES_MAX} bytes", param_hint="--key")
+    if "-" in names and sys.stdin.isatty():
+        click.echo("reading lines from the terminal; Ctrl-D ends", err=True)
     source = Source(names, whole=whole, end=b"\0" if null else b"\n")
     run(_append(options, source, key_bytes, gzip=gzip))
 

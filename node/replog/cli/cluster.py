@@ -16,7 +16,7 @@ from rich.table import Table
 from replog.cli.exits import EXIT_REFUSED, EXIT_UNAVAILABLE, Failure, run
 from replog.cli.options import Shared, shared
 from replog.client import ApiError, Client, Unavailable
-from replog.wire.schemas import ClusterStatus, Why
+from replog.wire.schemas import ClusterStatus, Wait
 
 
 @click.command()
@@ -26,51 +26,61 @@ def status(options: Shared) -> None:
     run(_status(options))
 
 
-async def _status(options: Shared) -> None:
+class Seen(msgspec.Struct, frozen=True):
+    """What one endpoint answered: status and waits, or an error."""
+
+    endpoint: str
+    status: ClusterStatus | None = None
+    waits: list[Wait] = []
+    error: str | None = None
+
+
+async def _see_all(options: Shared) -> list[Seen]:
+    """Ask every endpoint at once; raises Failure when none answers."""
     async with options.client() as client:
-        found = await _ask_all(client, options.endpoints)
+        found = await asyncio.gather(*(_see(client, endpoint) for endpoint in options.endpoints))
+    if all(seen.status is None for seen in found):
+        said = "; ".join(seen.error or "" for seen in found)
+        raise Failure(f"no member answered: {said}", EXIT_UNAVAILABLE)
+    return list(found)
+
+
+async def _see(client: Client, endpoint: str) -> Seen:
+    try:
+        known, why = await asyncio.gather(client.status(endpoint), client.why(endpoint))
+    except (ApiError, Unavailable) as problem:
+        return Seen(endpoint, error=problem.detail)
+    return Seen(endpoint, known, why.waits)
+
+
+async def _status(options: Shared) -> None:
+    found = await _see_all(options)
     if options.json:
-        _print_json(
-            [
-                {"endpoint": endpoint, "status": known, "error": error}
-                for endpoint, known, error in found
-            ]
-        )
-    else:
-        table = _table("endpoint", "member", "state", "role", "term", "applied", "end", "durable")
-        for endpoint, known, error in found:
-            if known is None:
-                table.add_row(endpoint, "–", f"no answer: {error}")
-            else:
-                table.add_row(*_status_row(endpoint, known))
-        Console().print(table)
-    if all(known is None for _, known, _ in found):
-        raise Failure("no member answered", EXIT_UNAVAILABLE)
+        _print_json(found)
+        return
+    table = _table(
+        "endpoint", "member", "state", "role", "term", "committed", "last", "durable", "waits for"
+    )
+    for seen in found:
+        if seen.status is None:
+            table.add_row(seen.endpoint, "–", f"no answer: {seen.error}")
+        else:
+            table.add_row(*_status_row(seen, seen.status))
+    _print_table(table)
 
 
-def _status_row(endpoint: str, known: ClusterStatus) -> list[str]:
+def _status_row(seen: Seen, known: ClusterStatus) -> list[str]:
     return [
-        endpoint,
+        seen.endpoint,
         known.member[:8],
         known.state,
         known.role + (" (not ready)" if known.role == "leader" and not known.admitting else ""),
         str(known.term),
-        str(known.applied_offset + 1),
-        str(known.last_offset + 1),
-        str(known.durable_offset + 1),
+        str(known.commit_offset),
+        str(known.last_offset),
+        str(known.durable_offset),
+        ", ".join(wait.code for wait in seen.waits) or "–",
     ]
-
-
-async def _ask_all(
-    client: Client, endpoints: list[str]
-) -> list[tuple[str, ClusterStatus | None, str | None]]:
-    async def ask(endpoint: str) -> tuple[str, ClusterStatus | None, str | None]:
-        try:
-            return endpoint, await client.status(endpoint), None
-        except (ApiError, Unavailable) as problem:
-            return endpoint, None, problem.detail
-
-    return list(await asyncio.gather(*map(ask, endpoints)))
 
 
 @click.command()
@@ -95,7 +105,7 @@ async def _members(options: Shared) -> None:
             "–" if member.match_offset is None else str(member.match_offset + 1),
             {True: "yes", False: "no", None: "–"}[member.alive],
         )
-    Console().print(table)
+    _print_table(table)
     if known.target is not None and not known.target.reached:
         click.echo(f"on the way to {len(known.target.members)} members; see `replog why`")
 
@@ -149,48 +159,32 @@ def why(options: Shared) -> None:
 
 
 async def _why(options: Shared) -> None:
-    async def ask(endpoint: str) -> tuple[str, Why | None, str | None]:
-        try:
-            return endpoint, await client.why(endpoint), None
-        except (ApiError, Unavailable) as problem:
-            return endpoint, None, problem.detail
-
-    async with options.client() as client:
-        found = list(await asyncio.gather(*map(ask, options.endpoints)))
+    found = await _see_all(options)
     if options.json:
-        _print_json(
-            [
-                {"endpoint": endpoint, "why": known, "error": error}
-                for endpoint, known, error in found
-            ]
-        )
-    else:
-        _show_waits(found)
-    if all(known is None for _, known, _ in found):
-        raise Failure("no member answered", EXIT_UNAVAILABLE)
-
-
-def _show_waits(found: list[tuple[str, Why | None, str | None]]) -> None:
-    quiet = True
-    for endpoint, known, error in found:
-        if known is None:
-            click.echo(f"{endpoint}: no answer: {error}")
-            quiet = False
-            continue
-        for wait in known.waits:
-            click.echo(f"{endpoint}: {wait.code} for {wait.since_s:.0f} s: {wait.meaning}")
+        _print_json(found)
+        return
+    if not any(seen.waits or seen.error for seen in found):
+        click.echo("nothing is waited for")
+    for seen in found:
+        if seen.error is not None:
+            click.echo(f"{seen.endpoint}: no answer: {seen.error}")
+        for wait in seen.waits:
+            click.echo(f"{seen.endpoint}: {wait.code} for {wait.since_s:.0f} s: {wait.meaning}")
             click.echo(f"    {wait.evidence}")
             click.echo(f"    → {wait.next}")
-            quiet = False
-    if quiet:
-        click.echo("nothing is waited for")
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=not Console().is_terminal)
     return table
+
+
+def _print_table(table: Table) -> None:
+    """As wide as the terminal; in a pipe or file a row is a line."""
+    console = Console()
+    console.print(table, soft_wrap=not console.is_terminal)
 
 
 def _print_json(value: Any) -> None:

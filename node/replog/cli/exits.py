@@ -10,7 +10,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from replog.client import ApiError, OutcomeUnknown, SessionEnded, Unavailable
+from replog.client import ApiError, OutcomeUnknown, PageDamaged, SessionEnded, Unavailable
 
 EXIT_REFUSED: Final = 1
 """The cluster refused, or an input can't be used; what wasn't acknowledged did not happen."""
@@ -52,6 +52,8 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         raise _ended(ended) from ended
     except Unavailable as problem:
         raise _unavailable(problem) from problem
+    except PageDamaged as problem:
+        raise Failure(f"damaged answer: {problem}", EXIT_REFUSED) from problem
     except BrokenPipeError:
         # Python flushes stdout once more at its end; that must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -46,29 +46,56 @@ class Start(click.ParamType[str]):
     show_default=True,
     help="local asks nobody else and may miss the newest records.",
 )
-@click.option("--null", is_flag=True, help="End records with a zero byte, not with a newline.")
+@click.option("-z", "--null", is_flag=True, help="A zero byte after each record, not a newline.")
+@click.option("--raw", is_flag=True, help="Nothing after a record.")
 @shared
-def read(options: Shared, start: str, limit: int | None, consistency: str, null: bool) -> None:
+def read(
+    options: Shared, start: str, limit: int | None, consistency: str, null: bool, raw: bool
+) -> None:
     """Write the records from --from up to the end of the log to standard output."""
-    run(_write(options, start, limit, consistency, null=null, follow=False))
+    end = _end(null=null, raw=raw)
+    run(_write(options, start, limit, consistency, end, follow=False))
 
 
 @click.command()
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True)
+@click.option("-f/-F", "--follow/--no-follow", default=True, help="Wait for more; -f by default.")
 @click.option("--from", "start", type=Start(), help="Begin here, not with the last --lines.")
 @click.option("--limit", type=click.IntRange(min=0), help="Stop after so many records.")
-@click.option("--null", is_flag=True, help="End records with a zero byte, not with a newline.")
+@click.option("-z", "--null", is_flag=True, help="A zero byte after each record, not a newline.")
+@click.option("--raw", is_flag=True, help="Nothing after a record.")
 @shared
-def tail(options: Shared, lines: int, start: str | None, limit: int | None, null: bool) -> None:
+def tail(
+    options: Shared,
+    lines: int,
+    follow: bool,
+    start: str | None,
+    limit: int | None,
+    null: bool,
+    raw: bool,
+) -> None:
     """Write the last records, then every new one, until Ctrl-C."""
     begin = start or (f"tail:{lines}" if lines else "latest")
-    run(_write(options, begin, limit, "linearizable", null=null, follow=True))
+    end = _end(null=null, raw=raw)
+    run(_write(options, begin, limit, "linearizable", end, follow=follow))
+
+
+def _end(*, null: bool, raw: bool) -> bytes:
+    """What comes after a record."""
+    if null and raw:
+        raise click.UsageError("--null and --raw exclude each other")
+    return b"" if raw else b"\0" if null else b"\n"
 
 
 async def _write(
-    options: Shared, start: str, limit: int | None, consistency: str, *, null: bool, follow: bool
+    options: Shared,
+    start: str,
+    limit: int | None,
+    consistency: str,
+    end: bytes,
+    *,
+    follow: bool,
 ) -> None:
-    end = b"\0" if null else b"\n"
     out = sys.stdout.buffer
     async with options.client() as client:
         async for page in read_pages(

@@ -13,7 +13,7 @@ Read next: transport.py (one call and its retries), appender.py, gatherer.py, re
 from replog.client.appender import Appender, OutcomeUnknown, SessionEnded
 from replog.client.client import Client
 from replog.client.gatherer import Gatherer
-from replog.client.reader import Page, read
+from replog.client.reader import Page, PageDamaged, read
 from replog.client.transport import Unavailable
 from replog.wire.batches import NewRecord
 from replog.wire.problems import ApiError
@@ -28,6 +28,7 @@ __all__ = [
     "NewRecord",
     "OutcomeUnknown",
     "Page",
+    "PageDamaged",
     "SessionEnded",
     "Unavailable",
     "read",

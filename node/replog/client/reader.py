@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from replog.client.client import Client
+from replog.client.transport import Answer
 from replog.wire.batches import StoredRecord, records_of, split_batches
+from replog.wire.problems import ApiError
 from replog.wire.schemas import RecordsPage
 
 PAGE_RECORDS: Final = 10_000
@@ -18,6 +20,14 @@ PAGE_RECORDS: Final = 10_000
 PAGE_BYTES: Final = 4 * 1024 * 1024
 FOLLOW_WAIT_S: Final = 20.0
 """How long a member waits for new records before it answers that there are none."""
+
+
+SOUND_TRIES: Final = 3
+"""How often a page is asked for until its bytes are sound."""
+
+
+class PageDamaged(Exception):
+    """What came is not what was stored: on its way or at a member something is broken."""
 
 
 class Page(NamedTuple):
@@ -38,18 +48,18 @@ async def read(
 ) -> AsyncIterator[Page]:
     """Yield pages from `start` on: up to the end as it was when the read began, or for ever.
 
-    limit: records in all. follow: wait for more at the end. Raises ApiError, Unavailable; a page
-    whose bytes aren't sound raises ValueError.
+    limit: records in all. follow: wait for more at the end. Raises ApiError, Unavailable; and
+    PageDamaged when no member that was asked could give sound bytes.
     """
     end: int | None = None
     left = limit
     if start.startswith("tail:"):
         start = await _first_of_tail(client, start, linearizable=linearizable)
     while left is None or left > 0:
-        answer = await client.read_page(
+        answer, batches = await _sound_page(
+            client,
             start,
             limit=PAGE_RECORDS if left is None else min(left, PAGE_RECORDS),
-            max_bytes=PAGE_BYTES,
             wait_s=FOLLOW_WAIT_S if follow else 0.0,
             linearizable=linearizable,
         )
@@ -57,7 +67,7 @@ async def read(
         log_end = int(answer.headers["Replog-End-Offset"])
         if end is None and not follow:
             end = log_end
-        records = _records(answer.body, start, end, left)
+        records = _records(batches, start, end, left)
         left = None if left is None else left - len(records)
         if records:
             whole = left is None or left > 0
@@ -65,6 +75,27 @@ async def read(
         if end is not None and next_offset >= end:
             return
         start = str(next_offset)
+
+
+async def _sound_page(
+    client: Client, start: str, *, limit: int, wait_s: float, linearizable: bool
+) -> tuple[Answer, list[bytes]]:
+    """A page whose checksums match; one that is damaged is asked for again, of another member."""
+    damage = ""
+    for _ in range(SOUND_TRIES):
+        answer = await client.read_page(
+            start,
+            limit=limit,
+            max_bytes=PAGE_BYTES,
+            wait_s=wait_s,
+            linearizable=linearizable,
+        )
+        try:
+            return answer, split_batches(answer.body)
+        except (ValueError, ApiError) as problem:
+            damage = f"{answer.endpoint}: from {start} on: {problem}"
+            client.transport.turn_from(answer.endpoint)
+    raise PageDamaged(damage)
 
 
 async def _first_of_tail(client: Client, start: str, *, linearizable: bool) -> str:
@@ -80,11 +111,13 @@ async def _first_of_tail(client: Client, start: str, *, linearizable: bool) -> s
     return str(page.records[0].offset if page.records else page.next_offset)
 
 
-def _records(body: bytes, start: str, end: int | None, left: int | None) -> list[StoredRecord]:
+def _records(
+    batches: list[bytes], start: str, end: int | None, left: int | None
+) -> list[StoredRecord]:
     """The page's records from `start` on: whole batches may begin before it and end after."""
     first = int(start) if start.isdigit() else None
     found: list[StoredRecord] = []
-    for batch in split_batches(body):
+    for batch in batches:
         found.extend(records_of(batch))
     if first is not None and found and found[0].offset < first:
         found = [record for record in found if record.offset >= first]

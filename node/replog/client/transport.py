@@ -127,6 +127,11 @@ class Transport:
                 self._turn_from(at, failure)
             await asyncio.sleep(pause_s)
 
+    def turn_from(self, endpoint: str) -> None:
+        """Ask another member first from now on: what this one answers is of no use."""
+        if self.endpoints[self._at] == endpoint:
+            self._at = (self._at + 1) % len(self.endpoints)
+
     def _turn_from(self, at: int, failure: ApiError | Unavailable) -> None:
         """Ask the next member from now on, unless another call has turned away meanwhile."""
         in_order = isinstance(failure, ApiError) and failure.code == OUT_OF_TURN
