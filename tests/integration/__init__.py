@@ -1,0 +1,1 @@
+"""Real processes, real disks, real sockets. Read next: ../support/processes.py."""

@@ -1,0 +1,20 @@
+"""Three real processes: the shortest way through the whole system."""
+
+from pathlib import Path
+
+from tests.support.processes import ask, cluster
+
+
+def test_any_member_takes_and_gives_records_and_the_leader_may_die(tmp_path: Path) -> None:
+    with cluster(tmp_path) as three:
+        three.found()
+        octets = {"Content-Type": "application/octet-stream"}
+        for number, node in enumerate(three.nodes):
+            ask("POST", node.client, "/v1/records", f"r{number}".encode(), headers=octets)
+        three.leader().kill()
+        alive = next(node for node in three.nodes if node.alive)
+        ask("POST", alive.client, "/v1/records", b"after", headers=octets)
+        values = [value for _, value in three.records(alive)]
+        assert values == [b"r0", b"r1", b"r2", b"after"]
+        three.start()
+        three.settled()
