@@ -1,0 +1,169 @@
+"""Appends through a session: nothing is lost, nothing doubled, and nothing claimed unproven."""
+
+import asyncio
+
+import pytest
+
+from replog.client import ApiError, Appender, Client, Gatherer, OutcomeUnknown, SessionEnded
+from replog.client.transport import Unavailable
+from replog.wire.batches import NewRecord, build_values
+from tests.unit.client.cluster import Cluster, cluster
+
+
+def _client(made: Cluster, timeout_s: float = 10.0) -> Client:
+    return Client(made.endpoints, timeout_s=timeout_s)
+
+
+def _values(*numbers: int) -> list[bytes]:
+    return [b"%d" % number for number in numbers]
+
+
+@pytest.mark.asyncio
+async def test_an_append_returns_its_offsets() -> None:
+    async with cluster() as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        appended = await appender.append([NewRecord(b"a"), NewRecord(b"b", b"key")])
+        assert (appended.base_offset, appended.last_offset, appended.duplicate) == (1, 2, False)
+        assert made.log.values == [b"a", b"b"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fault", ["lose", "cut"])
+async def test_a_lost_call_or_answer_neither_loses_nor_doubles_a_batch(fault: str) -> None:
+    async with cluster() as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.append(fault)
+        appended = await appender.append([NewRecord(b"a")])
+        assert appended.duplicate == (fault == "lose")
+        assert made.log.values == [b"a"]
+        assert made.members[1].calls == ["POST /v1/records"], "it was repeated elsewhere"
+
+
+@pytest.mark.asyncio
+async def test_batches_side_by_side_keep_their_order_whatever_is_lost() -> None:
+    async with cluster() as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.extend(["lose", "cut", "lose", "cut"])
+        made.members[1].faults.extend(["cut", "lose"])
+        for number in range(0, 60, 2):
+            await appender.send_values(_values(number, number + 1))
+        await appender.settle()
+        assert made.log.values == _values(*range(60))
+
+
+@pytest.mark.asyncio
+async def test_at_most_five_batches_are_under_way() -> None:
+    async with cluster(1) as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.extend(["hold"])
+        sent = [await appender.send_values(_values(number)) for number in range(5)]
+        sixth = asyncio.create_task(appender.send_values(_values(5)))
+        await asyncio.sleep(0.2)
+        assert not sixth.done() and not any(done.done() for done in sent)
+        sixth.cancel()
+
+
+@pytest.mark.asyncio
+async def test_a_batch_without_session_is_not_repeated_once_its_fate_is_unknown() -> None:
+    async with cluster() as made, _client(made) as client:
+        made.members[0].faults.append("lose")
+        with pytest.raises(Unavailable) as raised:
+            await client.append(build_values([b"a"], timestamp_ms=1))
+        assert raised.value.outcome == "unknown"
+        assert made.members[1].calls == [] and made.log.values == [b"a"]
+
+
+@pytest.mark.asyncio
+async def test_a_batch_without_session_is_repeated_while_it_surely_was_not_appended() -> None:
+    async with cluster() as made, _client(made) as client:
+        made.members[0].faults.append(ApiError("no_leader", "not now"))
+        await client.append(build_values([b"a"], timestamp_ms=1))
+        assert made.log.values == [b"a"]
+
+
+@pytest.mark.asyncio
+async def test_what_can_not_be_mended_is_raised_at_once_and_ends_the_session() -> None:
+    async with cluster() as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.append(ApiError("producer_fenced", "a newer epoch"))
+        with pytest.raises(ApiError, match="producer_fenced"):
+            await appender.append([NewRecord(b"a")])
+        calls = list(made.members[0].calls)
+        with pytest.raises(SessionEnded):
+            await appender.append([NewRecord(b"b")])
+        assert made.members[0].calls == calls and made.log.values == []
+
+
+@pytest.mark.asyncio
+async def test_a_failure_ends_all_that_is_under_way() -> None:
+    async with cluster() as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.extend(["hold", ApiError("producer_fenced", "a newer epoch")])
+        first = await appender.send_values(_values(1))
+        await asyncio.sleep(0.1)
+        second = await appender.send_values(_values(2))
+        for done in (first, second):
+            with pytest.raises(ApiError, match="producer_fenced"):
+                await done
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_after_a_lost_answer_is_told_as_unknown() -> None:
+    async with cluster(1) as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.extend(["lose", ApiError("producer_fenced", "a newer epoch")])
+        with pytest.raises(OutcomeUnknown):
+            await appender.append([NewRecord(b"a")])
+        assert made.log.values == [b"a"]
+
+
+@pytest.mark.asyncio
+async def test_time_that_is_over_without_any_effect_is_told_as_that() -> None:
+    async with cluster(1) as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.extend(ApiError("no_leader", "not now") for _ in range(99))
+        with pytest.raises(ApiError, match="no_leader"):
+            await appender.append([NewRecord(b"a")], timeout_s=0.4)
+
+
+@pytest.mark.asyncio
+async def test_a_batch_that_can_not_be_is_refused_and_the_session_goes_on() -> None:
+    async with cluster() as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        with pytest.raises(ApiError, match="batch_invalid"):
+            await appender.append([])
+        await appender.append([NewRecord(b"a")])
+        assert made.log.values == [b"a"]
+
+
+@pytest.mark.asyncio
+async def test_callers_share_batches_and_each_learns_its_own_offset() -> None:
+    async with cluster() as made, _client(made) as client:
+        made.log.append_takes_s = 0.05
+        async with Gatherer(await Appender.begin(client)) as gatherer:
+            values = _values(*range(200))
+            offsets = await asyncio.gather(*(gatherer.append(value) for value in values))
+        stored = {offset: value for value, offset in zip(values, offsets, strict=True)}
+        assert [stored[offset] for offset in sorted(stored)] == made.log.values == values
+        assert len(made.log.batches) < 20
+
+
+@pytest.mark.asyncio
+async def test_a_gatherer_tells_every_caller_of_a_failure() -> None:
+    async with cluster() as made, _client(made) as client:
+        async with Gatherer(await Appender.begin(client)) as gatherer:
+            made.members[0].faults.append(ApiError("producer_fenced", "a newer epoch"))
+            calls = (gatherer.append(value) for value in _values(*range(3)))
+            told = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(found, ApiError | SessionEnded) for found in told), told
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_was_idle_for_long_says_so() -> None:
+    async with cluster() as made, _client(made) as client:
+        made.log.expires_after_ms = 100
+        appender = await Appender.begin(client)
+        await appender.append([NewRecord(b"a")])
+        assert not appender.may_have_expired
+        await asyncio.sleep(0.06)
+        assert appender.may_have_expired
