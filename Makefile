@@ -48,7 +48,7 @@ check: setup ## formatting, lint, types and layers; changes nothing
 	@$(PY) -m ruff format -q --check --exclude $(UNSTYLED) .
 	@$(PY) -m ruff check -q --exclude $(UNSTYLED) .
 	@$(PY) -m mypy $(TYPED)
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 fix: setup ## format, and mend what can be mended
 	@$(PY) -m ruff check --fix .
