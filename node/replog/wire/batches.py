@@ -34,6 +34,7 @@ _CONTROL: Final = 0x20
 _KNOWN_ATTRIBUTES: Final = _CODEC_MASK | 0x08
 _CODECS: Final = {0: "none", _GZIP: "gzip"}
 _GZIP_WINDOW: Final = 31
+_PIECE_BYTES: Final = 1024 * 1024
 HEADER_BYTES: Final = _HEADER.size
 
 
@@ -255,18 +256,26 @@ def _check_records(data: bytes, header: _Header) -> None:
 
 
 def _check_inner_size(compressed: bytes) -> None:
-    """Refuse what would grow beyond the limit, without ever holding more than a piece of it."""
+    """Refuse what would grow beyond the limit, without ever holding more than a piece of it.
+
+    Exactly one whole gzip member: the codec would go on into a second one, which wasn't measured.
+    """
     inflate = zlib.decompressobj(_GZIP_WINDOW)
     total = 0
-    piece: Any = compressed
+    left = compressed
+    stuck = False
     try:
-        while piece and not inflate.eof:
-            total += len(inflate.decompress(piece, 1024 * 1024))
+        while not inflate.eof and not stuck:
+            grown = len(inflate.decompress(left, _PIECE_BYTES))
+            left = inflate.unconsumed_tail
+            stuck = not grown and not left
+            total += grown
             if total > BATCH_INNER_BYTES_MAX:
                 raise _invalid(f"decompressed it exceeds {BATCH_INNER_BYTES_MAX} bytes")
-            piece = inflate.unconsumed_tail
     except zlib.error as problem:
         raise _invalid("the records do not decompress") from problem
+    if not inflate.eof or inflate.unused_data:
+        raise _invalid("the records are not one whole gzip stream")
 
 
 def _invalid(what: str) -> ApiError:

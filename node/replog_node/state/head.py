@@ -50,8 +50,9 @@ FRESH = Fresh()
 class HeadState:
     """The leader's overlay. Bounded by its unapplied entries (DriverLimits.pending_*)."""
 
-    def __init__(self, applied: AppliedState) -> None:
+    def __init__(self, applied: AppliedState, sessions_max: int = SESSIONS_MAX) -> None:
         self._applied = applied
+        self._sessions_max = sessions_max
         self._sessions: dict[int, tuple[Session, Offset]] = {}
         self._requests: dict[str, int] = {}
         self._next_producer_id = 0
@@ -91,8 +92,8 @@ class HeadState:
                 session.producer_id, session.epoch, session.expires_after_ms, session.request
             )
             return Allocation(record, session.allocated_at)
-        if len(self._applied.sessions) + len(self._sessions) >= SESSIONS_MAX:
-            raise ApiError("producers_full", f"{SESSIONS_MAX} sessions are remembered")
+        if self._remembered() >= self._sessions_max:
+            raise ApiError("producers_full", f"{self._sessions_max} sessions are remembered")
         producer_id = max(self._next_producer_id, self._applied.next_producer_id)
         return Allocation(ProducerAllocated(producer_id, 0, EXPIRES_AFTER_MS, request), None)
 
@@ -117,6 +118,11 @@ class HeadState:
         self._sessions.clear()
         self._requests.clear()
         self._next_producer_id = 0
+
+    def _remembered(self) -> int:
+        """Sessions that are applied or on their way, each once."""
+        applied = self._applied.sessions
+        return len(applied) + sum(producer_id not in applied for producer_id in self._sessions)
 
     def _session(self, producer_id: int) -> Session | None:
         ahead = self._sessions.get(producer_id)

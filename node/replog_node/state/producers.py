@@ -22,6 +22,10 @@ SESSIONS_MAX: Final = 100_000
 """Sessions remembered, about 400 bytes each; past it allocations are refused (producers_full)."""
 
 
+EPOCH_MAX: Final = 2**15 - 1
+"""The last epoch that a batch can hold (int16). Nothing could fence it, so nothing is appended."""
+
+
 class Appended(msgspec.Struct, frozen=True, array_like=True):
     """A batch that a session appended: sequences and offsets inclusive."""
 
@@ -77,7 +81,8 @@ def fenced(session: Session, epoch: int) -> Session:
 def judge(session: Session | None, batch: CheckedBatch, log_time_ms: int) -> Appended | None:
     """None if the batch is the next one; the original if it is an exact repeat.
 
-    Raises ApiError producer_unknown, producer_fenced, sequence_gap, sequence_conflict.
+    Raises ApiError producer_unknown, producer_fenced, epoch_exhausted, sequence_gap,
+    sequence_conflict.
     """
     if session is None or session.expires_ms < log_time_ms:
         raise ApiError("producer_unknown", f"no session of producer {batch.producer_id}")
@@ -89,6 +94,8 @@ def judge(session: Session | None, batch: CheckedBatch, log_time_ms: int) -> App
         raise ApiError(
             "producer_unknown", f"epoch {batch.producer_epoch} was never given, {session.epoch} was"
         )
+    if session.epoch >= EPOCH_MAX:
+        raise ApiError("epoch_exhausted", f"epoch {session.epoch} is the last: allocate a new id")
     if batch.base_sequence == session.expected:
         return None
     return _repeat(session, batch)
