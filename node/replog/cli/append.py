@@ -123,9 +123,16 @@ class _Pump:
 
     async def run(self, source: Source) -> None:
         """Append all of it; returns when everything is durable on a majority."""
-        async for found in source.values():
-            for group in in_batches(found, len(self._key or b"")):
-                await self._send(group)
+        try:
+            async for found in source.values():
+                for group in in_batches(found, len(self._key or b"")):
+                    await self._send(group)
+        except (Failure, OSError):
+            await self._settle()  # the input failed; what was sent of it goes on
+            raise
+        await self._settle()
+
+    async def _settle(self) -> None:
         if self._appender is not None:
             await self._appender.settle()
 

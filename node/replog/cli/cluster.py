@@ -5,7 +5,7 @@ Read next: options.py, docs/api.md.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -17,6 +17,9 @@ from replog.cli.exits import EXIT_REFUSED, EXIT_UNAVAILABLE, Failure, run
 from replog.cli.options import Shared, shared
 from replog.client import ApiError, Client, Unavailable
 from replog.wire.schemas import ClusterStatus, Wait
+
+LINE_LETTERS: Final = 1000
+"""How wide a table may be where no terminal says it."""
 
 
 @click.command()
@@ -177,14 +180,14 @@ async def _why(options: Shared) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=not Console().is_terminal)
+        table.add_column(column, overflow="fold")
     return table
 
 
 def _print_table(table: Table) -> None:
     """As wide as the terminal; in a pipe or file a row is a line."""
-    console = Console()
-    console.print(table, soft_wrap=not console.is_terminal)
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=LINE_LETTERS)).print(table)
 
 
 def _print_json(value: Any) -> None:

@@ -8,6 +8,7 @@ Read next: client.py.
 """
 
 import asyncio
+import io
 import random
 import ssl
 from collections.abc import Mapping, Sequence
@@ -161,7 +162,7 @@ class Transport:
         url = f"{self._scheme}://{endpoint}{path}"
         try:
             async with self._session.request(
-                method, url, data=body, headers=sent, timeout=timeout
+                method, url, data=_content(body), headers=sent, timeout=timeout
             ) as response:
                 if (response.content_length or 0) > ANSWER_BYTES_MAX:
                     raise Unavailable(f"{endpoint}: an answer too large", "unknown", again=False)
@@ -174,6 +175,11 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             said = str(problem) or type(problem).__name__
             raise Unavailable(f"{endpoint}: {said}", "unknown") from problem
+
+
+def _content(body: bytes | None) -> io.BytesIO | None:
+    """The body as aiohttp wants a large one: sent in pieces, so that other calls go on."""
+    return None if body is None else io.BytesIO(body)
 
 
 class _Pauses:

@@ -1,0 +1,164 @@
+"""Exit codes and what is told: docs/cli.md, Exit codes."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from replog.cli import exits
+from replog.client import ApiError
+from replog.wire.schemas import Wait
+from tests.unit.cli.running import process, ran
+from tests.unit.client.cluster import cluster
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> str:
+    path = tmp_path / "lines"
+    path.write_bytes(b"1\n2\n")
+    return str(path)
+
+
+@pytest.mark.asyncio
+async def test_success_is_0_and_tells_the_offsets(lines: str) -> None:
+    async with cluster(1) as made:
+        found = await ran(made, "append", lines)
+        assert found.code == 0 and "appended 2 records, offsets 1 to 2" in found.err
+        as_json = json.loads((await ran(made, "append", lines, "--output", "json")).out)
+        assert (as_json["records"], as_json["first_offset"], as_json["last_offset"]) == (2, 4, 5)
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_is_1_with_the_code_for_programs(lines: str) -> None:
+    async with cluster(1) as made:
+        made.members[0].faults.append(ApiError("forbidden", "read only", permission="write"))
+        found = await ran(made, "append", lines, "--output", "json")
+        error = json.loads(found.err)["error"]
+        assert (found.code, error["code"], error["permission"]) == (1, "forbidden", "write")
+
+
+@pytest.mark.asyncio
+async def test_a_missing_file_is_1_and_nothing_is_sent(lines: str, tmp_path: Path) -> None:
+    async with cluster(1) as made:
+        found = await ran(made, "append", lines, str(tmp_path / "none"))
+        assert found.code == 1 and "nothing was appended" in found.err
+        assert made.members[0].calls == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("append", "--no-such-option"),
+        ("read", "--from", "yesterday"),
+        ("read", "--null", "--raw"),
+        ("read", "--endpoint", "nonsense"),
+        ("nothing",),
+    ],
+    ids=str,
+)
+async def test_a_wrong_command_line_is_2(arguments: tuple[str, ...]) -> None:
+    assert (await ran(None, *arguments)).code == 2
+
+
+@pytest.mark.asyncio
+async def test_an_unknown_outcome_is_3(lines: str) -> None:
+    async with cluster(1) as made:
+        refusal = ApiError("producer_fenced", "a newer epoch")
+        made.members[0].faults.extend(["hold", "lose", refusal])
+        made.members[0].held.set()
+        found = await ran(made, "append", lines)
+        assert found.code == 3 and "may or may not have been appended" in found.err
+
+
+@pytest.mark.asyncio
+async def test_nobody_there_is_4(lines: str) -> None:
+    for command in (("append", lines), ("read",), ("status",), ("members",), ("why",)):
+        found = await ran(None, *command, "--endpoint", "127.0.0.1:9", "--timeout", "0.2")
+        assert found.code == 4 and "no member answered" in found.err, command
+
+
+@pytest.mark.asyncio
+async def test_not_in_time_without_effect_is_4(lines: str) -> None:
+    async with cluster(1) as made:
+        made.members[0].faults.extend(ApiError("no_leader", "not now") for _ in range(99))
+        found = await ran(made, "append", lines, "--timeout", "0.3")
+        assert found.code == 4 and found.err.startswith("nothing was acknowledged")
+
+
+@pytest.mark.asyncio
+async def test_ctrl_c_is_130_even_while_input_is_awaited() -> None:
+    async with cluster(1) as made, process(made, "append") as started:
+        assert started.stdin is not None
+        started.stdin.write(b"1\n2\n")
+        while len(made.log.values) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        started.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(started.wait(), 5) == 130
+        assert started.stderr is not None
+        assert b"acknowledged before it ended: 2 records" in await started.stderr.read()
+
+
+@pytest.mark.asyncio
+async def test_a_reader_that_leaves_is_no_fault(lines: str) -> None:
+    async with cluster(1) as made:
+        await ran(made, "append", lines)
+        theirs, ours = os.pipe()
+        os.close(theirs)
+        async with process(made, "read", stdout=ours) as started:
+            os.close(ours)
+            _, err = await started.communicate()
+            assert (started.returncode, err) == (exits.EXIT_READER_LEFT, b"")
+
+
+@pytest.mark.asyncio
+async def test_status_and_why_tell_of_each_endpoint() -> None:
+    async with cluster(2) as made:
+        made.log.waits.append(Wait("PeerUnreachable", "a peer is away", "look", 3.0, "member-2"))
+        both = f"{made.endpoint},127.0.0.1:9"
+        found = await ran(None, "status", "--endpoint", both)
+        rows = found.out.decode().splitlines()
+        assert any("leader" in row and "PeerUnreachable" in row for row in rows), rows
+        assert any("127.0.0.1:9" in row and "no answer" in row for row in rows), rows
+        why = (await ran(None, "why", "--endpoint", both)).out.decode()
+        assert "PeerUnreachable for 3 s: a peer is away" in why and "127.0.0.1:9: no answer" in why
+        as_json = json.loads(
+            (await ran(None, "status", "--output", "json", "--endpoint", both)).out
+        )
+        assert [seen["status"] is None for seen in as_json] == [False, False, True]
+
+
+@pytest.mark.asyncio
+async def test_a_token_file_is_presented(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret\n")
+    async with cluster(1) as made:
+        await ran(made, "members", "--token-file", str(tmp_path / "token"))
+        assert set(made.members[0].tokens) == {"Bearer secret"}
+
+
+@pytest.mark.asyncio
+async def test_input_that_pauses_for_long_goes_on_in_a_new_session() -> None:
+    async with cluster(1) as made, process(made, "append") as started:
+        made.log.expires_after_ms = 200
+        assert started.stdin is not None
+        started.stdin.write(b"1\n")
+        while not made.log.values:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.25)
+        made.log.expected.clear()
+        _, err = await started.communicate(b"2\n")
+        assert started.returncode == 0, err
+        assert made.log.values == [b"1", b"2"]
+
+
+def test_the_document_has_every_exit_code() -> None:
+    codes = {value for name, value in vars(exits).items() if name.startswith("EXIT_")}
+    table = re.findall(r"^\| (\d+) \|", DOCUMENT.read_text(), re.MULTILINE)
+    assert sorted(codes | {0}) == sorted(map(int, table))
