@@ -270,6 +270,15 @@ class SimNode:
 
         self.world.clockwork.after(1000, assign)
 
+    def park(self) -> None:
+        life = self.life
+
+        def park() -> None:
+            if life == self.life and self._store is not None:
+                self._on_disk(self._store.park)
+
+        self.world.clockwork.after(1000, park)
+
     # driver.ports.NetworkPort
 
     def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:

@@ -52,6 +52,10 @@ class _Assign(NamedTuple):
     founding: str
 
 
+class _Park(NamedTuple):
+    """The member was removed."""
+
+
 class _Read(NamedTuple):
     request: int
     at: Offset
@@ -62,7 +66,7 @@ class _Stop(NamedTuple):
     """The last thing in a queue."""
 
 
-_Write = Persist | _Assign | _Stop
+_Write = Persist | _Assign | _Park | _Stop
 
 
 class IoThread:
@@ -116,6 +120,10 @@ class IoThread:
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
         """See StoragePort."""
         self._writes.put(_Assign(cluster_id, lineage, founding))
+
+    def park(self) -> None:
+        """See StoragePort."""
+        self._writes.put(_Park())
 
     # On the loop.
 
@@ -176,6 +184,9 @@ class IoThread:
                 case _Assign():
                     self._store.assign(*asked)
                     self._tell(self._assigned)
+                    asked = None
+                case _Park():
+                    self._store.park()
                     asked = None
                 case _Stop():
                     return False

@@ -81,7 +81,7 @@ class Driver:
         self.recovered = recovered
         self.clock = clock
         self.applied = AppliedState()
-        self.self_ = Self(recovered.cluster_id, recovered.lineage)
+        self.self_ = Self(recovered.cluster_id, recovered.lineage, removed=recovered.removed)
         self.kernel = Kernel(
             recovered.member,
             recovered.incarnation,
@@ -473,6 +473,7 @@ class Driver:
 
     def _removed(self) -> None:
         """Removed for good: the core answers others still, clients find no member here."""
+        self.kernel.storage.park()
         if self.self_.standing is Standing.MEMBER:
             self.self_.standing = Standing.REMOVED
 

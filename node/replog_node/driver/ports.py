@@ -29,6 +29,9 @@ class StoragePort(Protocol):
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
         """Make the assignment to a cluster durable (Store.assign). -> driver.on_assigned()."""
 
+    def park(self) -> None:
+        """Make it durable that this member was removed (Store.park). No answer is needed."""
+
 
 class NetworkPort(Protocol):
     """Messages to other members: best effort, in order on each of the two channels."""

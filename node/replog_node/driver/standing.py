@@ -23,10 +23,14 @@ class Standing(StrEnum):
 class Self:
     """The member's standing and the cluster it belongs to. Changed by founding.py and driver.py."""
 
-    def __init__(self, cluster_id: ClusterId | None, lineage: Lineage | None) -> None:
+    def __init__(
+        self, cluster_id: ClusterId | None, lineage: Lineage | None, *, removed: bool = False
+    ) -> None:
         self.cluster_id = cluster_id
         self.lineage = lineage
         self.standing = Standing.UNASSIGNED if cluster_id is None else Standing.MEMBER
+        if removed:
+            self.standing = Standing.REMOVED
 
     def refusal(self) -> ApiError | None:
         """Why no client call is taken here at all; None for a member in good standing."""

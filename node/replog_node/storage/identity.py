@@ -24,7 +24,8 @@ class Identity(msgspec.Struct, frozen=True):
     cluster_id, lineage: None until assigned, and then for good. incarnation: how many times the
     member was started; raised durably before the process says its first word. founding: the
     operation that made this member found its cluster, "" if it joined one: a founder that died
-    before its log's first entry was durable writes it at the next start.
+    before its log's first entry was durable writes it at the next start. removed: whether the
+    member knows that its cluster has removed it; then it never takes part again.
     """
 
     member: MemberId
@@ -32,6 +33,7 @@ class Identity(msgspec.Struct, frozen=True):
     lineage: Lineage | None = None
     incarnation: int = 0
     founding: str = ""
+    removed: bool = False
 
 
 def load_identity(disk: Disk) -> Identity:

@@ -45,7 +45,7 @@ class Recovered(msgspec.Struct, frozen=True):
     """What a member finds of itself at start; all of it is durable.
 
     cluster_id, lineage: None while unassigned; then the log is empty. founding: the operation
-    with which this member founded its cluster, "" if it joined it.
+    with which this member founded its cluster, "" if it joined it. removed: it was, for good.
     """
 
     member: MemberId
@@ -55,6 +55,7 @@ class Recovered(msgspec.Struct, frozen=True):
     hard_state: HardState
     log: LogBounds
     founding: str = ""
+    removed: bool = False
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -119,6 +120,7 @@ class Store:
             hard_state=hard_state.state,
             log=_bounds(log),
             founding=identity.founding,
+            removed=identity.removed,
         )
 
     @property
@@ -206,6 +208,14 @@ class Store:
             )
             save_identity(self._disk, identity)
             self._identity, self._log = identity, log
+
+    def park(self) -> None:
+        """Remember durably that the cluster has removed this member. Repeating it is harmless."""
+        with self._guarded():
+            if not self._identity.removed:
+                identity = msgspec.structs.replace(self._identity, removed=True)
+                save_identity(self._disk, identity)
+                self._identity = identity
 
     def close(self) -> None:
         """Give files and directory back. What was not marked yet is proven at the next start."""

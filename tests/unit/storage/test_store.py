@@ -1,6 +1,7 @@
 """What the store promises its caller: order, refusals, one sync a write, and failing for good."""
 
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
@@ -259,3 +260,13 @@ def test_restarts_without_entries_leave_no_files_behind() -> None:
         disk.restart()
         opened(disk, ROOMY)
     assert len(disk.names()) == names
+
+
+def test_a_removed_member_knows_it_at_every_later_start() -> None:
+    disk = SimDisk()
+    opened(disk).park()
+    disk.lose_power(Random(1))
+    store = opened(disk)
+    assert store.recovered.removed
+    store.park()
+    assert opened(disk).recovered.removed
