@@ -49,7 +49,14 @@ from replog_node.raft.events import (
     TransferRequested,
 )
 from replog_node.raft.limits import CoreLimits
-from replog_node.raft.messages import CoreMessage, Envelope, Incarnation
+from replog_node.raft.messages import (
+    AppendReply,
+    CoreMessage,
+    Envelope,
+    HeartbeatReply,
+    Incarnation,
+    VoteReply,
+)
 
 LIMITS = CoreLimits(tick_ms=100, heartbeat_ticks=1, election_ticks=10, resend_ticks=5)
 SEED = Tail(ORIGIN, b"\0" * 16, 0)
@@ -329,11 +336,11 @@ class Cluster:
         found = [e for e in node.disk.entries if e.base > wanted.after.offset][:2]
         node.step(EntriesRead(wanted.follower, wanted.after, tuple(found) or None))
 
-    def run(self, ticks: int = 1) -> None:
+    def run(self, ticks: int = 1, *, still: str = "") -> None:
         """Let ticks pass for everybody that lives, and everything arrive in between."""
         for _ in range(ticks):
             for name in sorted(self.nodes):
-                if name not in self.dead:
+                if name not in self.dead and name not in still:
                     self.nodes[name].tick()
             self.deliver()
 
@@ -347,20 +354,23 @@ class Cluster:
 
     # Roles.
 
-    def elect(self, name: str) -> Node:
-        """Let a member become leader: only it lets time pass, after the others' patience ends."""
-        node = self[name]
-        for other in self.nodes.values():
-            if other is not node and other.member not in self.dead:
-                for _ in range(self.limits.election_ticks - 1):
-                    other.step(Tick(other.clock_ms))
-        self.deliver()
-        for _ in range(4 * self.limits.election_ticks):
-            if node.core.role == "leader":
-                return node
-            node.tick()
-            self.deliver()
-        raise AssertionError(f"{name} isn't elected: {self.picture()}")
+    def elect(self, name: str, *, still: str = "") -> Node:
+        """Let a member become leader: for a while only it is heard. still: whose time stands."""
+        node, before = self[name], self.doubtful
+
+        def silenced(envelope: Envelope) -> bool:
+            answer = isinstance(envelope.message, VoteReply | AppendReply | HeartbeatReply)
+            return envelope.sender != name and not (answer and envelope.to == name)
+
+        self.doubtful = silenced
+        self.flying.clear()
+        for _ in range(8 * self.limits.election_ticks):
+            if node.core.role == "leader" and node.core.admitting is None:
+                break
+            self.run(still=still)
+        self.doubtful = before
+        assert node.core.role == "leader", f"{name} isn't elected: {self.picture()}"
+        return node
 
     @property
     def leader(self) -> Node:
