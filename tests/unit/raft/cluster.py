@@ -10,6 +10,7 @@ Read next: the tests beside it.
 from collections import deque
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from typing import TypeVar
 
 from replog_node.model.configuration import Configuration, Member, Target
 from replog_node.model.controls import ConfigurationChanged, LogCreated
@@ -55,6 +56,7 @@ from replog_node.raft.messages import (
     Envelope,
     HeartbeatReply,
     Incarnation,
+    Message,
     VoteReply,
 )
 
@@ -420,6 +422,15 @@ class Cluster:
         return "\n".join(str(node.core.status()) for node in self.nodes.values())
 
 
-def sends(effects: Iterable[Effect], kind: type[CoreMessage]) -> list[Send]:
+def sends(effects: Iterable[Effect], kind: type[Message]) -> list[Send]:
     """The messages of a kind among effects."""
     return [e for e in effects if isinstance(e, Send) and isinstance(e.message, kind)]
+
+
+M = TypeVar("M", bound=Message)
+
+
+def messages(effects: Iterable[Effect], kind: type[M]) -> list[M]:
+    """As sends, but what was sent."""
+    found = [effect.message for effect in effects if isinstance(effect, Send)]
+    return [message for message in found if isinstance(message, kind)]

@@ -16,7 +16,7 @@ from replog_node.raft.messages import (
     VoteReply,
 )
 from replog_node.raft.violation import InvariantViolation
-from tests.unit.raft.cluster import LIMITS, Cluster, sends
+from tests.unit.raft.cluster import LIMITS, Cluster, messages, sends
 
 
 def test_three_members_elect_one_leader_that_commits_its_no_op_everywhere() -> None:
@@ -154,8 +154,7 @@ def test_answers_to_an_earlier_attempt_or_another_incarnation_count_for_nothing(
     while a.core.role != "pre-candidate":
         a.tick()
     cluster.flying.clear()
-    attempt = sends(a.effects, RequestVote)[-1].message
-    assert isinstance(attempt, RequestVote)
+    attempt = messages(a.effects, RequestVote)[-1]
     granted = VoteReply(Term(2), True, True, attempt.attempt)
     stale = VoteReply(Term(2), True, True, attempt.attempt - 1)
     a.hear("b", stale)
@@ -263,6 +262,6 @@ def _at(term: int, offset: int) -> Position:
 
 
 def _granted(effects: list[Effect]) -> bool:
-    replies = [s.message for s in sends(effects, VoteReply) if isinstance(s.message, VoteReply)]
+    replies = messages(effects, VoteReply)
     assert len(replies) == 1
     return replies[0].granted

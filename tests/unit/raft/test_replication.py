@@ -17,7 +17,7 @@ from replog_node.raft.effects import (
 from replog_node.raft.events import PeerUp
 from replog_node.raft.messages import AppendEntries, AppendReply, Heartbeat, HeartbeatReply
 from replog_node.raft.violation import InvariantViolation
-from tests.unit.raft.cluster import LIMITS, Cluster, Node, data, framer, sends
+from tests.unit.raft.cluster import LIMITS, Cluster, Node, data, framer, messages, sends
 
 
 def at(term: int, offset: int) -> Position:
@@ -27,14 +27,7 @@ def at(term: int, offset: int) -> Position:
 
 def appends(node: Node) -> list[AppendEntries]:
     """The AppendEntries that a node sent since it forgot."""
-    found = [send.message for send in sends(node.effects, AppendEntries)]
-    return [message for message in found if isinstance(message, AppendEntries)]
-
-
-def replies(node: Node) -> list[AppendReply]:
-    """The AppendReplies that a node made since it forgot."""
-    found = [send.message for send in sends(node.effects, AppendReply)]
-    return [message for message in found if isinstance(message, AppendReply)]
+    return messages(node.effects, AppendEntries)
 
 
 def led(voters: str = "abc", leader: str = "a") -> tuple[Cluster, Node]:
@@ -467,5 +460,5 @@ def test_nonsense_that_leaves_a_gap_is_not_taken() -> None:
     b = cluster["b"]
     far = framer(data(), Term(2), Tail(at(2, 9), b"", 0), 0)
     b.hear("a", AppendEntries(a.core.term, 1, at(2, 2), Offset(-1), (far,)), run=1)
-    assert replies(b) == []
+    assert messages(b.effects, AppendReply) == []
     assert b.core.status().last == at(2, 2)

@@ -1,0 +1,134 @@
+"""Handing leadership over (thesis 3.10)."""
+
+from replog_node.model.positions import MemberId, Term
+from replog_node.raft.effects import Accepted, Effect, Reason, Rejected, TransferEnded
+from replog_node.raft.messages import AppendEntries, RequestVote, TimeoutNow
+from tests.unit.raft.cluster import LIMITS, Cluster, Node, sends
+
+
+def led() -> tuple[Cluster, Node]:
+    """A cluster with an established leader."""
+    cluster = Cluster("abc", learners="x")
+    node = cluster.elect("a")
+    cluster.run(2)
+    for other in cluster.nodes.values():
+        other.forget()
+    return cluster, node
+
+
+def ended(node: Node) -> list[Effect]:
+    """How transfers ended."""
+    return node.said(TransferEnded)
+
+
+def test_a_transfer_makes_the_other_leader_without_an_election_timeout() -> None:
+    cluster, a = led()
+    a.transfer("b")
+    cluster.deliver()
+    assert cluster["b"].core.role == "leader"
+    assert cluster["b"].core.term == 3
+    assert ended(a) == [TransferEnded(MemberId("b"), True)]
+
+
+def test_nothing_is_admitted_while_leadership_is_handed_over() -> None:
+    """hashicorp/raft #581."""
+    cluster, a = led()
+    cluster.isolate("b")
+    a.transfer("b")
+    assert a.propose() == Rejected(Reason.TRANSFERRING)
+    assert a.core.admitting is Reason.TRANSFERRING
+    assert a.core.status().transferring == "b"
+    assert _refusal(a.transfer("c")) == "transferring"
+
+
+def test_a_transfer_waits_until_the_other_holds_everything() -> None:
+    cluster, a = led()
+    cluster.doubtful = lambda e: isinstance(e.message, AppendEntries) and e.to == "b"
+    a.propose()
+    cluster.deliver()
+    a.transfer("b")
+    assert sends(a.effects, TimeoutNow) == []
+    cluster.doubtful = lambda _: False
+    cluster.run(LIMITS.resend_ticks + 2)
+    assert cluster["b"].core.role == "leader"
+    assert (2, 3) in cluster["b"].log()
+
+
+def test_a_transfer_is_given_up_after_an_election_timeout_and_the_leader_admits_again() -> None:
+    cluster, a = led()
+    cluster.doubtful = lambda e: isinstance(e.message, TimeoutNow)
+    a.transfer("b")
+    cluster.run(LIMITS.election_ticks - 1)
+    assert ended(a) == []
+    cluster.run(1)
+    assert ended(a) == [TransferEnded(MemberId("b"), False)]
+    assert isinstance(a.propose(), Accepted)
+
+
+def test_a_lost_word_to_campaign_is_said_again() -> None:
+    cluster, a = led()
+    cluster.doubtful = lambda e: isinstance(e.message, TimeoutNow)
+    a.transfer("b")
+    cluster.deliver()
+    cluster.doubtful = lambda _: False
+    cluster.run(3)
+    assert cluster["b"].core.role == "leader"
+
+
+def test_a_transfer_is_not_done_before_somebody_leads() -> None:
+    cluster, a = led()
+    cluster.doubtful = lambda e: e.to == "b"
+    a.transfer("b")
+    cluster.doubtful = lambda _: False
+    a.hear("b", RequestVote(a.core.term, a.core.status().last, False, True, 1), run=1)
+    assert ended(a) == []
+    a.hear("b", RequestVote(Term(a.core.term + 1), a.core.status().last, False, True, 1), run=1)
+    assert a.core.role == "follower"
+    assert ended(a) == []
+    cluster.isolate("a")
+    for _ in range(LIMITS.election_ticks):
+        a.tick()
+    assert ended(a) == [TransferEnded(MemberId("b"), False)]
+
+
+def test_the_best_is_the_living_voter_that_holds_most() -> None:
+    cluster, a = led()
+    cluster.doubtful = lambda e: e.to == "b" and isinstance(e.message, AppendEntries)
+    a.propose()
+    cluster.deliver()
+    cluster.doubtful = lambda _: False
+    a.transfer()
+    assert a.core.status().transferring == "c"
+
+
+def test_impossible_transfers_are_refused_with_their_reason() -> None:
+    cluster, a = led()
+    for to, reason in (("a", "unknown_member"), ("x", "unknown_member"), ("zz", "unknown_member")):
+        assert _refusal(a.transfer(to)) == reason
+    cluster.isolate("b")
+    cluster.run(LIMITS.election_ticks)
+    assert _refusal(a.transfer("b")) == "member_behind"
+    assert _refusal(cluster["c"].transfer("b")) == "not_leader"
+    assert a.core.admitting is None
+
+
+def test_a_sole_voter_has_nobody_to_hand_over_to() -> None:
+    a = Cluster("a").elect("a")
+    assert _refusal(a.transfer()) == "quorum_at_risk"
+
+
+def test_only_the_leaders_word_makes_a_member_campaign() -> None:
+    cluster, a = led()
+    b = cluster["b"]
+    b.hear("c", TimeoutNow(a.core.term), run=1)
+    b.hear("a", TimeoutNow(Term(1)), run=1)
+    cluster["x"].hear("a", TimeoutNow(a.core.term), run=1)
+    assert b.core.role == cluster["x"].core.role == "follower"
+    b.hear("a", TimeoutNow(a.core.term), run=1)
+    assert b.core.role == "candidate"
+
+
+def _refusal(effects: list[Effect]) -> str:
+    found = [effect for effect in effects if isinstance(effect, Rejected)]
+    assert len(found) == 1
+    return found[0].reason.value
