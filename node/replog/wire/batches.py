@@ -189,6 +189,8 @@ def split_batches(data: bytes) -> list[bytes]:
     found: list[bytes] = []
     at = 0
     while at < len(data):
+        if len(data) - at < HEADER_BYTES:
+            raise ValueError(f"no whole batch at byte {at}")
         header = _header(data[at : at + HEADER_BYTES])
         end = at + _LENGTH_EXTRA + header.length
         batch = data[at:end]
