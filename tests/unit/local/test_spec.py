@@ -1,0 +1,58 @@
+"""The ReplicatedLog file: what it may say, and all its faults at once."""
+
+import pytest
+
+from replog_operator.local.spec import LocalSpec, SpecFaults, parse_spec
+
+GOOD = """
+apiVersion: replog.dev/v1alpha1
+kind: ReplicatedLog
+metadata: {name: orders}
+spec: {replicas: 5, storage: {size: 10Gi}}
+"""
+
+
+def _faults(text: str) -> tuple[str, ...]:
+    with pytest.raises(SpecFaults) as raised:
+        parse_spec(text)
+    return raised.value.faults
+
+
+def test_a_good_file_is_followed_and_what_means_nothing_here_is_named() -> None:
+    assert parse_spec(GOOD) == LocalSpec("orders", 5, ("storage",))
+
+
+def test_three_members_when_nothing_is_said() -> None:
+    assert parse_spec(GOOD.replace("replicas: 5, ", "")).replicas == 3
+
+
+def test_all_faults_are_told_at_once() -> None:
+    faults = _faults("apiVersion: v1\nkind: Pod\nmetadata: {}\nspec: {replicas: 4, sise: 1}\nx: 1")
+    told = [fault.split(":")[0] for fault in faults]
+    assert told == ["x", "apiVersion", "kind", "metadata.name", "spec.sise", "spec.replicas"]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "told"),
+    [("0", "stop `replog up`"), ("-1", "from 1 to 9"), ("11", "from 1 to 9"), ("2", "odd"),
+     ("three", "expected a number"), ("true", "expected a number")],
+)  # fmt: skip
+def test_numbers_that_make_no_sense_are_refused(replicas: str, told: str) -> None:
+    (fault,) = _faults(GOOD.replace("replicas: 5", f"replicas: {replicas}"))
+    assert fault.startswith("spec.replicas: ") and told in fault
+
+
+def test_an_even_number_may_be_asked_for_by_name() -> None:
+    even = GOOD.replace("replicas: 5", "replicas: 2, allowEvenReplicas: true")
+    assert parse_spec(even).replicas == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just text", "spec: [", "a: &a [*a]\nb: !!python/x 1"])
+def test_what_is_no_resource_is_told_in_one_sentence(text: str) -> None:
+    faults = _faults(text)
+    assert faults and all("\n" not in fault for fault in faults)
+
+
+def test_metadata_and_spec_must_be_mappings() -> None:
+    faults = _faults("apiVersion: replog.dev/v1alpha1\nkind: ReplicatedLog\nspec: 3")
+    assert [fault.split(":")[0] for fault in faults] == ["metadata", "spec"]

@@ -1,0 +1,192 @@
+"""`replog up` as a whole: what it refuses, and one life of a log of real nodes."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from replog.client import Appender, Client, read
+from replog.wire.schemas import ClusterStatus
+from replog_operator.local.command import up
+from replog_operator.local.directory import held, taken
+from replog_operator.local.settings import UpSettings
+
+PORTS = range(20_000, 29_000)
+SECRET = "a-secret-of-the-test"
+
+
+def _free_port(count: int) -> int:
+    """The first of some ports that are free now."""
+    while True:
+        port = random.choice(PORTS)
+        if not taken([("127.0.0.1", port + index) for index in range(count)]):
+            return port
+
+
+def _refused(tmp_path: Path, *arguments: str) -> Result:
+    from replog.cli.main import main
+
+    main.add_command(up)
+    return CliRunner().invoke(main, ["up", "--data-dir", str(tmp_path / "data"), *arguments])
+
+
+def test_ports_in_use_are_all_named_and_nothing_is_started(tmp_path: Path) -> None:
+    port = _free_port(6)
+    with (
+        socket.create_server(("127.0.0.1", port + 1)),
+        socket.create_server(("127.0.0.1", port + 3)),
+    ):
+        found = _refused(tmp_path, "--client-port", str(port), "--peer-port", str(port + 3))
+    assert found.exit_code == 1
+    assert f"127.0.0.1:{port + 1}, 127.0.0.1:{port + 3}; is the log running?" in found.stderr
+    assert not (tmp_path / "data" / "member-0").exists()
+
+
+def test_a_directory_in_use_is_named_with_its_user(tmp_path: Path) -> None:
+    with held(tmp_path / "data"):
+        found = _refused(tmp_path)
+    assert found.exit_code == 1 and f"process {os.getpid()}" in found.stderr
+
+
+def test_fewer_members_than_there_are_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data" / "member-4").mkdir(parents=True)
+    port = str(_free_port(6))
+    found = _refused(tmp_path, "--client-port", port, "--peer-port", str(int(port) + 3))
+    assert found.exit_code == 1 and "holds 5 members, so 3 are too few" in found.stderr
+
+
+def test_faults_of_the_file_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "log.yaml").write_text("kind: Pod\nspec: {replicas: 4}\n")
+    found = _refused(tmp_path, "-f", str(tmp_path / "log.yaml"))
+    assert found.exit_code == 2
+    for field in ("apiVersion", "kind", "metadata", "spec.replicas"):
+        assert f"  {field}: " in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--replicas", "2"), "--replicas: 2 members tolerate no more failures than 1"),
+        (("--client-port", "7400", "--peer-port", "7402"), "these overlap"),
+        (("--client-port", "65534"), "the highest is 65535"),
+    ],
+    ids=str,
+)
+def test_numbers_that_can_not_be_are_refused(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    found = _refused(tmp_path, *arguments)
+    assert found.exit_code == 2 and told in found.stderr
+
+
+def test_a_token_file_without_a_token_to_use_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("- {token_sha256: ab, permissions: [admin]}\n")
+    found = _refused(tmp_path, "--token-file", str(tmp_path / "tokens"))
+    assert found.exit_code == 2 and "permission `admin`" in found.stderr
+
+
+def test_a_member_is_told_where_it_listens_and_who_else_there_is() -> None:
+    settings = UpSettings(replicas=2, data_dir=Path("d"), client_port=100, peer_port=200)
+    command = settings.command(1, Path("d/member-1"), {"REPLOG_NODE_COMMAND": "node --x"})
+    assert command == [
+        "node", "--x", "--data-dir", "d/member-1", "--client-address", "127.0.0.1:101",
+        "--peer-address", "127.0.0.1:201", "--seed-peer", "127.0.0.1:200",
+    ]  # fmt: skip
+
+
+@asynccontextmanager
+async def _running(
+    data: Path, port: int, replicas: int = 3, *options: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`replog up` that takes appends; it is asked to stop at the end and must do so cleanly."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from replog.cli.main import main\n"
+        "from replog_operator.local.command import up\nmain.add_command(up)\nmain()",
+        "up", "--data-dir", str(data), "--replicas", str(replicas), "--client-port", str(port),
+        "--peer-port", str(port + 10), *options,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
+    assert started.stdout is not None
+    said = b""
+    try:
+        async with asyncio.timeout(30):
+            while b"ready: " not in said:
+                line = await started.stdout.readline()
+                assert line, said.decode()
+                said += line
+        yield started
+        started.send_signal(signal.SIGTERM)
+        rest, _ = await asyncio.wait_for(started.communicate(), 30)
+        assert (started.returncode, b"stopped; the data stays" in rest) == (0, True), said + rest
+        assert b"killed" not in rest.partition(b"stopping")[2].replace(b"once more kills", b"")
+    finally:
+        if started.returncode is None:
+            started.kill()
+            await started.wait()
+
+
+async def _values(client: Client) -> list[bytes | None]:
+    return [record.value async for page in read(client) for record in page.records]
+
+
+@pytest.mark.asyncio
+async def test_a_log_survives_deaths_stops_cleanly_and_grows(tmp_path: Path) -> None:
+    port = _free_port(20)
+    async with Client([f"127.0.0.1:{port + index}" for index in range(3)]) as client:
+        async with _running(tmp_path / "data", port):
+            appender = await Appender.begin(client)
+            await appender.append_value(b"first")
+            leader = await _leader(client)
+            os.kill(_process_of(tmp_path / "data", leader), signal.SIGKILL)
+            await appender.append_value(b"second")
+        async with _running(tmp_path / "data", port, 5):
+            assert await _values(client) == [b"first", b"second"]
+            known = await client.status(f"127.0.0.1:{port + 4}")
+            assert len(known.members) == 5 and known.state == "member"
+
+
+async def _leader(client: Client) -> int:
+    """The index of the member that leads."""
+    for index, endpoint in enumerate(client.transport.endpoints):
+        known: ClusterStatus = await client.status(endpoint)
+        if known.role == "leader":
+            return index
+    raise AssertionError("nobody leads")
+
+
+def _process_of(data: Path, index: int) -> int:
+    """The process that keeps this member's data."""
+    wanted = str(data / f"member-{index}").encode()
+    for found in Path("/proc").iterdir():
+        if found.name.isdigit():
+            try:
+                words = (found / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended meanwhile
+            if wanted in words and b"replog_node" in words:
+                return int(found.name)
+    raise AssertionError(f"no process of member-{index}")
+
+
+@pytest.mark.asyncio
+async def test_tokens_hold_for_every_member(tmp_path: Path) -> None:
+    port = _free_port(20)
+    token = {"token": SECRET, "permissions": ["read", "write", "admin", "peer"]}
+    (tmp_path / "tokens").write_text(json.dumps([token]))
+    options = ("--token-file", str(tmp_path / "tokens"))
+    async with (
+        _running(tmp_path / "data", port, 1, *options),
+        Client([f"127.0.0.1:{port}"], token=SECRET) as client,
+    ):
+        assert await _values(client) == []
