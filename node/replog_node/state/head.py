@@ -57,6 +57,11 @@ class HeadState:
         self._requests: dict[str, int] = {}
         self._next_producer_id = 0
 
+    @property
+    def overlay(self) -> int:
+        """How many sessions are known beyond what is applied."""
+        return len(self._sessions)
+
     def admit(self, batch: CheckedBatch, base: Offset, log_time_ms: int) -> Fresh | Duplicate:
         """Decide about a batch that would be appended at `base`; fresh ones are remembered.
 
