@@ -145,6 +145,7 @@ class Link:
         self._attempt = 0
         self._backoff_s = BACKOFF_FIRST_S
         self._nudged = asyncio.Event()
+        self._closed = False
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"link-{member}")
         self._task.add_done_callback(self._ended)
 
@@ -160,6 +161,7 @@ class Link:
 
     async def close(self) -> None:
         """Hang up and don't dial again."""
+        self._closed = True
         self._task.cancel()
         await asyncio.wait((self._task,))
 
@@ -176,6 +178,8 @@ class Link:
                 self.trouble = _told(problems)
             finally:
                 self._become(LinkState.DOWN)
+            if self._closed:
+                return  # a connection that broke at that moment swallowed the cancellation
             await self._back_off()
 
     async def _back_off(self) -> None:
