@@ -121,13 +121,7 @@ class Disk:
         persist = self.queue.popleft()
         if persist.hard_state is not None:
             self.hard = persist.hard_state
-        if persist.truncate_to is not None:
-            offset = persist.truncate_to.offset
-            self.entries = [entry for entry in self.entries if entry.last <= offset]
-        for entry in persist.entries:
-            tail = self.entries[-1].last if self.entries else -1
-            assert entry.base == tail + 1, f"a write at {entry.base}, the disk ends at {tail}"
-            self.entries.append(entry)
+        self.entries = _written(self.entries, persist)
         return persist.ticket
 
     def bounds(self) -> LogBounds:
@@ -143,8 +137,22 @@ class Disk:
         return LogBounds(tail, tuple(starts.items()), configurations)
 
 
+def _written(entries: list[Entry], persist: Persist) -> list[Entry]:
+    """A log after a write."""
+    end = persist.truncate_to
+    kept = [entry for entry in entries if end is None or entry.last <= end.offset]
+    for entry in persist.entries:
+        tail = kept[-1].last if kept else -1
+        assert entry.base == tail + 1, f"a write at {entry.base}, the log ends at {tail}"
+        kept.append(entry)
+    return kept
+
+
 class Node:
-    """A core with its disk. effects: everything it said since `forget`."""
+    """A core with its disk.
+
+    effects: everything it said since `forget`. entries: its log, of which the disk may have less.
+    """
 
     def __init__(self, cluster: "Cluster", member: MemberId, disk: Disk) -> None:
         self.cluster = cluster
@@ -155,7 +163,7 @@ class Node:
         self.effects: list[Effect] = []
         self.held: list[Send] = []
         self.ticket = 0
-        self.applied: list[Entry] = []
+        self.entries: list[Entry] = []
         self.start()
 
     def start(self) -> None:
@@ -165,6 +173,7 @@ class Node:
         self.held.clear()
         self.ticket = 0
         self.effects.clear()
+        self.entries = list(self.disk.entries)
         self.incarnation = Incarnation(self.life, 7)
         started = Started(self.member, self.incarnation, self.disk.hard, self.disk.bounds())
         self.core = Core(started, framer, self.cluster.limits)
@@ -173,6 +182,7 @@ class Node:
         """Step the core and carry out what it asks for."""
         effects = self.core.step(event)
         self.effects += effects
+        self.cluster.trace += [(self.member, effect) for effect in effects]
         for effect in effects:
             self._carry_out(effect)
         return effects
@@ -181,6 +191,7 @@ class Node:
         match effect:
             case Persist():
                 self.disk.queue.append(effect)
+                self.entries = _written(self.entries, effect)
             case Send():
                 if effect.after_ticket > self.ticket:
                     self.held.append(effect)
@@ -264,6 +275,7 @@ class Cluster:
         self, voters: str, *, learners: str = "", others: str = "", limits: CoreLimits = LIMITS
     ) -> None:
         self.limits = limits
+        self.trace: list[tuple[MemberId, Effect]] = []
         self.flying: deque[Envelope] = deque()
         self.reads: list[tuple[Node, ReadEntries]] = []
         self.cut: set[tuple[str, str]] = set()
@@ -313,14 +325,15 @@ class Cluster:
 
     # Time.
 
-    def deliver(self, limit: int = 100_000) -> None:
+    def deliver(self) -> None:
         """Until nothing is under way; stalled disks don't move."""
-        for _ in range(limit):
-            if not self._move():
+        for _ in range(100_000):
+            if not self.move():
                 return
         raise AssertionError("the cluster doesn't come to rest")
 
-    def _move(self) -> bool:
+    def move(self) -> bool:
+        """One write ends, or one message arrives; False when there is nothing."""
         for name in sorted(self.nodes):
             node = self.nodes[name]
             if node.disk.queue and not node.disk.stalled and name not in self.dead:
@@ -341,10 +354,14 @@ class Cluster:
     def run(self, ticks: int = 1, *, still: str = "") -> None:
         """Let ticks pass for everybody that lives, and everything arrive in between."""
         for _ in range(ticks):
-            for name in sorted(self.nodes):
-                if name not in self.dead and name not in still:
-                    self.nodes[name].tick()
+            self.tick(still=still)
             self.deliver()
+
+    def tick(self, *, still: str = "") -> None:
+        """A tick for everybody that lives; nothing arrives."""
+        for name in sorted(self.nodes):
+            if name not in self.dead and name not in still:
+                self.nodes[name].tick()
 
     def run_until(self, what: Callable[[], bool], ticks: int = 300) -> None:
         """Let time pass until something is true."""
@@ -401,8 +418,7 @@ class Cluster:
 
     def committed(self, node: Node, position: Position) -> None:
         """State machine safety: what one has committed, all others have or will."""
-        held = node.core.recent(Offset(0))
-        for entry in held or ():
+        for entry in node.entries:
             if entry.last <= position.offset:
                 known = self.log.setdefault(entry.base, entry)
                 assert known.frame == entry.frame, f"two entries committed at {entry.base}"
