@@ -13,8 +13,8 @@ from replog_node.model.positions import Offset
 from replog_node.state.applied import AppliedState
 from replog_node.state.head import FRESH, Duplicate, Fresh, HeadState
 from replog_node.state.producers import EPOCH_MAX, EXPIRES_AFTER_MS
-from tests.unit.state.log import Log, allocated, batch, plain
 from tests.unit.state.log import EXPIRES_AFTER_MS as SHORT_MS
+from tests.unit.state.log import Log, allocated, batch, plain
 
 
 class Leader:
