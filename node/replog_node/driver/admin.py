@@ -116,12 +116,16 @@ class Admin:
 
     def close(self, refusal: ApiError) -> None:
         """The member stops."""
-        for call in self._queue:
-            call.reply(refusal)
+        self.refuse(refusal)
         for call in self._transfers:
             call.reply(ApiError("outcome_unknown", "the member stops before the transfer ended"))
-        self._queue.clear()
         self._transfers.clear()
+
+    def refuse(self, refusal: ApiError) -> None:
+        """Refuse everything that waits to be carried out."""
+        for call in self._queue:
+            call.reply(refusal)
+        self._queue.clear()
 
     def _carry_out(self, call: Call) -> None:
         match call.request:

@@ -9,6 +9,7 @@ Read next: ledger.py (what becomes of an entry), forwards.py, ../state/head.py (
 """
 
 from collections import deque
+from heapq import merge
 from typing import Any, Final
 
 from replog.wire.batches import CheckedBatch
@@ -31,11 +32,11 @@ ENTRY_BYTES_MAX: Final = 16 * 1024 * 1024
 class Waiting:
     """A batch that is taken and not yet appended or sent on.
 
-    forwarded: another member sent it; it is never sent on again. refusals: how often it was sent
-    to a member that didn't lead.
+    forwarded: another member sent it; it is never sent on again. number: its place in the order of
+    arrival, which it keeps when it comes back from a member that didn't lead.
     """
 
-    __slots__ = ("arrived_s", "batch", "deadline_s", "forwarded", "refusals", "reply")
+    __slots__ = ("arrived_s", "batch", "deadline_s", "forwarded", "number", "reply")
 
     def __init__(
         self, batch: CheckedBatch, reply: Reply[Appended], *,
@@ -46,7 +47,7 @@ class Waiting:
         self.arrived_s = arrived_s
         self.deadline_s = deadline_s
         self.forwarded = forwarded
-        self.refusals = 0
+        self.number = 0
 
 
 class Appends:
@@ -70,6 +71,7 @@ class Appends:
         self._queue: deque[Waiting] = deque()
         self._queued_bytes = 0
         self._group_tickets: deque[int] = deque()
+        self._taken = 0
 
     @property
     def pending_bytes(self) -> int:
@@ -92,6 +94,8 @@ class Appends:
         elif count >= self._limits.pending_batches:
             waiting.reply(ApiError("overloaded", f"{count} batches wait for their commit"))
         else:
+            self._taken += 1
+            waiting.number = self._taken
             self._queue.append(waiting)
             self._queued_bytes += size
 
@@ -107,7 +111,7 @@ class Appends:
             self._append_group()
 
     def take_group(self) -> list[Waiting]:
-        """Take what should be sent to the leader together; batches that were forwarded don't go."""
+        """Take what should be sent to the leader together, in order."""
         group: list[Waiting] = []
         size = 0
         while self._queue:
@@ -119,8 +123,14 @@ class Appends:
         return group
 
     def put_back(self, group: list[Waiting]) -> None:
-        """Queue a group again, in front: it was surely not sent."""
-        self._queue.extendleft(reversed(group))
+        """Queue a group again, in its old place: nothing of it was or will be appended.
+
+        Groups may come back in any order, but a session's batches must not overtake each other.
+        """
+        if group and self._queue and group[-1].number > self._queue[0].number:
+            self._queue = deque(merge(group, self._queue, key=_number))
+        else:
+            self._queue.extendleft(reversed(group))
         self._queued_bytes += sum(len(waiting.batch.data) for waiting in group)
 
     def refuse_forwarded(self, refusal: ApiError) -> None:
@@ -229,3 +239,7 @@ class Appends:
             waiting.reply(result)
 
         return reply
+
+
+def _number(waiting: Waiting) -> int:
+    return waiting.number

@@ -17,7 +17,7 @@ from replog_node.raft.violation import InvariantViolation
 from replog_node.state.applied import AppliedState
 
 RETRY_TICKS: Final = 2
-"""A read that found nothing is tried again: the disk may not have got there yet."""
+"""A read that gave nothing to apply is tried again: the disk may not have got there yet."""
 
 
 class Applier:
@@ -49,7 +49,10 @@ class Applier:
             core = self._kernel.core
             entries = None if core is None else core.recent(Offset(self._applied.offset + 1))
             if entries:
-                self._apply(entries)
+                if not self._apply(entries):
+                    raise InvariantViolation(
+                        f"{self._kernel.committed} is committed, which is no entry's end here"
+                    )
                 moved = True
             elif self._pause_ticks:
                 break
@@ -61,23 +64,22 @@ class Applier:
     def on_read(self, entries: tuple[Entry, ...] | None) -> bool:
         """What the disk gave; whether anything moved."""
         self._reading = False
-        before = self._applied.offset
-        if entries:
-            self._apply(entries)
-        else:
+        moved = self._apply(entries or ())
+        if not moved:
             self._pause_ticks = RETRY_TICKS
-        return self._applied.offset > before
+        return moved
 
     def tick(self) -> None:
         """Let a pause pass."""
         self._pause_ticks = max(0, self._pause_ticks - 1)
 
-    def _apply(self, entries: Iterable[Entry]) -> None:
-        """Apply those of the entries that are committed and not applied.
+    def _apply(self, entries: Iterable[Entry]) -> bool:
+        """Apply those of the entries that are committed and not applied; whether there were any.
 
         What was read from disk may have been cut off meanwhile and be committed otherwise; the
         term at its place tells (log matching).
         """
+        before = self._applied.offset
         for entry in entries:
             if entry.last > self._kernel.committed.offset:
                 break
@@ -90,3 +92,4 @@ class Applier:
                     f"entry at {entry.base} to apply after {self._applied.offset}"
                 )
             self._applied.apply(entry)
+        return self._applied.offset > before

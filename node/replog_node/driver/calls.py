@@ -20,7 +20,7 @@ from replog.wire.schemas import (
 from replog_node.driver.answers import Reply
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.limits import DriverLimits
-from replog_node.driver.messages import ForwardAdmin, ForwardAdminResult, ForwardedRefusal
+from replog_node.driver.messages import ForwardAdmin, ForwardAdminResult, telling, told
 from replog_node.driver.once import Once
 from replog_node.driver.wire import encode
 from replog_node.model.positions import MemberId
@@ -61,11 +61,17 @@ class Calls:
         self._sent: dict[int, tuple[MemberId, str, Call]] = {}
         self._next_id = 0
         self._once = Once()
+        self._refused = False
+
+    @property
+    def in_flight(self) -> int:
+        """Calls sent on and not answered."""
+        return len(self._sent)
 
     @property
     def full(self) -> bool:
         """Whether no more can be sent now."""
-        return len(self._sent) >= self._limits.admin_calls
+        return self._refused or len(self._sent) >= self._limits.admin_calls
 
     def send(self, leader: MemberId, call: Call) -> bool:
         """Send a call on; False: surely not sent."""
@@ -110,9 +116,7 @@ class Calls:
         return Call(request, reply, deadline_s=deadline_s, forwarded=True)
 
     def _answer(self, message: ForwardAdmin, result: Any) -> None:
-        refusal = None
-        if isinstance(result, ApiError):
-            refusal = ForwardedRefusal(result.code, result.detail, dict(result.extra))
+        refusal = telling(result) if isinstance(result, ApiError) else None
         reply = ForwardAdminResult(
             sender=self._kernel.member,
             to=message.sender,
@@ -124,24 +128,31 @@ class Calls:
         )
         self._kernel.network.send(message.sender, encode(reply), bulk=True)
 
-    def answered(self, message: ForwardAdminResult) -> None:
-        """The leader's word on a call."""
+    def answered(self, message: ForwardAdminResult) -> Call | None:
+        """The leader's word on a call.
+
+        A call comes back when the member asked doesn't lead: it waits for the next leader, and is
+        sent on at the next tick at the earliest.
+        """
         leader, kind, call = self._sent.get(message.id, (None, "", None))
         if (
             call is None
             or message.sender != leader
             or message.to_incarnation != self._kernel.incarnation
         ):
-            return
+            return None
         del self._sent[message.id]
+        if message.refusal is not None and message.refusal.code == "not_leader":
+            self._refused = True
+            return call
         if message.refusal is not None:
-            refusal = message.refusal
-            call.reply(ApiError(refusal.code, refusal.detail, **refusal.extra))
-            return
+            call.reply(told(message.refusal))
+            return None
         try:
             call.reply(msgspec.json.decode(message.body, type=KINDS[kind][1]))
         except msgspec.MsgspecError as problem:
             call.reply(ApiError("outcome_unknown", f"the leader's answer doesn't parse: {problem}"))
+        return None
 
     def lost(self, member: MemberId) -> None:
         """The connection to a member is gone."""
@@ -151,7 +162,8 @@ class Calls:
         )
 
     def expire(self, now_s: float) -> None:
-        """Give up on calls whose time is over."""
+        """Give up on calls whose time is over; called once a tick."""
+        self._refused = False
         self._give_up(
             [i for i, (_, _, call) in self._sent.items() if call.deadline_s + GRACE_S <= now_s],
             ApiError("timeout", "the leader did not answer in time"),

@@ -31,8 +31,8 @@ class ClockRecords:
         """Write one if it is due."""
         due_ms = self._applied.next_expiry_ms
         now_ms = self._kernel.clock.wall_ms()
-        if due_ms is None or due_ms > now_ms or now_ms - self._last_ms < PAUSE_MS:
-            return
+        if due_ms is None or due_ms > now_ms or 0 <= now_ms - self._last_ms < PAUSE_MS:
+            return  # a clock that was set back is no reason to wait until it comes there again
         if self._obstacles.to_control() is None:
             self._last_ms = now_ms
             self._kernel.propose(Payload((ClockAdvanced(),)))

@@ -137,11 +137,12 @@ class Driver:
 
     def receive(self, message: Message) -> None:
         """A message of another member, decoded; those to somebody else are dropped."""
+        if message.to != self.kernel.member:
+            return
         match message:
             case Envelope():
-                if message.to == self.kernel.member:
-                    self.kernel.run(Received(message, self.clock.wall_ms()))
-                    self._hear(message)
+                self.kernel.run(Received(message, self.clock.wall_ms()))
+                self._hear(message)
             case ForwardAppends():
                 self._forwards.serve(message)
             case ForwardResults():
@@ -150,8 +151,12 @@ class Driver:
                 call = self._calls.received(message)
                 if call is not None:
                     self._admin.take(call)
+                if not self.kernel.leading:
+                    self._refuse_forwarded()
             case ForwardAdminResult():
-                self._calls.answered(message)
+                again = self._calls.answered(message)
+                if again is not None:
+                    self._admin.put_back(again)
             case _:
                 assert_never(message)
         self._settle()
@@ -298,7 +303,9 @@ class Driver:
         if self.self_.standing is Standing.MEMBER:
             self._hand_over()
             self.self_.standing = Standing.STOPPING
-            self.appends.close(ApiError("shutting_down", "this member is stopping"))
+            refusal = ApiError("shutting_down", "this member is stopping")
+            self.appends.close(refusal)
+            self._admin.refuse(refusal)
         self._settle()
 
     @property
@@ -308,6 +315,7 @@ class Driver:
             (self.kernel.leading and self._handing_over)
             or self._ledger.count
             or self._forwards.in_flight
+            or self._calls.in_flight
             or self._reads.waiting
         )
 
@@ -354,6 +362,9 @@ class Driver:
         """Head state is a leader's; what others sent here must find the next leader."""
         self._lost_leadership = False
         self._head.drop()
+        self._refuse_forwarded()
+
+    def _refuse_forwarded(self) -> None:
         refusal = ApiError("not_leader", "the member asked lost the lead before it appended")
         self.appends.refuse_forwarded(refusal)
         self._admin.refuse_forwarded(refusal)
@@ -443,7 +454,8 @@ class Driver:
                 raise InvariantViolation(f"an effect for nobody: {effect}")
 
     def _role_changed(self, effect: RoleChanged) -> None:
-        self._lost_leadership = effect.role != "leader"
+        if effect.role != "leader":
+            self._lost_leadership = True  # whatever comes next in this turn
         self._observer.role(effect.role, effect.term, effect.leader)
 
     def _hear(self, message: Envelope) -> None:
@@ -476,6 +488,10 @@ class Driver:
         self.kernel.storage.park()
         if self.self_.standing is Standing.MEMBER:
             self.self_.standing = Standing.REMOVED
+            self._refuse_forwarded()
+            refusal = self.self_.refusal() or ApiError("internal", "no refusal")
+            self.appends.close(refusal)
+            self._admin.refuse(refusal)
 
     def _retire(self, standing: Standing) -> None:
         self.self_.standing = standing
@@ -485,6 +501,7 @@ class Driver:
         self._reads.close(refusal)
         self._forwards.close()
         self._calls.close()
+        self._ledger.close()
         self.kernel.stop()
 
     def _hand_over(self) -> None:

@@ -9,6 +9,7 @@ Must not know: admission. Read next: appends.py, messages.py.
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from replog.wire.batches import CheckedBatch, check_batch
@@ -22,6 +23,8 @@ from replog_node.driver.messages import (
     ForwardedAppended,
     ForwardedRefusal,
     ForwardResults,
+    telling,
+    told,
 )
 from replog_node.driver.once import Once
 from replog_node.driver.ports import ObserverPort
@@ -29,22 +32,29 @@ from replog_node.driver.wire import encode
 from replog_node.model.positions import MemberId
 
 GRACE_S: Final = 0.5
-"""How much longer than its batches' time a group is waited for: the leader's word counts."""
-
-
-REFUSALS_MAX: Final = 3
-"""How often a batch that a member refused because it doesn't lead waits for the next leader."""
+"""How much longer than its time a batch is waited for: the leader's word counts."""
 
 
 class Sent:
-    """A group on its way to the leader."""
+    """A group on its way to the leader. A place is None once its caller has heard."""
 
-    __slots__ = ("deadline_s", "group", "leader")
+    __slots__ = ("group", "leader")
 
-    def __init__(self, leader: MemberId, group: list[Waiting], deadline_s: float) -> None:
+    def __init__(self, leader: MemberId, group: list[Waiting]) -> None:
         self.leader = leader
-        self.group = group
-        self.deadline_s = deadline_s
+        self.group: list[Waiting | None] = list(group)
+
+    def refuse(self, refusal: ApiError, *, until_s: float = inf) -> None:
+        """Refuse those whose time ends by then; without a time, all."""
+        for place, waiting in enumerate(self.group):
+            if waiting is not None and waiting.deadline_s <= until_s:
+                self.group[place] = None
+                waiting.reply(refusal)
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return not any(self.group)
 
 
 class Forwards:
@@ -61,16 +71,17 @@ class Forwards:
         self._next_id = 0
         self._serving = 0
         self._once = Once()
+        self._refused = False
 
     @property
     def in_flight(self) -> int:
         """Batches sent on and not answered."""
-        return sum(len(sent.group) for sent in self._sent.values())
+        return sum(w is not None for sent in self._sent.values() for w in sent.group)
 
     def flush(self) -> None:
         """Send what waits to the leader, if there is one elsewhere."""
         leader = self._kernel.leader
-        if leader is None or leader == self._kernel.member:
+        if leader is None or leader == self._kernel.member or self._refused:
             return
         while self._appends.waiting and len(self._sent) < self._limits.forwards:
             group = self._appends.take_group()
@@ -91,13 +102,17 @@ class Forwards:
         )
         if not self._kernel.network.send(leader, encode(message), bulk=True):
             return False
-        self._sent[self._next_id] = Sent(leader, group, deadline_s)
+        self._sent[self._next_id] = Sent(leader, group)
         self._next_id += 1
         self._observer.forwarded(len(group))
         return True
 
     def answered(self, message: ForwardResults) -> None:
-        """The leader's word on a group; of another incarnation's group, nothing."""
+        """The leader's word on a group; of another incarnation's group, nothing.
+
+        What a member refused because it doesn't lead waits, within its time, for the next leader;
+        it is sent on at the next tick at the earliest.
+        """
         sent = self._sent.get(message.id)
         if (
             sent is None
@@ -109,38 +124,43 @@ class Forwards:
         del self._sent[message.id]
         again: list[Waiting] = []
         for waiting, result in zip(sent.group, message.results, strict=True):
-            if _asked_the_wrong_one(result) and waiting.refusals < REFUSALS_MAX:
-                waiting.refusals += 1
+            if waiting is None:
+                continue
+            if _asked_the_wrong_one(result):
                 again.append(waiting)
             else:
                 waiting.reply(_told(result))
-        self._appends.put_back(again)
+        if again:
+            self._refused = True
+            self._appends.put_back(again)
 
     def lost(self, member: MemberId) -> None:
         """The connection to a member is gone: what it had of us may or may not have happened."""
         for id_, sent in list(self._sent.items()):
             if sent.leader == member:
                 del self._sent[id_]
-                _refuse(sent, ApiError("outcome_unknown", "the connection to the leader broke"))
+                sent.refuse(ApiError("outcome_unknown", "the connection to the leader broke"))
 
     def expire(self, now_s: float) -> None:
-        """Give up on groups whose time is over."""
+        """Give up on batches whose time is over; called once a tick."""
+        self._refused = False
+        refusal = ApiError("timeout", "the leader did not answer in time")
         for id_, sent in list(self._sent.items()):
-            if sent.deadline_s + GRACE_S <= now_s:
+            sent.refuse(refusal, until_s=now_s - GRACE_S)
+            if sent.over:
                 del self._sent[id_]
-                _refuse(sent, ApiError("timeout", "the leader did not answer in time"))
 
     def close(self) -> None:
         """The member stops."""
         for sent in self._sent.values():
-            _refuse(
-                sent, ApiError("outcome_unknown", "the member stops before the leader answered")
-            )
+            sent.refuse(ApiError("outcome_unknown", "the member stops before the leader answered"))
         self._sent.clear()
 
     def serve(self, message: ForwardAppends) -> None:
         """Carry out another member's group, if this member leads; the same group only once."""
-        if not self._once.first(message.sender, message.incarnation, message.id):
+        if not message.batches or not self._once.first(
+            message.sender, message.incarnation, message.id
+        ):
             return
         collect = Collected(len(message.batches), lambda results: self._reply(message, results))
         refusal = self._cannot_serve()
@@ -215,13 +235,13 @@ def _checked(data: bytes) -> CheckedBatch | ApiError:
 
 def _telling(result: Appended | ApiError) -> ForwardedAppended | ForwardedRefusal:
     if isinstance(result, ApiError):
-        return ForwardedRefusal(result.code, result.detail, dict(result.extra))
+        return telling(result)
     return ForwardedAppended(result.base_offset, result.last_offset, result.term, result.duplicate)
 
 
 def _told(result: ForwardedAppended | ForwardedRefusal) -> Appended | ApiError:
     if isinstance(result, ForwardedRefusal):
-        return ApiError(result.code, result.detail, **result.extra)
+        return told(result)
     count = result.last_offset - result.base_offset + 1
     return Appended(
         result.base_offset, result.last_offset, count, result.term, duplicate=result.duplicate
@@ -231,8 +251,3 @@ def _told(result: ForwardedAppended | ForwardedRefusal) -> Appended | ApiError:
 def _asked_the_wrong_one(result: ForwardedAppended | ForwardedRefusal) -> bool:
     """Whether nothing happened but that the leader has changed meanwhile."""
     return isinstance(result, ForwardedRefusal) and result.code == "not_leader"
-
-
-def _refuse(sent: Sent, refusal: ApiError) -> None:
-    for waiting in sent.group:
-        waiting.reply(refusal)

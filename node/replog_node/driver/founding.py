@@ -32,6 +32,9 @@ FOUNDING_LINEAGE: Final = 1
 CONFIGURATION_OFFSET: Final = Offset(1)
 """The founding entry holds two records: LogCreated, then the configuration."""
 
+CALLERS_MAX: Final = 64
+"""Who wait for an assignment to be durable; past it a caller is refused and may ask again."""
+
 
 class Founding:
     """The way from an empty directory to a running core."""
@@ -64,6 +67,9 @@ class Founding:
 
     def bootstrap(self, request: BootstrapRequest, reply: Reply[Done]) -> None:
         """Found the cluster, or say that it was founded by this very call before."""
+        if not request.operation:
+            reply(ApiError("body_invalid", "a founding needs an operation id"))
+            return
         if self._self.cluster_id is not None or self._pending is not None:
             self._repeat(request, reply)
             return
@@ -77,15 +83,17 @@ class Founding:
         held = self._pending[0] if self._pending is not None else self._self.cluster_id
         if (held, self._operation) != (request.cluster_id, request.operation):
             reply(ApiError("already_bootstrapped", f"this member belongs to cluster {held}"))
-        elif self._kernel.core is None:
-            self._bootstraps.append((request, reply))
-        else:
+        elif self._pending is None:
             reply(Done(done=True, detail="founded before", offset=CONFIGURATION_OFFSET))
+        elif len(self._bootstraps) >= CALLERS_MAX:
+            reply(ApiError("overloaded", "too many wait for the founding"))
+        else:
+            self._bootstraps.append((request, reply))
 
     def adopt(self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]) -> None:
         """Join a cluster that addressed this member by its own UUID; reply once that is durable.
 
-        False: it belongs, or is about to belong, to another one.
+        False: it belongs, or is about to belong, to another one; or too many wait for it.
         """
         if self._self.cluster_id is not None:
             reply((self._self.cluster_id, self._self.lineage) == (cluster_id, lineage))
@@ -93,7 +101,7 @@ class Founding:
             self._pending = (cluster_id, lineage)
             self._adoptions.append(reply)
             self._kernel.storage.assign(cluster_id, lineage, "")
-        elif self._pending == (cluster_id, lineage):
+        elif self._pending == (cluster_id, lineage) and len(self._adoptions) < CALLERS_MAX:
             self._adoptions.append(reply)
         else:
             reply(False)

@@ -37,6 +37,9 @@ _BULK: Final = (AppendEntries, AppendReply)
 FOUNDING_TICKET: Final = 0
 """The ticket of the founding entry's write, which no core asked for; a core's begin with 1."""
 
+HELD_MAX: Final = 10_000
+"""Messages that wait for the disk; past it the oldest is lost, as any message may be."""
+
 
 class Kernel:
     """One member's core (none while it is unassigned) and the ports that its effects need."""
@@ -65,7 +68,7 @@ class Kernel:
         self._framer = framer
         self._limits = limits
         self._on_effect = on_effect
-        self._held: deque[Send] = deque()
+        self._held: deque[Send] = deque(maxlen=HELD_MAX)
         self._busy = False
 
     def start(self, started: Started) -> None:
@@ -162,7 +165,7 @@ class Kernel:
         if ticket <= self.persisted_ticket:
             return
         self.persisted_ticket = ticket
-        held, self._held = self._held, deque()
+        held, self._held = self._held, deque(maxlen=HELD_MAX)
         for send in held:
             self._send_in_order(send)
         self.run(Persisted(ticket))

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from replog.wire.codes import known
+from replog.wire.problems import ApiError
 from replog_node.model.positions import MemberId
 from replog_node.raft.messages import Envelope, Incarnation
 
@@ -29,6 +31,18 @@ class ForwardedRefusal(msgspec.Struct, frozen=True, tag="refused"):
     code: str
     detail: str
     extra: dict[str, Any] = {}
+
+
+def telling(refusal: ApiError) -> ForwardedRefusal:
+    """The refusal as it travels."""
+    return ForwardedRefusal(refusal.code, refusal.detail, dict(refusal.extra))
+
+
+def told(refusal: ForwardedRefusal) -> ApiError:
+    """The refusal as its caller hears it; of a code that only a newer build knows, unknown."""
+    if not known(refusal.code):
+        return ApiError("outcome_unknown", f"the leader said {refusal.code}: {refusal.detail}")
+    return ApiError(refusal.code, refusal.detail, **refusal.extra)
 
 
 class ForwardAppends(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ Read next: ../raft/effects.py (ReadReady, ReadFailed).
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from replog.wire.problems import ApiError
 from replog_node.driver.answers import Reply
@@ -39,19 +39,16 @@ class Reads:
         self._asked: dict[int, list[Read]] = {}
         self._failed: list[Read] = []
         self._confirmed: list[tuple[Offset, list[Read]]] = []
-
-    @property
-    def waiting(self) -> int:
+        self.waiting = 0
         """Reads that are not answered."""
-        asked = sum(map(len, self._asked.values())) + sum(len(r) for _, r in self._confirmed)
-        return len(self._new) + len(self._failed) + asked
 
     def take(self, read: Read) -> None:
         """Queue a read; flush asks. The reply is the index (inclusive) that is applied here."""
-        if len(self._new) + len(self._failed) >= self._limits.reads:
+        if self.waiting >= self._limits.reads:
             read.reply(ApiError("overloaded", "too many reads wait for a confirmation"))
         else:
             self._new.append(read)
+            self.waiting += 1
 
     def flush(self) -> None:
         """Ask for a confirmation of what came since the last one."""
@@ -63,7 +60,11 @@ class Reads:
 
     def ready(self, context: int, index: Offset) -> None:
         """A round was confirmed."""
-        self._confirmed.append((index, self._asked.pop(context, [])))
+        reads = self._asked.pop(context, [])
+        if self._confirmed and self._confirmed[-1][0] == index:
+            self._confirmed[-1][1].extend(reads)
+        elif reads:
+            self._confirmed.append((index, reads))
 
     def failed(self, context: int) -> None:
         """A round wasn't; its reads are asked anew at the next tick."""
@@ -79,6 +80,7 @@ class Reads:
             if index > applied:
                 rest.append((index, reads))
                 continue
+            self.waiting -= len(reads)
             for read in reads:
                 read.reply(index)
         self._confirmed = rest
@@ -89,10 +91,21 @@ class Reads:
         self._failed = []
         if not self.waiting:
             return
-        self._new = deque(_in_time(self._new, now_s))
+        self._new = deque(self._in_time(self._new, now_s))
         for context in self._asked:
-            self._asked[context] = _in_time(self._asked[context], now_s)
-        self._confirmed = [(index, _in_time(reads, now_s)) for index, reads in self._confirmed]
+            self._asked[context] = self._in_time(self._asked[context], now_s)
+        self._confirmed = [(index, self._in_time(reads, now_s)) for index, reads in self._confirmed]
+
+    def _in_time(self, reads: Iterable[Read], now_s: float) -> list[Read]:
+        """Those that may wait on; the others are refused."""
+        kept: list[Read] = []
+        for read in reads:
+            if read.deadline_s > now_s:
+                kept.append(read)
+            else:
+                self.waiting -= 1
+                read.reply(ApiError("read_unconfirmed", "no quorum confirmed the read in time"))
+        return kept
 
     def close(self, refusal: ApiError) -> None:
         """Refuse everything."""
@@ -101,15 +114,6 @@ class Reads:
         self._new.clear()
         self._failed, self._confirmed = [], []
         self._asked.clear()
+        self.waiting = 0
         for read in waiting:
             read.reply(refusal)
-
-
-def _in_time(reads: list[Read] | deque[Read], now_s: float) -> list[Read]:
-    kept: list[Read] = []
-    for read in reads:
-        if read.deadline_s > now_s:
-            kept.append(read)
-        else:
-            read.reply(ApiError("read_unconfirmed", "no quorum confirmed the read in time"))
-    return kept
