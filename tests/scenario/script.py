@@ -34,7 +34,7 @@ from replog_node.model.positions import Offset, Position, Term
 from replog_node.raft import messages
 from replog_node.raft.effects import Persist, ReadEntries, Send
 from replog_node.raft.render import render_effect, render_status
-from tests.unit.raft.cluster import Cluster, data, target
+from tests.unit.raft.cluster import Cluster, data, sends, target
 
 QUIET: Final = (Send, Persist, ReadEntries)
 """Shown only for a command that ends with !."""
@@ -162,7 +162,7 @@ class Player:
         self.cluster.isolate(name)
 
     def _do_cut(self, ends: str) -> None:
-        one, other = ends
+        one, other = ends[:1], ends[1:]
         self.cluster.cut |= {(one, other), (other, one)}
 
     def _do_heal(self) -> None:
@@ -202,10 +202,9 @@ class Player:
 
     def _session(self, name: str, to: str) -> str:
         """Of the last AppendEntries that a member sent to another."""
-        for said in reversed(self.cluster[name].said(Send)):
-            if isinstance(said, Send) and said.to == to:
-                if isinstance(said.message, messages.AppendEntries):
-                    return str(said.message.session)
+        for said in reversed(sends(self.cluster[name].effects, messages.AppendEntries)):
+            if said.to == to and isinstance(said.message, messages.AppendEntries):
+                return str(said.message.session)
         return "0"
 
     def _do_status(self) -> list[str]:
