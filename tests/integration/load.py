@@ -9,6 +9,7 @@ Decides: what is asked, and when an answer is a lie. Must not know: what is done
 Read next: ../support/processes.py, test_kill_all.py.
 """
 
+import http.client
 import json
 import threading
 import time
@@ -148,24 +149,31 @@ class Load:
         pick = self._turns(first)
         number = 0
         while not self._stop.is_set():
-            value = f"{name}-{number}"
-            with self._lock:
-                self.unknown.add(value)
-            if not self._append(value, pick(), OCTETS, self.single_refusals):
+            if not self.append_once(f"{name}-{number}", pick()):
                 time.sleep(2 * PAUSE_S)
             number += 1
             time.sleep(PAUSE_S)
 
+    def append_once(self, value: str, address: str, timeout_s: float = CALL_S) -> bool:
+        """Append without a session, once; whether it was acknowledged. What was told is noted."""
+        with self._lock:
+            self.unknown.add(value)
+        return self._append(value, address, OCTETS, self.single_refusals, timeout_s)
+
     def _append(
-        self, value: str, address: str, headers: dict[str, str], refusals: Counter[Any]
+        self,
+        value: str,
+        address: str,
+        headers: dict[str, str],
+        refusals: Counter[Any],
+        timeout_s: float = CALL_S,
     ) -> bool:
-        """Append once; whether it was acknowledged. What was told is noted."""
         try:
             status, content, _ = call(
-                "POST", address, "/v1/records", value.encode(), headers=headers, timeout_s=CALL_S
+                "POST", address, "/v1/records", value.encode(), headers=headers, timeout_s=timeout_s
             )
-        except (OSError, ValueError) as problem:
-            refusals[0, type(problem).__name__, "unknown"] += 1
+        except (OSError, http.client.HTTPException) as problem:
+            refusals[0, *_unanswered(problem)] += 1
             return False
         answer = refusal_of(content)
         if status == 200:
@@ -177,7 +185,7 @@ class Load:
             with self._lock:
                 self.unknown.discard(value)
                 self.none.add(value)
-        elif refusals is self.refusals and not (answer.get("retryable") or status == 410):
+        if not (answer.get("retryable") or answer.get("code") == "removed"):
             self.lies.append(f"{value} was refused for good: {answer}")
         return False
 
@@ -208,7 +216,7 @@ class Load:
         path = f"/v1/records?from={offset}&limit=1"
         try:
             status, content, _ = call("GET", address, path, timeout_s=timeout_s)
-        except (OSError, ValueError) as problem:
+        except (OSError, http.client.HTTPException) as problem:
             return type(problem).__name__
         answer = refusal_of(content)
         if status == 200:
@@ -221,6 +229,13 @@ class Load:
         if status == 416:
             self.lies.append(f"{address} says that {offset} is beyond the end: {answer}")
         return str(answer.get("code"))
+
+
+def _unanswered(problem: Exception) -> tuple[str, str]:
+    """How a call ended without an answer, and its outcome: who wasn't reached did nothing."""
+    reason = getattr(problem, "reason", problem)
+    refused = isinstance(reason, ConnectionRefusedError)
+    return type(reason).__name__, "none" if refused else "unknown"
 
 
 def _check_order(records: Sequence[tuple[int, bytes]]) -> None:

@@ -1,0 +1,56 @@
+"""SIGTERM of the leader under load: it hands over, answers, and goes."""
+
+import signal
+import time
+from pathlib import Path
+
+from tests.integration.load import Load, check_everything
+from tests.support.processes import Cluster, Node, Refused, cluster
+
+GRACE_S = 10.0
+HANDED_OVER_S = 0.5
+"""About 100 ms on a machine that is free; an election would take at least 0.6 s more."""
+
+
+def _other_leads(three: Cluster, old: Node) -> bool:
+    for node in three.nodes:
+        try:
+            if node is not old and node.status()["role"] == "leader":
+                return True
+        except (OSError, Refused):
+            continue
+    return False
+
+
+def _long_read(old: Node, answers: list[int]) -> None:
+    """A read that waits for a record that will not come."""
+    status, content, _ = call(
+        "GET", old.client, "/v1/records?from=latest&wait_ms=60000&consistency=local", timeout_s=30
+    )
+    del content
+    answers.append(status)
+
+
+def test_a_leader_told_to_stop_hands_over_answers_and_exits_cleanly(tmp_path: Path) -> None:
+    with cluster(tmp_path) as three:
+        three.found()
+        with Load(three.endpoints, sure=4, single=4) as load:
+            load.more(60)
+            old = three.leader()
+            load.longest_gap_s = 0.0
+            begun_s = time.monotonic()
+            old.signal(signal.SIGTERM)
+            while not _other_leads(three, old):
+                assert time.monotonic() - begun_s < GRACE_S
+            handed_over_s = time.monotonic() - begun_s
+            assert old.wait(GRACE_S) == 0
+            load.more(60)
+            gap_s = load.longest_gap_s
+        told = {key: n for key, n in (load.refusals + load.single_refusals).items()}
+        assert all(outcome == "none" for _, _, outcome in told), told
+        assert max(handed_over_s, gap_s) < HANDED_OVER_S, (handed_over_s, gap_s)
+        assert "code=0" in old.said()
+        three.start()
+        three.settled()
+        check_everything(load, three)
+        print(handed_over_s, gap_s, told)
