@@ -340,14 +340,16 @@ class Cluster:
                 node.persist_one()
                 return True
         if self.reads:
-            self._read(*self.reads.pop(0))
+            self.move_reads()
             return True
         if self.flying:
             self.receive(self.flying.popleft())
             return True
         return False
 
-    def _read(self, node: Node, wanted: ReadEntries) -> None:
+    def move_reads(self) -> None:
+        """The oldest read from a disk ends."""
+        node, wanted = self.reads.pop(0)
         found = [e for e in node.disk.entries if e.base > wanted.after.offset][:2]
         node.step(EntriesRead(wanted.follower, wanted.after, tuple(found) or None))
 
