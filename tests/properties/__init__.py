@@ -1,0 +1,1 @@
+"""Properties, against a second implementation that is too simple to be wrong (naive.py)."""
