@@ -25,6 +25,13 @@ class Log:
         """All records' values, in order."""
         return [record.value for batch in self.batches for record in records_of(batch)]
 
+    @property
+    def by_offset(self) -> dict[int, bytes | None]:
+        """All records' values by their offsets."""
+        return {
+            record.offset: record.value for batch in self.batches for record in records_of(batch)
+        }
+
     def append(self, batch: CheckedBatch) -> Appended:
         """Append, once for each sequence of a session."""
         if batch.producer_id < 0:
