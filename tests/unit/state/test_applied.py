@@ -8,7 +8,13 @@ from google_crc32c import value as crc32c
 from replog_node.frames.controls import UnknownControl
 from replog_node.frames.decode import decode_entry
 from replog_node.frames.layout import FRAME_HEADER_BYTES
-from replog_node.model.controls import ClockAdvanced, LogCreated, ProducerFenced, TermStarted
+from replog_node.model.controls import (
+    ClockAdvanced,
+    Control,
+    LogCreated,
+    ProducerFenced,
+    TermStarted,
+)
 from replog_node.model.entries import Entry
 from replog_node.model.positions import Lineage, MemberId
 from replog_node.state.applied import AppliedState
@@ -35,7 +41,7 @@ def test_a_log_says_who_it_is_in_its_first_record() -> None:
 
 def test_control_records_take_offsets_and_are_not_the_last_data_record() -> None:
     log = Log()
-    log.append(batches=[plain(b"a", b"b"), plain(b"c")])
+    log.append(batches=[plain(b"a"), plain(b"b", b"c")])
     log.append(TermStarted(MemberId("m")), ClockAdvanced())
 
     state = folded(log)
@@ -161,14 +167,14 @@ def test_an_append_keeps_a_session_though_it_comes_after_the_expiry() -> None:
 def test_each_session_expires_by_the_time_of_its_own_record() -> None:
     log = Log()
     log.append(allocated(1, expires_after_ms=50), allocated(2, expires_after_ms=20))
-    log.append(allocated(3, expires_after_ms=90))
-    log.time_ms += 60
-    log.append(ClockAdvanced())
-    assert sorted(folded(log).sessions) == [3]
+    log.append(allocated(3, expires_after_ms=90), allocated(4, expires_after_ms=21))
+    left = []
+    for step_ms in (21, 1, 28, 1, 39, 1):
+        log.time_ms += step_ms
+        log.append(ClockAdvanced())
+        left.append(sorted(folded(log).sessions))
 
-    log.time_ms += 31
-    log.append(ClockAdvanced())
-    assert folded(log).sessions == {}
+    assert left == [[1, 3, 4], [1, 3], [1, 3], [3], [3], []]
 
 
 def test_a_request_that_was_given_a_newer_session_keeps_it_when_the_older_ends() -> None:
@@ -183,18 +189,22 @@ def test_a_request_that_was_given_a_newer_session_keeps_it_when_the_older_ends()
     assert (sorted(state.sessions), state.by_request) == ([2], {"r": 2})
 
 
-def test_the_digest_tells_states_apart() -> None:
-    log = Log()
-    digests = {AppliedState().digest()}
-    log.append(LogCreated(CLUSTER, LINEAGE))
-    digests.add(folded(log).digest())
-    log.append(allocated())
-    digests.add(folded(log).digest())
-    log.append(batches=[batch(0)])
-    digests.add(folded(log).digest())
-    log.append(ProducerFenced(1, 1))
-    digests.add(folded(log).digest())
-    log.append(ClockAdvanced())
-    digests.add(folded(log).digest())
+def test_the_digest_tells_states_at_the_same_offset_and_time_apart() -> None:
+    logs: list[tuple[Control, ...]] = [
+        (LogCreated(CLUSTER, LINEAGE),), (LogCreated(CLUSTER, Lineage(2, "x")),),
+        (ClockAdvanced(),), (allocated(1),), (allocated(2),), (allocated(1, epoch=1),),
+        (allocated(1, request="r"),), (allocated(1, expires_after_ms=1),),
+    ]  # fmt: skip
+    ends = [(), (batch(0),), (batch(0, [b"b"]),), (batch(5),), (batch(0, epoch=1),)]
+    digests = []
+    for first in logs:
+        log = Log()
+        log.append(*first)
+        digests.append(folded(log).digest())
+    for end in ends:
+        log = Log()
+        log.append(allocated())
+        log.append(*(() if end else (ClockAdvanced(),)), batches=end)
+        digests.append(folded(log).digest())
 
-    assert len(digests) == 6
+    assert len(set(digests)) == len(logs) + len(ends)

@@ -219,6 +219,16 @@ def test_ids_are_not_given_twice_when_the_lead_is_lost_and_won() -> None:
     assert leader.allocate() == first + 1
 
 
+def test_a_request_that_was_lost_with_the_lead_does_not_get_the_session_of_another() -> None:
+    leader = Leader()
+    lost = leader.allocate("r")
+    leader.log.cut(Offset(-1))
+    leader.head.drop()
+
+    assert leader.allocate("s") == lost
+    assert leader.allocate("r") == lost + 1
+
+
 def test_a_new_session_expires_after_a_day_of_log_time() -> None:
     assert Leader().head.allocate("").record.expires_after_ms == EXPIRES_AFTER_MS == 86_400_000
 
