@@ -14,7 +14,7 @@ from replog_node.frames.decode import data_batches
 
 if TYPE_CHECKING:
     from replog_node.model.entries import Entry
-    from tests.simulation.clients import History
+    from tests.simulation.clients import Attempt, History
     from tests.simulation.world import World
 
 
@@ -47,6 +47,16 @@ class Checks:
         elif known.frame != entry.frame:
             raise Broken(f"{node} applied another entry at {entry.base} than was applied before")
 
+    def page(self, node: str, at: int, entries: tuple[Entry, ...]) -> None:
+        """A page of a read holds what is committed there, from the entry that holds `at` on."""
+        found = bool(entries) and entries[0].base <= at <= entries[0].last
+        if not found and self.committed and at <= self.committed[-1].last:
+            raise Broken(f"{node} gave {len(entries)} entries for a page at {at}")
+        for entry in entries:
+            known = self._at(entry.base)
+            if known is not None and known.frame != entry.frame:
+                raise Broken(f"{node} gave an entry at {entry.base} that is not the committed one")
+
     def _at(self, base: int) -> Entry | None:
         low, high = 0, len(self.committed)
         while low < high:
@@ -77,22 +87,31 @@ class Checks:
         """Nothing acknowledged is lost or doubled, nothing refused happened, no read was stale."""
         values = self.values()
         for attempt in history.attempts:
-            offsets = values.get(attempt.value, [])
-            if len(offsets) > 1:
-                raise Broken(f"{attempt.value!r} is in the log at {offsets}")
-            if attempt.outcome == "applied" and offsets != [attempt.offset]:
-                raise Broken(f"{attempt.value!r} was told {attempt.offset}, the log has {offsets}")
-            if attempt.outcome == "none" and offsets:
-                raise Broken(f"{attempt.value!r} was told none, the log has {offsets}")
+            self._attempt(attempt, [values.get(value, []) for value in attempt.values])
         self._real_time(history)
         self._reads(history)
         self._session_order(history, values)
 
+    def _attempt(self, attempt: Attempt, found: list[list[int]]) -> None:
+        """A batch is in the log whole and once, where it was said to be, or not at all."""
+        name = attempt.values[0].decode()
+        offsets = [offset for places in found for offset in places]
+        if any(len(places) > 1 for places in found):
+            raise Broken(f"{name} is in the log at {offsets}")
+        if offsets and offsets != list(range(offsets[0], offsets[0] + len(attempt.values))):
+            raise Broken(f"{name} lies in pieces: {offsets} of {len(attempt.values)}")
+        if attempt.outcome == "applied" and (
+            not offsets or set(attempt.told) != {offsets[0]} or attempt.offset != offsets[0]
+        ):
+            raise Broken(f"{name} was told {attempt.told}, the log has {offsets}")
+        if attempt.outcome == "none" and offsets:
+            raise Broken(f"{name} was told none, the log has {offsets}")
+
     def _real_time(self, history: History) -> None:
         """An append that began after another was acknowledged lies behind it."""
         ended = sorted(
-            (a.ended_us, a.offset) for a in history.attempts
-            if a.outcome == "applied" and a.ended_us is not None and a.offset is not None
+            (a.ended_us, a.last) for a in history.attempts
+            if a.outcome == "applied" and a.ended_us is not None
         )  # fmt: skip
         begun = sorted((a.began_us, a.offset) for a in history.attempts if a.offset is not None)
         highest, place = -1, 0
@@ -106,8 +125,8 @@ class Checks:
     def _reads(self, history: History) -> None:
         """A linearizable read sees everything that was acknowledged or read before it began."""
         told = [
-            (a.ended_us, a.offset) for a in history.attempts
-            if a.outcome == "applied" and a.ended_us is not None and a.offset is not None
+            (a.ended_us, a.last) for a in history.attempts
+            if a.outcome == "applied" and a.ended_us is not None
         ]  # fmt: skip
         told += [(read.ended_us, read.index) for read in history.reads]
         told.sort()
@@ -123,8 +142,8 @@ class Checks:
         """The records of one session lie in the order in which they were written."""
         last: dict[str, int] = {}
         for attempt in history.attempts:
-            offsets = values.get(attempt.value, [])
+            offsets = values.get(attempt.values[0], [])
             if attempt.session and offsets:
                 if offsets[0] < last.get(attempt.session, -1):
-                    raise Broken(f"{attempt.value!r} lies before its predecessor")
+                    raise Broken(f"{attempt.values[0]!r} lies before its predecessor")
                 last[attempt.session] = offsets[0]

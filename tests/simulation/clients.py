@@ -1,7 +1,8 @@
 """Clients that write down what they did, when they began and what they were told.
 
-A session client sends numbered batches, several at a time, and repeats the same batch until it
-knows its fate; a plain client never repeats; a reader asks for linearizable reads.
+A session client keeps several numbered batches under way, sends some of them to two members at
+once, and repeats each until it knows its fate; a plain client sends bursts and never repeats; a
+reader asks for linearizable reads anywhere and reads what lies below.
 
 Decides: what clients do. Must not know: whether it was right (checks.py).
 Read next: checks.py.
@@ -16,26 +17,45 @@ from typing import TYPE_CHECKING, Any
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, ProducerRequest, ProducerSession
+from replog_node.model.positions import Offset
 
 if TYPE_CHECKING:
     from replog_node.driver.driver import Driver
+    from replog_node.model.entries import Entry
     from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
 TIMEOUT_S = 3.0
+WINDOW = 4
+"""From a session's oldest open batch to its newest; the log remembers one more."""
+
+RECORDS_MAX = 3
+BURST_MAX = 3
+PAUSE_US = 100_000
 
 
 @dataclass
 class Attempt:
-    """An append: its unique value, when it began and ended, and how (in virtual µs)."""
+    """An append: its unique values, when it began and ended, and how (in virtual µs)."""
 
-    value: bytes
+    values: tuple[bytes, ...]
     began_us: int
     ended_us: int | None = None
     offset: int | None = None
     outcome: str = "unknown"
     session: str = ""
     told: list[int] = field(default_factory=list)
+
+    def applied(self, result: Appended, now_us: int) -> None:
+        """It was acknowledged; the first acknowledgement is when it ended."""
+        self.told.append(result.base_offset)
+        if self.outcome != "applied":
+            self.outcome, self.offset, self.ended_us = "applied", result.base_offset, now_us
+
+    @property
+    def last(self) -> int:
+        """The last offset that it was told."""
+        return -1 if self.offset is None else self.offset + len(self.values) - 1
 
 
 @dataclass
@@ -54,11 +74,17 @@ class History:
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
         self.reads: list[ReadDone] = []
+        self.pages = 0
         self.refusals: dict[str, int] = {}
 
     def refused(self, refusal: ApiError) -> None:
         """Count a refusal."""
         self.refusals[refusal.code] = self.refusals.get(refusal.code, 0) + 1
+
+    @property
+    def applied(self) -> int:
+        """How many appends were acknowledged."""
+        return sum(attempt.outcome == "applied" for attempt in self.attempts)
 
 
 class Client(ABC):
@@ -73,7 +99,7 @@ class Client(ABC):
 
     def _again(self) -> None:
         if not self.stopped:
-            delay_us = self.world.clockwork.random.randint(1000, 60_000)
+            delay_us = self.world.clockwork.random.randint(PAUSE_US // 10, 2 * PAUSE_US)
             self.world.clockwork.after(delay_us, self.act)
 
     @abstractmethod
@@ -81,27 +107,51 @@ class Client(ABC):
         """Do the next thing."""
 
     def someone(self) -> SimNode | None:
-        """A member that runs."""
-        alive = [node for node in self.world.nodes if node.driver is not None and not node.paused]
-        return self.world.clockwork.random.choice(alive) if alive else None
+        """A member whose process runs; a paused one hears calls only later, as a real one would.
 
-    def value(self) -> bytes:
-        """A value that nobody else writes."""
+        Those that belong to no cluster are asked now and then only.
+        """
+        random = self.world.clockwork.random
+        alive = [node for node in self.world.nodes if node.driver is not None]
+        if random.random() < 0.95:
+            alive = [n for n in alive if n.driver is not None and n.driver.self_.refusal() is None]
+        return random.choice(alive) if alive else None
+
+    def values(self) -> tuple[bytes, ...]:
+        """Values that nobody else writes."""
         self.count += 1
-        return f"{self.name}-{self.count}".encode()
+        records = self.world.clockwork.random.randint(1, RECORDS_MAX)
+        return tuple(f"{self.name}-{self.count}-{n}".encode() for n in range(records))
+
+    def append(self, node: SimNode, batch: CheckedBatch, answered: Any) -> None:
+        """Append at a member; a turn of its own, and flushed with what else comes then."""
+        reply = self.once(node, answered)
+        node.do(lambda driver: driver.append(batch, reply, deadline_s=deadline_s(driver)))
+        node.flush_soon()
 
     def once(self, node: SimNode, answered: Any) -> Any:
-        """A reply that counts only once, and as unknown if the member dies or stays silent."""
-        done = False
+        """A reply that counts once, and as unknown if the member dies or stays silent.
 
-        def reply(result: Any) -> None:
-            nonlocal done
-            if not done:
-                done = True
+        A second reply of the driver itself is a fault of its own.
+        """
+        over = False
+        replied = False
+
+        def finish(result: Any) -> None:
+            nonlocal over
+            if not over:
+                over = True
                 answered(result)
 
+        def reply(result: Any) -> None:
+            nonlocal replied
+            if replied:
+                raise AssertionError(f"{node.name} answered {self.name} twice: {result}")
+            replied = True
+            finish(result)
+
         def silent() -> None:
-            reply(ApiError("outcome_unknown", "no answer"))
+            finish(ApiError("outcome_unknown", "no answer"))
 
         self.world.clockwork.after(int((TIMEOUT_S + 1) * 1e6), silent)
         node.on_death(silent)
@@ -114,126 +164,160 @@ def deadline_s(driver: Driver) -> float:
 
 
 class Plain(Client):
-    """Appends once and takes what comes."""
+    """Appends bursts, each batch once, and takes what comes."""
 
     def act(self) -> None:
         node = self.someone()
-        if node is None or node.driver is None:
-            self._again()
-            return
-        attempt = Attempt(self.value(), self.world.clockwork.now_us)
+        if node is not None:
+            for _ in range(self.world.clockwork.random.randint(1, BURST_MAX)):
+                self._one(node)
+        self._again()
+
+    def _one(self, node: SimNode) -> None:
+        attempt = Attempt(self.values(), self.world.clockwork.now_us)
         self.world.history.attempts.append(attempt)
 
         def answered(result: Appended | ApiError) -> None:
-            attempt.ended_us = self.world.clockwork.now_us
             if isinstance(result, Appended):
-                attempt.outcome, attempt.offset = "applied", result.base_offset
-                attempt.told.append(result.base_offset)
+                attempt.applied(result, self.world.clockwork.now_us)
             else:
-                attempt.outcome = outcome_of(result)
+                attempt.outcome = result.outcome
                 self.world.history.refused(result)
-            self._again()
 
-        batch = build_batch([NewRecord(attempt.value)])
-        node.driver.append(batch, self.once(node, answered), deadline_s=deadline_s(node.driver))
-        node.flush_soon()
+        self.append(node, build_batch([NewRecord(value) for value in attempt.values]), answered)
+
+
+class Numbered:
+    """A batch of a session until its fate is known.
+
+    number: its place among the session's batches; asked: members that haven't answered yet.
+    """
+
+    def __init__(self, number: int, attempt: Attempt, batch: CheckedBatch) -> None:
+        self.number = number
+        self.attempt = attempt
+        self.batch = batch
+        self.asked = 0
 
 
 class Session(Client):
-    """Appends within a producer session and repeats until it knows."""
+    """Appends within a producer session, several at a time, and repeats until it knows."""
 
     def __init__(self, world: World, name: str) -> None:
         self._session: ProducerSession | None = None
         self._sequence = 0
-        self._open: Attempt | None = None
-        self._batch: CheckedBatch | None = None
+        self._open: list[Numbered] = []
         super().__init__(world, name)
 
     def act(self) -> None:
-        node = self.someone()
-        if node is None or node.driver is None:
-            self._again()
-        elif self._session is None:
-            self._allocate(node, node.driver)
+        random = self.world.clockwork.random
+        if self._session is None or random.random() < 0.02:
+            self._allocate()
         else:
-            self._append(node, node.driver, self._session)
+            while self._may_open() and random.random() < 0.7:
+                self._open.append(self._next(self._session))
+            self._send()
+        self._again()
 
-    def _allocate(self, node: SimNode, driver: Driver) -> None:
+    def _may_open(self) -> bool:
+        return not self._open or self.count + 1 - self._open[0].number < WINDOW
+
+    def _allocate(self) -> None:
+        node = self.someone()
+        if node is None:
+            return
+
         def answered(result: ProducerSession | ApiError) -> None:
-            if isinstance(result, ProducerSession):
-                self._session, self._sequence = result, 0
-            else:
+            if isinstance(result, ApiError):
                 self.world.history.refused(result)
-            self._again()
+            elif self._session is None:
+                self._session = result
+            elif result != self._session:
+                raise AssertionError(f"{self.name} got {result} after {self._session}")
 
-        driver.call(
-            ProducerRequest(self.name), self.once(node, answered), deadline_s=deadline_s(driver)
+        request, reply = ProducerRequest(self.name), self.once(node, answered)
+        node.do(lambda driver: driver.call(request, reply, deadline_s=deadline_s(driver)))
+
+    def _next(self, session: ProducerSession) -> Numbered:
+        attempt = Attempt(self.values(), self.world.clockwork.now_us, session=self.name)
+        self.world.history.attempts.append(attempt)
+        batch = build_batch(
+            [NewRecord(value) for value in attempt.values],
+            producer_id=session.producer_id,
+            producer_epoch=session.epoch,
+            base_sequence=self._sequence,
         )
-        node.flush_soon()
+        self._sequence += len(attempt.values)
+        return Numbered(self.count, attempt, batch)
 
-    def _append(self, node: SimNode, driver: Driver, session: ProducerSession) -> None:
-        if self._open is None:
-            self._open = Attempt(self.value(), self.world.clockwork.now_us, session=self.name)
-            self.world.history.attempts.append(self._open)
-            self._batch = build_batch(
-                [NewRecord(self._open.value)],
-                producer_id=session.producer_id,
-                producer_epoch=session.epoch,
-                base_sequence=self._sequence,
-            )
-        attempt, batch = self._open, self._batch
-        if batch is None:
-            raise AssertionError("an open attempt without its batch")
+    def _send(self) -> None:
+        """Send what nobody is asked for, in order, to one member; now and then to two at once."""
+        waiting = [numbered for numbered in self._open if not numbered.asked]
+        copies = 2 if self.world.clockwork.random.random() < 0.1 else 1
+        for _ in range(copies if waiting else 0):
+            node = self.someone()
+            if node is not None:
+                for numbered in waiting:
+                    self._ask(node, numbered)
+
+    def _ask(self, node: SimNode, numbered: Numbered) -> None:
+        numbered.asked += 1
 
         def answered(result: Appended | ApiError) -> None:
+            numbered.asked -= 1
             if isinstance(result, Appended):
-                attempt.ended_us = self.world.clockwork.now_us
-                attempt.outcome, attempt.offset = "applied", result.base_offset
-                attempt.told.append(result.base_offset)
-                self._open, self._sequence = None, self._sequence + 1
-            else:
-                self.world.history.refused(result)
-                if result.code not in RETRIED:
-                    raise AssertionError(f"{self.name} was told {result.code}: {result.detail}")
-            self._again()
+                numbered.attempt.applied(result, self.world.clockwork.now_us)
+                if numbered in self._open:
+                    self._open.remove(numbered)
+                return
+            self.world.history.refused(result)
+            if numbered in self._open and result.code not in RETRIED:
+                raise AssertionError(f"{self.name} was told {result.code}: {result.detail}")
 
-        driver.append(batch, self.once(node, answered), deadline_s=deadline_s(driver))
-        node.flush_soon()
+        self.append(node, numbered.batch, answered)
 
 
 class Reader(Client):
-    """Asks for linearizable reads, anywhere."""
+    """Asks for linearizable reads, anywhere, and reads a page below what it was told."""
 
     def act(self) -> None:
         node = self.someone()
-        if node is None or node.driver is None:
-            self._again()
-            return
-        began_us = self.world.clockwork.now_us
-        driver = node.driver
+        if node is not None:
+            self._read(node)
+        self._again()
 
-        def answered(result: int | ApiError) -> None:
+    def _read(self, node: SimNode) -> None:
+        began_us = self.world.clockwork.now_us
+
+        def answered(result: Offset | ApiError) -> None:
             if isinstance(result, ApiError):
                 self.world.history.refused(result)
-            else:
-                now_us = self.world.clockwork.now_us
-                seen = driver.applied.offset
-                self.world.history.reads.append(ReadDone(began_us, now_us, seen, node.name))
-            self._again()
+                return
+            now_us = self.world.clockwork.now_us
+            self.world.history.reads.append(ReadDone(began_us, now_us, result, node.name))
+            at = Offset(self.world.clockwork.random.randint(0, result))
+            life = node.life
+            self.world.clockwork.after(
+                0, lambda: self._page(node, at) if node.life == life else None
+            )
 
-        driver.read_index(self.once(node, answered), deadline_s=deadline_s(driver))
+        reply = self.once(node, answered)
+        node.do(lambda driver: driver.read_index(reply, deadline_s=deadline_s(driver)))
         node.flush_soon()
+
+    def _page(self, node: SimNode, at: Offset) -> None:
+        def read(entries: tuple[Entry, ...]) -> None:
+            self.world.history.pages += 1
+            self.world.checks.page(node.name, at, entries)
+
+        node.do(lambda driver: driver.read_entries(at, 4096, read))
 
 
 RETRIED = frozenset(
     {
         "no_leader", "not_leader", "not_ready", "transferring", "overloaded", "timeout",
         "outcome_unknown", "shutting_down", "superseded", "unassigned", "removed", "fenced",
+        "sequence_gap",
     }
 )  # fmt: skip
 """What a session client meets with the same batch again. Anything else is a fault of the system."""
-
-
-def outcome_of(refusal: ApiError) -> str:
-    """What the refusal says of the effect: none or unknown."""
-    return refusal.outcome

@@ -6,9 +6,13 @@ Read next: world.py.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
 from random import Random
+
+LAST_NOTES = 25
+"""Facts kept for the message of a failure."""
 
 
 class Clockwork:
@@ -20,6 +24,7 @@ class Clockwork:
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._trace = blake2b(digest_size=16)
+        self.last_notes: deque[str] = deque(maxlen=LAST_NOTES)
 
     def after(self, delay_us: int, happen: Callable[[], None]) -> None:
         """Let something happen later."""
@@ -29,6 +34,8 @@ class Clockwork:
     def note(self, *facts: object) -> None:
         """Add facts to the trace: two runs of a seed must agree on every one of them."""
         self._trace.update(repr((self.now_us, *facts)).encode())
+        if facts[0] != "send":
+            self.last_notes.append(f"{self.now_us / 1e6:9.4f} s  " + " ".join(map(str, facts)))
 
     def digest(self) -> str:
         """What has happened so far, as a number."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 KINDS = (
     "kill", "power", "power-all", "kill-all", "pause", "partition", "one-way", "lossy", "slow-disk",
-    "crash-write", "transfer", "skew", "heal", "retarget",
+    "crash-write", "transfer", "transfer-to", "skew", "pace", "pair", "halves", "deaf", "break",
+    "late", "stall", "heal", "heal", "retarget",
 )  # fmt: skip
 
 
@@ -78,6 +79,42 @@ class Faults:
             if other is not node:
                 self._world.network.cut(node.member, other.member, both_ways=False)
 
+    def _deaf(self, node: SimNode) -> None:
+        for other in self._world.nodes:
+            if other is not node:
+                self._world.network.cut(other.member, node.member, both_ways=False)
+
+    def _pair(self, node: SimNode) -> None:
+        """Two members don't hear each other, or one the other, while all else works."""
+        random = self._world.clockwork.random
+        other = random.choice([other for other in self._world.nodes if other is not node])
+        self._world.network.cut(node.member, other.member, both_ways=random.random() < 0.5)
+
+    def _halves(self, bridge: SimNode) -> None:
+        """Two halves that only one member still connects, or none."""
+        random = self._world.clockwork.random
+        with_bridge = random.random() < 0.5
+        left = {node.name for node in self._world.nodes if random.random() < 0.5}
+        for one in self._world.nodes:
+            for other in self._world.nodes:
+                apart = one.name in left and other.name not in left
+                if apart and not (with_bridge and bridge in (one, other)):
+                    self._world.network.cut(one.member, other.member)
+
+    def _break(self, node: SimNode) -> None:
+        for other in self._world.nodes:
+            if other is not node:
+                self._world.network.break_between(node.member, other.member)
+
+    def _late(self, _: SimNode) -> None:
+        self._world.network.late = 0.02
+
+    def _stall(self, node: SimNode) -> None:
+        node.stall_us = self._world.clockwork.random.randint(500_000, 5_000_000)
+
+    def _pace(self, node: SimNode) -> None:
+        node.pace = self._world.clockwork.random.choice((0.7, 0.9, 1.0, 1.1, 1.4))
+
     def _lossy(self, _: SimNode) -> None:
         self._world.network.loss, self._world.network.double = 0.1, 0.1
         self._world.network.slow = 0.1
@@ -89,10 +126,15 @@ class Faults:
         node.disk.crash_at = node.disk.operations + self._world.clockwork.random.randint(1, 12)
 
     def _transfer(self, _: SimNode) -> None:
-        self._world.transfer()
+        self._world.transfer(None)
+
+    def _transfer_to(self, node: SimNode) -> None:
+        self._world.transfer(node.member)
 
     def _skew(self, node: SimNode) -> None:
-        node.skew_ms = self._world.clockwork.random.randint(-5000, 5000)
+        random = self._world.clockwork.random
+        reach_ms = random.choice((500, 5000, 600_000))
+        node.skew_ms = random.randint(-reach_ms, reach_ms)
 
     def _heal(self, _: SimNode) -> None:
         self._world.network.heal()

@@ -24,7 +24,10 @@ HELLO_TIMEOUT_US = 500_000
 
 
 class SimNetwork:
-    """All links. loss, double: probability a message; slow: of one that takes up to 300 ms."""
+    """All links.
+
+    loss, double: probability a message; slow: of one that takes up to 300 ms; late: up to 5 s.
+    """
 
     def __init__(self, clockwork: Clockwork) -> None:
         self._clockwork = clockwork
@@ -32,6 +35,7 @@ class SimNetwork:
         self.loss = 0.0
         self.double = 0.0
         self.slow = 0.0
+        self.late = 0.0
         self._cut: set[tuple[MemberId, MemberId]] = set()
         self._links: set[tuple[MemberId, MemberId]] = set()
 
@@ -44,7 +48,7 @@ class SimNetwork:
     def heal(self) -> None:
         """A perfect network again."""
         self._cut.clear()
-        self.loss = self.double = self.slow = 0.0
+        self.loss = self.double = self.slow = self.late = 0.0
 
     def forget(self, dead: MemberId) -> None:
         """A process died: its connections break, and the others hear of it."""
@@ -53,6 +57,13 @@ class SimNetwork:
                 self._links.discard(link)
                 other = link[0] if link[1] == dead else link[1]
                 self._clockwork.after(1000, lambda other=other: self._tell_down(other, dead))  # type: ignore[misc]
+
+    def break_between(self, one: MemberId, other: MemberId) -> None:
+        """A connection breaks although both ends live; both hear of it and connect anew."""
+        for sender, peer in ((one, other), (other, one)):
+            if (sender, peer) in self._links:
+                self._links.discard((sender, peer))
+                self._clockwork.after(1000, lambda s=sender, p=peer: self._tell_down(s, p))  # type: ignore[misc]
 
     def _tell_down(self, who: MemberId, dead: MemberId) -> None:
         node = self.nodes.get(who)
@@ -106,6 +117,8 @@ class SimNetwork:
             delay_us = random.randint(100, 2000)
             if random.random() < self.slow:
                 delay_us += random.randint(1000, 300_000)
+            if random.random() < self.late:
+                delay_us += random.randint(300_000, 5_000_000)
             life = self.nodes[to].life
             self._clockwork.after(delay_us, lambda life=life: self._deliver(sender, to, data, life))  # type: ignore[misc]
         return True

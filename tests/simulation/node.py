@@ -37,7 +37,10 @@ STORE = StoreLimits(segment_bytes=16 * 1024, block_bytes=4096, index_rows=8, rea
 
 
 class SimNode:
-    """A member, alive while `driver` is set. life: counts its processes."""
+    """A member, alive while `driver` is set. life: counts its processes.
+
+    stall_us: how much longer the next write takes; pace: how fast its ticks come (1.0: as meant).
+    """
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
@@ -48,6 +51,8 @@ class SimNode:
         self.life = 0
         self.paused = False
         self.peers: Mapping[MemberId, str] = {}
+        self.stall_us = 0
+        self.pace = 1.0
         self.skew_ms = world.clockwork.random.randint(-200, 200)
         self._store: Store | None = None
         self._queue: list[Persist] = []
@@ -184,7 +189,8 @@ class SimNode:
         if not self.paused:
             self.do(lambda driver: driver.tick())
         jitter_us = self.world.clockwork.random.randint(-500, 500)
-        self.world.clockwork.after(TICK_US + jitter_us, lambda: self._tick(life))
+        delay_us = int(TICK_US / self.pace) + jitter_us
+        self.world.clockwork.after(delay_us, lambda: self._tick(life))
 
     def greet(self, other: SimNode, answered: Callable[[bool], None]) -> None:
         """Say hello to another member, by its UUID; it may be adopted by it."""
@@ -209,6 +215,8 @@ class SimNode:
         delay_us = self.world.clockwork.random.randint(200, 4000)
         if self.world.clockwork.random.random() < self.world.slow_disk:
             delay_us += self.world.clockwork.random.randint(1000, 400_000)
+        delay_us += self.stall_us
+        self.stall_us = 0
         self.world.clockwork.after(delay_us, lambda: self._write(life))
 
     def _write(self, life: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from replog.wire.batches import NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     BootstrapRequest,
@@ -99,12 +100,12 @@ class World:
             if self.nodes[place].member not in present:
                 self.nodes[place].renew()
 
-    def transfer(self) -> None:
-        """Ask somebody to hand leadership over."""
+    def transfer(self, to: str | None) -> None:
+        """Ask somebody to hand leadership over, to that member or to the best."""
         node = self.clockwork.random.choice(self.nodes)
         if node.driver is not None and not node.paused:
             deadline_s = node.driver.clock.monotonic_s() + 3
-            node.driver.call(TransferRequest(None), lambda _: None, deadline_s=deadline_s)
+            node.driver.call(TransferRequest(to), lambda _: None, deadline_s=deadline_s)
 
     def add_clients(self, *, plain: int = 2, sessions: int = 3, readers: int = 2) -> None:
         """Let clients begin."""
@@ -144,9 +145,22 @@ class World:
     # Time.
 
     def run(self, seconds: float) -> None:
-        """Let time pass."""
-        self.clockwork.run_until(
-            self.clockwork.now_us + int(seconds * SECOND_US), after_each=lambda: None
+        """Let time pass. Whatever goes wrong is told with the world around it."""
+        try:
+            self.clockwork.run_until(
+                self.clockwork.now_us + int(seconds * SECOND_US), after_each=lambda: None
+            )
+        except Exception as problem:
+            raise self.broken(f"{type(problem).__name__}: {problem}") from problem
+
+    def broken(self, what: str) -> Broken:
+        """A failure with all that helps to find its cause."""
+        return Broken(
+            f"{what}\n\n"
+            f"seed {self.seed}, {len(self.nodes)} members, at "
+            f"{self.clockwork.now_us / SECOND_US:.4f} s (again: make sim SEED={self.seed})\n"
+            f"faults so far: {self.faults}\n\n{self._picture()}\n\nlast events:\n"
+            + "\n".join(self.clockwork.last_notes)
         )
 
     def heal(self) -> None:
@@ -155,6 +169,7 @@ class World:
         self.slow_disk = 0.0
         for node in self.nodes:
             node.disk.crash_at = None
+            node.pace, node.skew_ms, node.stall_us = 1.0, 0, 0
             if node.paused:
                 node.kill()
             node.start()
@@ -166,7 +181,33 @@ class World:
             self.run(0.5)
             if self._converged():
                 return
-        raise Broken(f"seed {self.seed}: not converged: {self._picture()}")
+        raise self.broken(f"not converged within {seconds} s of healing")
+
+    def finish(self) -> None:
+        """After all of it: everybody serves again, and the clients' history holds."""
+        self._serve_again()
+        try:
+            self.checks.history(self.history)
+        except Broken as problem:
+            raise self.broken(str(problem)) from problem
+
+    def _serve_again(self) -> None:
+        """Every member takes an append and a linearizable read, within moments."""
+        answers: list[Any] = []
+        asked = 0
+        for node in self.nodes:
+            driver = node.driver
+            if driver is not None and driver.ready("write") is None:
+                asked += 2
+                deadline_s = driver.clock.monotonic_s() + 3
+                batch = build_batch([NewRecord(f"after-{node.name}".encode())])
+                driver.append(batch, answers.append, deadline_s=deadline_s)
+                driver.read_index(answers.append, deadline_s=deadline_s)
+                driver.flush()
+        self.run(4)
+        faults = [answer for answer in answers if isinstance(answer, ApiError)]
+        if not asked or len(answers) != asked or faults:
+            raise self.broken(f"of {asked} calls after healing, {len(answers)} ended: {faults}")
 
     def _converged(self) -> bool:
         """Whether one leads, the target is reached, and all its members applied all of its log."""

@@ -1,0 +1,37 @@
+"""One run: a cluster comes up, meets faults under load, is healed, and everything is checked.
+
+Decides: the course of a run. Must not know: what is checked (checks.py).
+Read next: world.py, faults.py.
+"""
+
+from tests.simulation.faults import KINDS, Faults
+from tests.simulation.world import World
+
+FIXED = tuple(kind for kind in KINDS if kind != "retarget")
+"""Faults that leave the membership as it is."""
+
+
+def simulate(
+    seed: int,
+    *,
+    members: int,
+    kinds: tuple[str, ...] = KINDS,
+    seconds: float = 20,
+    busy: bool = False,
+) -> World:
+    """Run it; raises Broken. seconds: of faults; busy: with many more clients."""
+    world = World(seed, members=members, voters=3)
+    world.run(3)
+    if busy:
+        world.add_clients(plain=6, sessions=8, readers=4)
+    else:
+        world.add_clients()
+    faults = Faults(world, kinds=kinds)
+    world.run(seconds)
+    faults.stopped = True
+    world.heal()
+    world.run(5)
+    world.stop_clients()
+    world.settle()
+    world.finish()
+    return world
