@@ -200,16 +200,21 @@ class Cluster:
             if not node.alive:
                 node.start()
 
-    def found(self, voters: int | None = None) -> None:
-        """Start everybody, found the cluster, and wait until the first target is reached."""
-        self.start()
+    def found(self, voters: int | None = None) -> str:
+        """Start the voters, found the cluster, wait for the first target; its operation.
+
+        voters: how many; everybody, when left out.
+        """
+        for node in self.nodes[:voters]:
+            if not node.alive:
+                node.start()
         first = self.nodes[0]
         first.member()
         ask(
             "POST", first.peer, "/v1/cluster:bootstrap",
             {"cluster_id": self.cluster_id, "operation": "found"},
         )  # fmt: skip
-        self.retarget(self.nodes[: voters or len(self.nodes)])
+        return self.retarget(self.nodes[:voters])
 
     def retarget(self, nodes: Sequence[Node], *, timeout_s: float = 60.0) -> str:
         """Set a target and wait until it is reached; its operation id."""
