@@ -10,11 +10,11 @@ Read next: the tests beside it.
 from collections import deque
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from replog_node.model.configuration import Configuration, Member, Target
 from replog_node.model.controls import ConfigurationChanged, LogCreated
-from replog_node.model.entries import Entry, Payload, Tail
+from replog_node.model.entries import Entry, Framer, Payload, Tail
 from replog_node.model.positions import (
     ORIGIN,
     ClusterId,
@@ -99,12 +99,25 @@ def target(names: str, operation: str, planned_from: int, *, epoch: int = 1, by:
     return Target(members(names), operation, epoch, by, planned_from)
 
 
-def founding(voters: str, *, learners: str = "") -> Entry:
+def founding(voters: str, *, learners: str = "", framer: Framer = framer) -> Entry:
     """The first entry of a cluster's log, offsets 0..1, of term 1."""
     configuration = Configuration(members(voters), learners=members(learners))
     created = LogCreated(ClusterId("c"), Lineage(1, "l"))
     change = ConfigurationChanged("found", "found", configuration)
     return framer(Payload((created, change)), Term(1), SEED, 0)
+
+
+class Watcher(Protocol):
+    """Somebody who sees everything (tests/support/figure_3.py)."""
+
+    def before(self, node: "Node", event: Event) -> None:
+        """A member is about to be told something."""
+
+    def after(self, node: "Node", effects: list[Effect]) -> None:
+        """It answered; nothing of that is carried out yet."""
+
+    def posted(self, envelope: Envelope) -> None:
+        """A message leaves a member, whether it arrives or not."""
 
 
 class Disk:
@@ -176,11 +189,16 @@ class Node:
         self.entries = list(self.disk.entries)
         self.incarnation = Incarnation(self.life, 7)
         started = Started(self.member, self.incarnation, self.disk.hard, self.disk.bounds())
-        self.core = Core(started, framer, self.cluster.limits)
+        self.core = Core(started, self.cluster.framer, self.cluster.limits)
 
     def step(self, event: Event) -> list[Effect]:
         """Step the core and carry out what it asks for."""
+        watcher = self.cluster.watcher
+        if watcher is not None:
+            watcher.before(self, event)
         effects = self.core.step(event)
+        if watcher is not None:
+            watcher.after(self, effects)
         self.effects += effects
         self.cluster.trace += [(self.member, effect) for effect in effects]
         for effect in effects:
@@ -272,9 +290,12 @@ class Cluster:
     """Members by name. Lost: links that swallow everything; dead members get nothing."""
 
     def __init__(
-        self, voters: str, *, learners: str = "", others: str = "", limits: CoreLimits = LIMITS
-    ) -> None:
+        self, voters: str, *, learners: str = "", others: str = "", limits: CoreLimits = LIMITS,
+        framer: Framer = framer, watcher: Watcher | None = None,
+    ) -> None:  # fmt: skip
         self.limits = limits
+        self.framer = framer
+        self.watcher = watcher
         self.trace: list[tuple[MemberId, Effect]] = []
         self.flying: deque[Envelope] = deque()
         self.reads: list[tuple[Node, ReadEntries]] = []
@@ -282,7 +303,7 @@ class Cluster:
         self.dead: set[str] = set()
         self.log: dict[int, Entry] = {}
         self.doubtful: Callable[[Envelope], bool] = lambda _: False
-        first = founding(voters, learners=learners)
+        first = founding(voters, learners=learners, framer=framer)
         self.nodes = {
             name: Node(self, name, Disk([first])) for name in ids(voters + learners)
         }  # fmt: skip
@@ -298,6 +319,8 @@ class Cluster:
         envelope = Envelope(
             sender.member, send.to, sender.incarnation, send.to_incarnation, send.message
         )
+        if self.watcher is not None:
+            self.watcher.posted(envelope)
         if self._passes(envelope) and not self.doubtful(envelope):
             self.flying.append(envelope)
 
@@ -381,7 +404,8 @@ class Cluster:
 
         def silenced(envelope: Envelope) -> bool:
             answer = isinstance(envelope.message, VoteReply | AppendReply | HeartbeatReply)
-            return envelope.sender != name and not (answer and envelope.to == name)
+            unheard = envelope.sender != name and not (answer and envelope.to == name)
+            return unheard or before(envelope)
 
         self.doubtful = silenced
         self.flying.clear()
