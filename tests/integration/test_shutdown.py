@@ -1,11 +1,12 @@
 """SIGTERM of the leader under load: it hands over, answers, and goes."""
 
 import signal
+import threading
 import time
 from pathlib import Path
 
 from tests.integration.load import Load, check_everything
-from tests.support.processes import Cluster, Node, Refused, cluster
+from tests.support.processes import Cluster, Node, Refused, call, cluster
 
 GRACE_S = 10.0
 HANDED_OVER_S = 0.5
@@ -20,15 +21,6 @@ def _other_leads(three: Cluster, old: Node) -> bool:
         except (OSError, Refused):
             continue
     return False
-
-
-def _long_read(old: Node, answers: list[int]) -> None:
-    """A read that waits for a record that will not come."""
-    status, content, _ = call(
-        "GET", old.client, "/v1/records?from=latest&wait_ms=60000&consistency=local", timeout_s=30
-    )
-    del content
-    answers.append(status)
 
 
 def test_a_leader_told_to_stop_hands_over_answers_and_exits_cleanly(tmp_path: Path) -> None:
@@ -46,11 +38,27 @@ def test_a_leader_told_to_stop_hands_over_answers_and_exits_cleanly(tmp_path: Pa
             assert old.wait(GRACE_S) == 0
             load.more(60)
             gap_s = load.longest_gap_s
-        told = {key: n for key, n in (load.refusals + load.single_refusals).items()}
+        told = load.refusals + load.single_refusals
         assert all(outcome == "none" for _, _, outcome in told), told
         assert max(handed_over_s, gap_s) < HANDED_OVER_S, (handed_over_s, gap_s)
         assert "code=0" in old.said()
         three.start()
         three.settled()
         check_everything(load, three)
-        print(handed_over_s, gap_s, told)
+
+
+def test_a_reader_that_waits_does_not_hold_up_a_member_that_stops(tmp_path: Path) -> None:
+    answers: list[int] = []
+    with cluster(tmp_path, 1) as one:
+        one.found()
+        node = one.nodes[0]
+        path = "/v1/records?from=latest&wait_ms=60000"
+        reader = threading.Thread(
+            target=lambda: answers.append(call("GET", node.client, path, timeout_s=30)[0])
+        )
+        reader.start()
+        time.sleep(0.5)  # until it waits
+        node.signal(signal.SIGTERM)
+        assert node.wait(GRACE_S) == 0
+        reader.join(GRACE_S)
+    assert answers in ([200], [503]), answers
