@@ -88,6 +88,28 @@ async def test_the_largest_record_goes_through(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_many_records_with_a_long_key_are_split_into_batches(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\n" * 50_000)
+    async with cluster(1) as made:
+        found = await ran(made, "append", "--key", "k" * 200, str(tmp_path / "a"))
+        assert (found.code, len(made.log.values)) == (0, 50_000), found.err
+        last = await ran(made, "read", "--from", "tail:1", "--output", "json")
+        assert json.loads(last.out)["key"] == "k" * 200
+
+
+@pytest.mark.asyncio
+async def test_tail_shows_what_comes_as_it_comes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1\n2\n")
+    async with cluster(1) as made:
+        await ran(made, "append", str(tmp_path / "a"))
+        async with process(made, "tail", "-n", "1") as started, asyncio.timeout(10):
+            assert started.stdout is not None
+            assert await started.stdout.readline() == b"2\n"
+            await ran(made, "append", str(tmp_path / "a"))
+            assert await started.stdout.readline() == b"1\n"
+
+
+@pytest.mark.asyncio
 async def test_records_as_json_tell_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"text\n\xff\n")
     async with cluster(1) as made:

@@ -72,6 +72,7 @@ async def test_a_read_ends_where_the_log_ended_when_it_began() -> None:
             found += len(page.records)
             _fill(made, batches=1)
         assert found == len(values)
+        assert len(made.members[0].calls) == 2, "it does not run after a log that grows"
 
 
 @pytest.mark.asyncio
