@@ -50,7 +50,8 @@ class Refused(Exception):
 
 def free_ports(count: int) -> list[int]:
     """Ports below the range that the system hands out itself, free just now."""
-    random, found = SystemRandom(), []
+    random = SystemRandom()
+    found: list[int] = []
     while len(found) < count:
         port = random.randrange(20_000, 30_000)
         with socket.socket() as probe:
@@ -103,12 +104,12 @@ def ask(method: str, address: str, path: str, body: Any = None, **options: Any) 
 def eventually(what: str, look: Callable[[], T], timeout_s: float = 30.0) -> T:
     """Look again and again until it returns something true; refusals and silence count as no."""
     deadline = time.monotonic() + timeout_s
-    last: Any = None
+    last: object = None
     while time.monotonic() < deadline:
         try:
-            last = look()
-            if last:
-                return last
+            last = seen = look()
+            if seen:
+                return seen
         except (OSError, Refused) as problem:
             last = problem
         time.sleep(0.05)
@@ -261,9 +262,7 @@ class Cluster:
 
         def equal() -> bool:
             end = self.leader().status()["last_offset"]
-            return all(
-                node.status()["applied_offset"] == end for node in (nodes or self.nodes)
-            )
+            return all(node.status()["applied_offset"] == end for node in (nodes or self.nodes))
 
         eventually("everybody has applied everything", equal, timeout_s)
 
