@@ -1,0 +1,283 @@
+"""Drivers on real stores in memory, with a hand on everything that happens between them.
+
+Nothing moves by itself: `deliver` lets messages arrive and disks finish, `tick` lets time pass.
+A node's disk can be stalled, a node can be cut off, killed and started again.
+
+Decides: how the ports behave. Must not know: what is right.
+Read next: the tests beside it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from replog.wire.batches import CheckedBatch, NewRecord, build_batch
+from replog.wire.problems import ApiError
+from replog.wire.schemas import BootstrapRequest, MemberAddress, TargetRequest
+from replog_node.driver.driver import Driver
+from replog_node.driver.limits import DriverLimits
+from replog_node.driver.wire import decode
+from replog_node.model.entries import Entry
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
+from replog_node.raft.effects import Persist
+from replog_node.raft.limits import CoreLimits
+from replog_node.storage.limits import StoreLimits
+from replog_node.storage.store import Store, open_store
+from tests.support.simdisk import SimDisk
+
+CLUSTER = "00000000-0000-4000-8000-00000000c105"
+WALL_MS = 1_700_000_000_000
+TICK_S = 0.05
+STORE = StoreLimits(segment_bytes=64 * 1024, block_bytes=4096, index_rows=8, read_bytes=4096)
+
+
+def batch(*values: str, session: tuple[int, int] | None = None) -> CheckedBatch:
+    """A batch of these values; session: (producer id, first sequence)."""
+    records = [NewRecord(value.encode()) for value in values]
+    if session is None:
+        return build_batch(records)
+    return build_batch(records, producer_id=session[0], producer_epoch=0, base_sequence=session[1])
+
+
+class Answers(list[Any]):
+    """Collects the replies to one call or to several."""
+
+    def __call__(self, result: Any) -> None:
+        self.append(result)
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the refusals among them, "ok" for the others."""
+        return [answer.code if isinstance(answer, ApiError) else "ok" for answer in self]
+
+
+class Rig:
+    """Some members, and everything on its way between them."""
+
+    def __init__(
+        self, members: int = 1, *, limits: DriverLimits | None = None,
+        core_limits: CoreLimits | None = None,
+    ) -> None:  # fmt: skip
+        self.limits = limits or DriverLimits()
+        self.core_limits = core_limits or CoreLimits()
+        self.now_s = 1000.0
+        self.mail: deque[tuple[MemberId, MemberId, bytes]] = deque()
+        self.delivered: list[bytes] = []
+        self.cut_off: set[MemberId] = set()
+        self.nodes = [Node(self, number) for number in range(members)]
+        for node in self.nodes:
+            node.start()
+
+    def node(self, member: str) -> "Node":
+        """The node with this id."""
+        return next(node for node in self.nodes if node.member == member)
+
+    def deliver(self) -> None:
+        """Let everything happen that needs no time."""
+        moved = True
+        while moved:
+            moved = False
+            while self.mail:
+                sender, to, data = self.mail.popleft()
+                target = self.node(to).running
+                if target is not None and not {sender, to} & self.cut_off:
+                    self.delivered.append(data)
+                    target.receive(decode(data))
+                moved = True
+            for node in self.nodes:
+                moved = node.work() or moved
+
+    def tick(self, count: int = 1) -> None:
+        """Let ticks pass everywhere."""
+        for _ in range(count):
+            self.now_s += TICK_S
+            for node in self.nodes:
+                if node.running is not None:
+                    node.running.tick()
+            self.deliver()
+
+    def found(self) -> "Rig":
+        """Found a cluster of all nodes, led by the first."""
+        founder = self.nodes[0]
+        done = Answers()
+        founder.driver.bootstrap(BootstrapRequest(CLUSTER, "found"), done)
+        self.deliver()
+        lineage = founder.driver.self_.lineage
+        assert lineage is not None
+        for node in self.nodes[1:]:
+            node.driver.adopt(ClusterId(CLUSTER), lineage, lambda _: None)
+        self.deliver()
+        self.tick(2)
+        self.target(self.nodes, "first")
+        self.tick(60)
+        assert founder.driver.ready("write") is None, founder.driver.waits()
+        return self
+
+    def target(self, nodes: list["Node"], operation: str) -> Answers:
+        """Ask the first node for this membership."""
+        members = [MemberAddress(node.member, f"{node.name}:1") for node in nodes]
+        at = self.nodes[0].driver.status("", {}).configuration_offset
+        answers = Answers()
+        self.nodes[0].driver.call(
+            TargetRequest(members, operation, at), answers, deadline_s=self.now_s + 5
+        )
+        self.deliver()
+        return answers
+
+
+class Node:
+    """One member; all ports of its driver. stalled: its disk answers nothing."""
+
+    def __init__(self, rig: Rig, number: int) -> None:
+        self.rig = rig
+        self.name = f"n{number}"
+        self.member = MemberId(str(UUID(int=number + 1)))
+        self.disk = SimDisk()
+        self.running: Driver | None = None
+        self.stalled = False
+        self.wall_ms_ = WALL_MS
+        self.persists: deque[Persist] = deque()
+        self.reads: deque[tuple[int, Offset, int]] = deque()
+        self.assigns: deque[tuple[ClusterId, Lineage, str]] = deque()
+        self.parked = False
+        self.peers: Mapping[MemberId, str] = {}
+        self.grouped_records: list[int] = []
+        self.duplicates = 0
+        self.committed_batches = 0
+        self.forwarded_batches = 0
+        self.notes: list[str] = []
+        self.roles: list[str] = []
+        self._lives = 0
+        self._store: Store | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """The running driver."""
+        if self.running is None:
+            raise AssertionError(f"{self.name} does not run")
+        return self.running
+
+    def start(self) -> None:
+        """Start the process."""
+        self._lives += 1
+        self._store = open_store(
+            self.disk, STORE, new_member_id=lambda: self.member, random64=lambda: self._lives
+        )
+        self.running = Driver(
+            self._store.recovered,
+            storage=self,
+            network=self,
+            clock=self,
+            observer=self,
+            limits=self.rig.limits,
+            core_limits=self.rig.core_limits,
+            peer_address=f"{self.name}:1",
+            new_lineage_id=lambda: "abc",
+        )
+        self.running.begin()
+
+    def kill(self) -> None:
+        """End the process; what is on its way to the disk is lost."""
+        self.running = self._store = None
+        self.persists.clear()
+        self.reads.clear()
+        self.assigns.clear()
+        self.disk.restart()
+        for node in self.rig.nodes:
+            if node.running is not None:
+                node.running.peer_down(self.member)
+
+    def work(self) -> bool:
+        """Let the disk do everything that is asked of it; whether there was anything."""
+        if self.stalled or self._store is None or self.running is None:
+            return False
+        busy = bool(self.assigns or self.persists or self.reads)
+        while self.assigns:
+            self._store.assign(*self.assigns.popleft())
+            self.running.on_assigned()
+        if self.persists:
+            written = list(self.persists)
+            self.persists.clear()
+            self._store.write(written)
+            self.running.on_persisted(written[-1].ticket)
+        while self.reads:
+            request, at, max_bytes = self.reads.popleft()
+            self.running.on_read(request, self._store.read(at, max_bytes) or None)
+        return busy
+
+    def append(self, *batches: CheckedBatch, within_s: float = 5.0) -> Answers:
+        """Append batches in one turn."""
+        answers = Answers()
+        for one in batches:
+            self.driver.append(one, answers, deadline_s=self.rig.now_s + within_s)
+        self.driver.flush()
+        return answers
+
+    def read_index(self, within_s: float = 5.0) -> Answers:
+        """Ask for a linearizable read."""
+        answers = Answers()
+        self.driver.read_index(answers, deadline_s=self.rig.now_s + within_s)
+        self.driver.flush()
+        return answers
+
+    def call(self, request: Any, within_s: float = 5.0) -> Answers:
+        """Make an admin call."""
+        answers = Answers()
+        self.driver.call(request, answers, deadline_s=self.rig.now_s + within_s)
+        return answers
+
+    def entries(self, at: int = 0) -> list[Entry]:
+        """Committed entries from there on."""
+        found: list[Entry] = []
+        reply: Callable[[tuple[Entry, ...]], None] = found.extend
+        self.driver.read_entries(Offset(at), 1 << 20, reply)
+        self.rig.deliver()
+        return found
+
+    # Ports.
+
+    def write(self, persist: Persist) -> None:
+        self.persists.append(persist)
+
+    def read(self, request: int, at: Offset, max_bytes: int) -> None:
+        self.reads.append((request, at, max_bytes))
+
+    def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
+        self.assigns.append((cluster_id, lineage, founding))
+
+    def park(self) -> None:
+        self.parked = True
+
+    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+        if {self.member, to} & self.rig.cut_off or self.rig.node(to).running is None:
+            return False
+        self.rig.mail.append((self.member, to, message))
+        return True
+
+    def connect(self, peers: Mapping[MemberId, str]) -> None:
+        self.peers = peers
+
+    def wall_ms(self) -> int:
+        return self.wall_ms_ + int((self.rig.now_s - 1000.0) * 1000)
+
+    def monotonic_s(self) -> float:
+        return self.rig.now_s
+
+    def committed(self, batches: int, records: int, size_bytes: int, waited_s: float) -> None:
+        self.committed_batches += batches
+
+    def duplicate(self) -> None:
+        self.duplicates += 1
+
+    def forwarded(self, batches: int) -> None:
+        self.forwarded_batches += batches
+
+    def grouped(self, records: int) -> None:
+        self.grouped_records.append(records)
+
+    def role(self, role: str, term: int, leader: MemberId | None) -> None:
+        self.roles.append(role)
+
+    def note(self, level: str, event: str, **fields: object) -> None:
+        self.notes.append(event)
