@@ -52,9 +52,7 @@ class Follower:
 
     def _commit(self, leader_commit: Offset, match: Position) -> None:
         """No further than the log is known to agree (figure 2, AppendEntries 5)."""
-        reached = min(leader_commit, match.offset)
-        if reached > self._s.commit.offset:
-            self._s.commit_to(self._s.log.position_at(Offset(reached)))
+        self._s.commit_to(self._s.log.position_at(min(leader_commit, match.offset)))
 
     def _reply(
         self,
@@ -77,8 +75,7 @@ class Follower:
             raise InvariantViolation(
                 f"a heartbeat says {message.commit} is committed, the log ends at {s.log.last}"
             )
-        if message.commit > s.commit.offset:
-            s.commit_to(s.log.position_at(message.commit))
+        s.commit_to(s.log.position_at(message.commit))
         reply = HeartbeatReply(s.term, message.round, s.now_ms)
         s.send(envelope.sender, reply, after_ticket=s.hard_ticket, answering=envelope.incarnation)
 

@@ -29,6 +29,7 @@ class Progress:
         self.state = PROBE
         self.match: Position = ORIGIN
         self.sent = start
+        self._start = start
         self.session = session
         self.asking = False
         self.reading = False
@@ -47,10 +48,13 @@ class Progress:
         return len(self._inflight)
 
     def probe(self, session: int) -> None:
-        """What was under way is lost: ask anew from what is known to be there."""
+        """What was under way is lost: ask anew from what is known to be there.
+
+        While nothing is known, from where the leader began: most members hold nearly everything.
+        """
         self.state = PROBE
         self.session = session
-        self.sent = self.match
+        self.sent = self.match if self.match != ORIGIN else self._start
         self.asking = self.reading = False
         self._inflight.clear()
         self.inflight_bytes = 0

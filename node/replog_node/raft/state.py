@@ -71,12 +71,12 @@ class CoreState:
 
     @property
     def votes(self) -> bool:
-        """Whether this member may campaign: a voter by the configuration in force, not removed.
+        """Whether this member may campaign: a voter by the configuration in force.
 
         Or by the one before, while it doesn't know that the one in force is committed: it may be
         the only one that holds the record, and others can't be elected past it (thesis 4.2.2).
         """
-        return not self.removed and (self.member in self.electorate.everyone or self._leaving)
+        return self.member in self.electorate.everyone or self._leaving
 
     @property
     def _leaving(self) -> bool:
@@ -95,7 +95,7 @@ class CoreState:
         named = configuration is not None and any(
             member.id == self.member for member in configuration.members
         )
-        return self.votes or (named and not self.removed)
+        return self.votes or named
 
     def emit(self, effect: Effect) -> None:
         """Add an effect to this step's list."""

@@ -9,6 +9,7 @@ from replog_node.raft.effects import Effect, Persist, RoleChanged, Send
 from replog_node.raft.events import HardState
 from replog_node.raft.messages import (
     AppendEntries,
+    Envelope,
     Heartbeat,
     Incarnation,
     RequestVote,
@@ -16,7 +17,7 @@ from replog_node.raft.messages import (
     VoteReply,
 )
 from replog_node.raft.violation import InvariantViolation
-from tests.unit.raft.cluster import LIMITS, Cluster, messages, sends
+from tests.unit.raft.cluster import LIMITS, Cluster, data, framer, messages, sends
 
 
 def test_three_members_elect_one_leader_that_commits_its_no_op_everywhere() -> None:
@@ -28,6 +29,14 @@ def test_three_members_elect_one_leader_that_commits_its_no_op_everywhere() -> N
     assert {n.core.leader for n in cluster.nodes.values()} == {leader.member}
     assert {n.core.status().commit.offset for n in cluster.nodes.values()} == {2}
     assert leader.core.ready_at == 2
+
+
+def test_a_leader_that_is_heard_stays_leader() -> None:
+    cluster = Cluster("abc")
+    cluster.elect("b")
+    cluster.run(20 * LIMITS.election_ticks)
+    assert cluster["b"].core.role == "leader"
+    assert {n.core.term for n in cluster.nodes.values()} == {2}
 
 
 def test_a_sole_voter_leads_after_one_tick_and_commits_only_what_is_durable() -> None:
@@ -74,6 +83,48 @@ def test_a_vote_leaves_only_after_term_and_vote_are_durable() -> None:
     assert persist[-1].hard_state == HardState(Term(2), MemberId("a"))
     assert reply.after_ticket == persist[-1].ticket
     assert effects.index(persist[-1]) < effects.index(reply)
+
+
+def test_a_pre_vote_is_given_for_the_next_term_and_promises_nothing() -> None:
+    b = Cluster("abc")["b"]
+    effects = b.hear("a", _ask(2, pre=True))
+    assert messages(effects, VoteReply) == [VoteReply(Term(2), True, True, 1)]
+    assert effects == sends(effects, VoteReply)
+    assert _granted(b.hear("c", _ask(2, pre=True)))
+    assert b.core.term == 1
+
+
+def test_a_candidate_that_a_majority_refuses_follows_again_at_once() -> None:
+    cluster = Cluster("abc")
+    a = cluster["a"]
+    cluster.doubtful = lambda e: e.to == "a" and not messages_pre(e)
+    while a.core.role != "candidate":
+        a.tick()
+        cluster.deliver()
+    attempt = messages(a.effects, RequestVote)[-1].attempt
+    for other in "bc":
+        a.hear(other, VoteReply(a.core.term, False, False, attempt))
+    assert a.core.role == "follower"
+
+
+def messages_pre(envelope: Envelope) -> bool:
+    """Whether it answers a pre-vote."""
+    return isinstance(envelope.message, VoteReply) and envelope.message.pre
+
+
+def test_an_earlier_write_that_ends_does_not_count_the_own_vote() -> None:
+    """A sole voter, which an older leader outside its configuration gave an entry and a term."""
+    a = Cluster("a")["a"]
+    a.disk.stalled = True
+    entry = framer(data(), Term(2), a.core.tail, 0)
+    a.hear("z", AppendEntries(Term(2), 1, _at(1, 1), Offset(-1), (entry,)))
+    while a.core.role != "candidate":
+        a.tick()
+    for _ in range(2):
+        a.persist_one()
+        assert a.core.role == "candidate"
+    a.persist_one()
+    assert a.core.role == "leader"
 
 
 def test_a_candidates_own_vote_counts_only_once_it_is_durable() -> None:

@@ -419,6 +419,16 @@ def test_a_restart_of_everybody_in_the_middle_of_a_joint_change_goes_on_with_it(
     assert cluster.changes() == ONCE
 
 
+def test_configurations_are_not_collected() -> None:
+    cluster, _ = led("abc", "x")
+    for number, names in enumerate(["abcx", "abc", "abc", "ab", "ab", "ab", "abc"]):
+        planned_from = cluster.leader.core.status().configuration_offset
+        cluster.leader.aim(target(names, f"op-{number}", planned_from))
+        cluster.run(30)
+    assert len(cluster.changes()) > 10
+    assert all(len(cluster[name].core._s.log.configurations) <= 3 for name in "ab")
+
+
 def test_peers_are_the_members_in_force_without_oneself() -> None:
     cluster, a = led("abc", "x")
     assert a.core.peers() == {MemberId("b"): "b:1", MemberId("c"): "c:1"}

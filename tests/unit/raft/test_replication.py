@@ -170,11 +170,15 @@ def test_a_follower_far_apart_is_found_in_one_question_a_term() -> None:
                 cluster[leader].propose()
             cluster.run(2)
     leader_ = cluster.leader
+    held = cluster["c"].core.status().last.offset
     leader_.forget()
     cluster.heal()
     cluster.run_until(lambda: cluster["c"].log() == leader_.log())
-    questions = [m for m in appends(leader_) if not m.entries and m.prev.offset > 2]
-    assert len(questions) <= 3
+    to_c = [s.message for s in sends(leader_.effects, AppendEntries) if s.to == "c"]
+    sent = [e.base for m in to_c if isinstance(m, AppendEntries) for e in m.entries]
+    questions = [m for m in to_c if isinstance(m, AppendEntries) and m.prev.offset > held]
+    assert sent == list(range(held + 1, leader_.core.status().last.offset + 1))
+    assert len([m for m in questions if not m.entries]) <= 3
 
 
 def test_committed_entries_are_never_overwritten() -> None:
@@ -183,6 +187,33 @@ def test_committed_entries_are_never_overwritten() -> None:
     forged = framer(data(), Term(2), Tail(at(1, 1), b"", 0), 0)
     with pytest.raises(InvariantViolation, match="is committed"):
         b.hear("a", AppendEntries(Term(3), 1, at(1, 1), Offset(-1), (replace(forged, term=3),)))
+
+
+def test_an_answer_in_a_new_term_waits_until_the_term_is_durable() -> None:
+    b = Cluster("abc")["b"]
+    last = b.core.status().last
+    effects = b.hear("a", AppendEntries(Term(2), 1, last, Offset(-1), ()))
+    persist = next(effect for effect in effects if isinstance(effect, Persist))
+    assert persist.hard_state is not None
+    assert [s.after_ticket for s in sends(effects, AppendReply)] == [persist.ticket]
+    effects = b.hear("a", Heartbeat(Term(2), Offset(-1), 1, 0))
+    assert [s.after_ticket for s in sends(effects, HeartbeatReply)] == [persist.ticket]
+
+
+def test_a_follower_that_reconnects_before_its_first_answer_is_not_sent_everything() -> None:
+    cluster, a = led()
+    for _ in range(5):
+        a.propose()
+    cluster.deliver()
+    cluster.doubtful = lambda e: e.to == "c" and isinstance(e.message, AppendEntries)
+    cluster.elect("b")
+    cluster.doubtful = lambda _: False
+    cluster["b"].forget()
+    cluster["b"].step(PeerUp(cluster["c"].member))
+    cluster.deliver()
+    sent = [e.base for m in appends(cluster["b"]) for e in m.entries]
+    assert sent
+    assert min(sent) > 7
 
 
 def test_a_late_append_takes_nothing_back() -> None:
