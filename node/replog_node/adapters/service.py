@@ -93,6 +93,9 @@ class NodeService:
         """See Service.wait_for_records."""
         deadline_s = self._loop.time() + timeout_s
         while self._driver.applied.last_record < at:
+            refusal = self._driver.self_.refusal()
+            if refusal is not None:
+                raise refusal
             woken: asyncio.Future[None] = self._loop.create_future()
             if not self._driver.watch(lambda woken=woken: _wake(woken)):  # type: ignore[misc]
                 raise ApiError("overloaded", "too many callers wait for records")

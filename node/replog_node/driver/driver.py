@@ -254,7 +254,7 @@ class Driver:
             )
 
     def watch(self, woken: Callable[[], None]) -> bool:
-        """Call once, at the next advance of the applied state; False when too many wait."""
+        """Call once, when more is applied or the standing changes; False when too many wait."""
         if len(self._watchers) >= self._limits.watchers:
             return False
         self._watchers.append(woken)
@@ -306,6 +306,7 @@ class Driver:
             refusal = ApiError("shutting_down", "this member is stopping")
             self.appends.close(refusal)
             self._admin.refuse(refusal)
+            self._wake()
         self._settle()
 
     @property
@@ -354,6 +355,10 @@ class Driver:
         self._head.applied_through(applied)
         self._ledger.settle(applied, self.kernel.term_at)
         self._reads.settle()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let those who wait for records look again: at records, or at why none will come."""
         watchers, self._watchers = self._watchers, []
         for woken in watchers:
             woken()
@@ -502,6 +507,7 @@ class Driver:
         self._forwards.close()
         self._calls.close()
         self._ledger.close()
+        self._wake()
         self.kernel.stop()
 
     def _hand_over(self) -> None:
