@@ -35,7 +35,8 @@ def real_text(folder: Path, count: int) -> tuple[list[Path], int]:
     crlf.write_bytes(here.read_bytes().replace(b"\n", b"\r\n"))
     cut.write_bytes(here.read_bytes().rstrip(b"\n"))
     sources = [crlf, cut, *sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))]
-    chosen, lines = [], 0
+    chosen: list[Path] = []
+    lines = 0
     for source in cycle(sources):
         if lines >= count:
             return chosen, lines

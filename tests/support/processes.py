@@ -101,7 +101,7 @@ def ask(method: str, address: str, path: str, body: Any = None, **options: Any) 
     return answer
 
 
-def eventually(what: str, look: Callable[[], T], timeout_s: float = 30.0) -> T:
+def eventually(what: str, look: Callable[[], T | None], timeout_s: float = 30.0) -> T:
     """Look again and again until it returns something true; refusals and silence count as no."""
     deadline = time.monotonic() + timeout_s
     last: object = None
