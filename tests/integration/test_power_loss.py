@@ -53,7 +53,7 @@ def told(what: str, happened: Sequence[Sequence[dict[str, int]]]) -> str:
     return f"{what}: {len(happened)} power losses, {real} dropped or tore unsynced bytes: {sums}"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_power_fails_everywhere_twenty_times_and_nothing_acknowledged_is_lost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
