@@ -53,6 +53,10 @@ EXIT_ADDRESS: Final = 4
 
 DRAIN_LOOK_S: Final = 0.02
 
+LINGER_S: Final = 0.15
+"""After draining, the other members are still answered for so long: the last answers leave, and
+what they sent before they knew the new leader is refused, instead of ending as unknown."""
+
 OpenDisk = Callable[[Path], Disk]
 
 _LOG: Final = Log("node")
@@ -213,6 +217,7 @@ class Node:
         end_s = loop.time() + self._settings.shutdown_grace_ms / 1000
         while not self._driver.drained and loop.time() < end_s and self._code == EXIT_OK:
             await asyncio.sleep(DRAIN_LOOK_S)
+        await asyncio.sleep(max(0.0, min(LINGER_S, end_s - loop.time())))
 
     async def _end(self) -> None:
         self._ticker.close()
