@@ -26,7 +26,12 @@ SLOW = {"REPLOG_LOSSY_SYNC_MS": "20"}
 
 
 def power_fails(nodes: Sequence[Node]) -> None:
-    """Let it fail at these members, as nearly at once as signals go."""
+    """Let it fail at these members, as nearly at once as signals go.
+
+    They must run: one that has only just been started doesn't hear the signal yet.
+    """
+    for node in nodes:
+        node.member()
     for node in nodes:
         node.signal(signal.SIGUSR1)
     for node in nodes:
