@@ -45,7 +45,12 @@ async def process(
         stdin=asyncio.subprocess.PIPE,
         stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": paths, "REPLOG_ENDPOINTS": made.endpoint},
+        env={
+            **os.environ,
+            "PYTHONUNBUFFERED": "",
+            "PYTHONPATH": paths,
+            "REPLOG_ENDPOINTS": made.endpoint,
+        },
     )
     try:
         yield started

@@ -70,7 +70,7 @@ async def test_a_read_ends_where_the_log_ended_when_it_began() -> None:
         found = 0
         async for page in read(client):
             found += len(page.records)
-            _fill(made, batches=1)
+            _fill(made, batches=2, each=5_000)
         assert found == len(values)
         assert len(made.members[0].calls) == 2, "it does not run after a log that grows"
 

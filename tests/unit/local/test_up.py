@@ -89,7 +89,10 @@ def test_numbers_that_can_not_be_are_refused(
 
 
 def test_a_token_file_without_a_token_to_use_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "tokens").write_text("- {token_sha256: ab, permissions: [admin]}\n")
+    (tmp_path / "tokens").write_text(
+        "- {token_sha256: ab, permissions: [admin]}\n"
+        "- {token: a-secret-of-readers, permissions: [read]}\n"
+    )
     found = _refused(tmp_path, "--token-file", str(tmp_path / "tokens"))
     assert found.exit_code == 2 and "permission `admin`" in found.stderr
 
