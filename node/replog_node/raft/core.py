@@ -235,7 +235,6 @@ class Core:
         s = self._s
         s.role, s.leader = LEADER, s.member
         self._asked.close()
-        self._end_transfer(given_up=True)
         self._leader = Leader(s)
         self._leader.begin()
         s.announce()

@@ -6,8 +6,8 @@ import pytest
 
 from replog_node.model.positions import MemberId, Offset, Position, Term
 from replog_node.raft.core import Core
-from replog_node.raft.events import HardState, PeerDown, Started, Tick
-from replog_node.raft.messages import Heartbeat
+from replog_node.raft.events import HardState, PeerDown, Received, Started, Tick
+from replog_node.raft.messages import Envelope, Heartbeat, Incarnation, TimeoutNow
 from replog_node.raft.state import CoreState
 from replog_node.raft.violation import InvariantViolation
 from tests.unit.raft.cluster import LIMITS, Cluster, Disk, founding, framer
@@ -65,9 +65,15 @@ def test_two_leaders_that_a_follower_hears_in_one_term_are_a_violation() -> None
 
 
 def test_messages_for_somebody_else_move_nothing() -> None:
-    cluster = Cluster("abc")
-    b = cluster["b"]
-    envelope = cluster["a"].hear  # a's, not b's
-    envelope("c", Heartbeat(Term(9), Offset(-1), 1, 0))
-    assert cluster["a"].core.term == 9
+    b = Cluster("abc")["b"]
+    beat = Heartbeat(Term(9), Offset(-1), 1, 0)
+    envelope = Envelope(MemberId("c"), MemberId("a"), Incarnation(1, 7), None, beat)
+    assert b.step(Received(envelope, 1)) == []
     assert b.core.term == 1
+
+
+def test_the_runs_of_strangers_are_not_collected() -> None:
+    b = Cluster("abc")["b"]
+    for number in range(3 * LIMITS.peers_max):
+        b.hear(f"stranger-{number}", TimeoutNow(Term(1)))
+    assert len(b.core._incarnations) == LIMITS.peers_max

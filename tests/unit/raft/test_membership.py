@@ -378,7 +378,7 @@ def test_a_configuration_that_takes_the_place_of_another_is_announced() -> None:
     a.propose()
     aim(a, "ab", "op-1")
     cluster.elect("b", still="a")
-    aim(cluster["b"], "abcx", "op-2")
+    aim(cluster["b"], "abc", "op-2")
     assert cluster["b"].core.status().configuration_offset == 4
     assert a.core.status().configuration_offset == 4
     a.forget()

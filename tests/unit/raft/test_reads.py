@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from replog_node.model.positions import Offset
+from replog_node.model.positions import Offset, Term
 from replog_node.raft.effects import Effect, ReadFailed, ReadReady
 from replog_node.raft.messages import (
     AppendReply,
@@ -137,7 +137,7 @@ def test_a_followers_read_fails_when_the_leader_changes_and_a_late_answer_is_ign
     b = cluster["b"]
     cluster.doubtful = lambda e: isinstance(e.message, ReadIndexRequest)
     b.read(7)
-    cluster.elect("c")
+    b.hear("c", Heartbeat(Term(9), Offset(-1), 1, 0), run=1)
     assert ready(b) == [ReadFailed(7)]
     b.hear("c", ReadIndexReply(b.core.term, 7, True, Offset(2)), run=1)
     assert ready(b) == [ReadFailed(7)]
