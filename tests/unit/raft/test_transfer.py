@@ -54,6 +54,15 @@ def test_a_transfer_waits_until_the_other_holds_everything() -> None:
     assert (2, 3) in cluster["b"].log()
 
 
+def test_the_other_is_told_to_campaign_as_soon_as_it_has_acknowledged_everything() -> None:
+    cluster, a = led()
+    a.propose()
+    a.transfer("b")
+    assert sends(a.effects, TimeoutNow) == []
+    cluster.deliver()
+    assert cluster["b"].core.role == "leader"
+
+
 def test_a_transfer_is_given_up_after_an_election_timeout_and_the_leader_admits_again() -> None:
     cluster, a = led()
     cluster.doubtful = lambda e: isinstance(e.message, TimeoutNow)
