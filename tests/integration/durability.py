@@ -100,6 +100,14 @@ class Held(World):
             self._hold(node, to, message)
 
         kernel.network = Overheard(kernel.network, heard)
+        in_order = kernel._send_in_order
+
+        def seen(send: Send) -> None:
+            if send.after_ticket > kernel.persisted_ticket:
+                self._count(f"{type(send.message).__name__} waited")
+            in_order(send)
+
+        kernel._send_in_order = seen  # type: ignore[method-assign]
 
     def _hold(self, node: SimNode, to: MemberId, message: CoreMessage) -> None:
         """Compare one message with the sender's disk."""
