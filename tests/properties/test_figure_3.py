@@ -3,6 +3,7 @@
 A run is a list of small moves, so that hypothesis can shorten a failing one to what matters.
 """
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -117,6 +118,7 @@ class World:
         return all(log == logs[0] for log in logs) and status.commit == status.last
 
 
+@pytest.mark.timeout(400)  # it takes seconds; shortening a failing run may take minutes
 @settings(max_examples=30)
 @given(STEPS)
 def test_figure_3_holds_after_every_step_and_the_cluster_settles(

@@ -8,16 +8,21 @@
 A blank line ends an outcome; lines that begin with # are kept. Commands (names are members):
 
     cluster abc [learners=x] [others=de]     members with one founding entry; others are empty
+    history a 2,2,4 [term=7]                 its disk holds these terms behind the founding entry
     elect a                                  let time pass, and only this member be heard
     lead a                                   as elect, but nothing that it appends gets through
     tick N [still=ab]                        N ticks for all but these, and everything arrives
     deliver                                  everything under way arrives; disks finish
     propose a [N] | read a N | transfer a [b] | target a bc op=x [from=N] [epoch=N] [by=x]
-    isolate a | cut ab | heal | lose Kind [from=a] [to=b] [when=joint] | lose nothing
+    isolate a | cut ab | heal | lose Kind [from=a] [to=b] [when=joint|filled] | lose nothing
     stall a | unstall a | crash a | restart a
     hear a from=b Kind term=N …              a message by hand; run=N: of which run of the sender;
-                                             session: of the last question, unless given
+                                             session: of the last question, unless given;
+                                             answering=N: for which run of the receiver
     status | log | changes
+
+After every step figure 3 of the paper is checked (../support/figure_3.py), until something is heard
+that is made by hand: that may be a lie.
 
 What is shown: roles, commits, configurations, verdicts, reads. A command that ends with ! shows
 every effect, messages and writes included.
@@ -33,8 +38,11 @@ from typing import Any, Final
 from replog_node.model.positions import Offset, Position, Term
 from replog_node.raft import messages
 from replog_node.raft.effects import Persist, ReadEntries, Send
+from replog_node.raft.events import HardState
+from replog_node.raft.messages import Incarnation
 from replog_node.raft.render import render_effect, render_status
-from tests.unit.raft.cluster import Cluster, data, sends, target
+from tests.support.figure_3 import Figure3
+from tests.unit.raft.cluster import Cluster, Disk, data, framer, sends, target
 
 QUIET: Final = (Send, Persist, ReadEntries)
 """Shown only for a command that ends with !."""
@@ -119,7 +127,18 @@ class Player:
         return self._cluster
 
     def _do_cluster(self, voters: str, learners: str = "", others: str = "") -> None:
-        self._cluster = Cluster(voters, learners=learners, others=others)
+        self._cluster = Cluster(voters, learners=learners, others=others, watcher=Figure3())
+
+    def _do_history(self, name: str, terms: str, term: str = "") -> None:
+        """One record an entry; entries of one term and place are the same on every member."""
+        node = self.cluster[name]
+        entries = node.disk.entries[:1]
+        for wrote in map(int, terms.split(",")):
+            tail = Disk(entries).bounds().tail
+            entries.append(framer(data(), Term(wrote), tail, 0))
+        node.disk.entries = entries
+        node.disk.hard = HardState(Term(int(term or entries[-1].term)), None)
+        node.start()
 
     def _do_elect(self, name: str) -> None:
         self.cluster.elect(name)
@@ -172,9 +191,10 @@ class Player:
         def doubtful(envelope: messages.Envelope) -> bool:
             configuration = self.cluster[envelope.to].core.configuration
             joint = configuration is not None and configuration.joint
+            filled = bool(getattr(envelope.message, "entries", ()))
             return (
                 type(envelope.message).__name__ == kind
-                and (joint or when != "joint")
+                and {"": True, "joint": joint, "filled": filled}[when]
                 and envelope.sender in (from_ or envelope.sender)
                 and envelope.to in (to or envelope.to)
             )
@@ -194,11 +214,14 @@ class Player:
         self.cluster.restart(name)
 
     def _do_hear(
-        self, name: str, kind: str, *flags: str, from_: str, run: str = "9", **fields: str
-    ) -> None:
+        self, name: str, kind: str, *flags: str, from_: str, run: str = "9", answering: str = "",
+        **fields: str,
+    ) -> None:  # fmt: skip
+        self.cluster.watcher = None
         session = self._session(name, from_) if "session" not in fields else fields["session"]
         message = _message(kind, {**fields, "session": session}, flags)
-        self.cluster[name].hear(from_, message, run=int(run))
+        asked = Incarnation(int(answering), 7) if answering else None
+        self.cluster[name].hear(from_, message, run=int(run), answering=asked)
 
     def _session(self, name: str, to: str) -> str:
         """Of the last AppendEntries that a member sent to another."""
