@@ -3,12 +3,15 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.integration.load import Load, check_everything
 from tests.support.processes import cluster
 
 TIMES = 5
 
 
+@pytest.mark.timeout(180)
 def test_everybody_killed_at_once_five_times_loses_nothing_acknowledged(tmp_path: Path) -> None:
     with cluster(tmp_path) as three:
         three.found()

@@ -118,7 +118,7 @@ def _check_joint_records(node: Node, operations: list[str], sizes: list[int]) ->
     assert voters == sizes
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_members_come_and_go_under_load_each_change_with_one_joint_phase(tmp_path: Path) -> None:
     with cluster(tmp_path, NODES) as eight:
         nodes = eight.nodes

@@ -5,6 +5,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.integration.load import Load, check_everything
 from tests.support.processes import Node, cluster
 
@@ -39,6 +41,7 @@ class Asleep:
         self.said.append(self._load.append_once(f"asleep{number}-0", self._leader.client, 25.0))
 
 
+@pytest.mark.timeout(180)
 def test_a_leader_stopped_for_ten_seconds_tells_no_lie_when_it_wakes(tmp_path: Path) -> None:
     with cluster(tmp_path) as three:
         three.found()

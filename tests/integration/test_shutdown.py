@@ -5,6 +5,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.integration.load import Load, check_everything
 from tests.support.processes import Cluster, Node, Refused, call, cluster
 
@@ -23,6 +25,7 @@ def _other_leads(three: Cluster, old: Node) -> bool:
     return False
 
 
+@pytest.mark.timeout(180)
 def test_a_leader_told_to_stop_hands_over_answers_and_exits_cleanly(tmp_path: Path) -> None:
     with cluster(tmp_path) as three:
         three.found()
