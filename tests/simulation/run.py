@@ -17,16 +17,20 @@ def simulate(
     members: int,
     kinds: tuple[str, ...] = KINDS,
     seconds: float = 20,
+    every_ms: int = 1500,
     busy: bool = False,
 ) -> World:
-    """Run it; raises Broken. seconds: of faults; busy: with many more clients."""
+    """Run it; raises Broken.
+
+    seconds: of faults, one every every_ms at the latest; busy: with many more clients.
+    """
     world = World(seed, members=members, voters=3)
     world.run(3)
     if busy:
         world.add_clients(plain=6, sessions=8, readers=4)
     else:
         world.add_clients()
-    faults = Faults(world, kinds=kinds)
+    faults = Faults(world, kinds=kinds, every_ms=every_ms)
     world.run(seconds)
     faults.stopped = True
     world.heal()

@@ -22,6 +22,7 @@ from replog_node.model.entries import Entry
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
 from replog_node.raft.effects import Persist
 from replog_node.raft.limits import CoreLimits
+from replog_node.raft.messages import Envelope
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import Store, open_store
 from tests.support.simdisk import SimDisk
@@ -53,7 +54,11 @@ class Answers(list[Any]):
 
 
 class Rig:
-    """Some members, and everything on its way between them."""
+    """Some members, and everything on its way between them.
+
+    cut_off: who hears and is heard by nobody; apart: who speak among themselves only;
+    dropped: which messages of the core get lost.
+    """
 
     def __init__(
         self, members: int = 1, *, limits: DriverLimits | None = None,
@@ -64,7 +69,9 @@ class Rig:
         self.now_s = 1000.0
         self.mail: deque[tuple[MemberId, MemberId, bytes]] = deque()
         self.delivered: list[bytes] = []
+        self.dropped: Callable[[Envelope], bool] | None = None
         self.cut_off: set[MemberId] = set()
+        self.apart: set[MemberId] = set()
         self.nodes = [Node(self, number) for number in range(members)]
         for node in self.nodes:
             node.start()
@@ -79,26 +86,36 @@ class Rig:
         while moved:
             moved = False
             while self.mail:
-                sender, to, data = self.mail.popleft()
-                target = self.node(to).running
-                if target is not None and not {sender, to} & self.cut_off:
-                    self.delivered.append(data)
-                    target.receive(decode(data))
+                self._deliver(*self.mail.popleft())
                 moved = True
             for node in self.nodes:
                 moved = node.work() or moved
+
+    def linked(self, one: MemberId, other: MemberId) -> bool:
+        """Whether these two can speak with each other."""
+        return not {one, other} & self.cut_off and (one in self.apart) == (other in self.apart)
+
+    def _deliver(self, sender: MemberId, to: MemberId, data: bytes) -> None:
+        node = self.node(to)
+        if node.running is None or node.asleep or not self.linked(sender, to):
+            return
+        message = decode(data)
+        if self.dropped is not None and isinstance(message, Envelope) and self.dropped(message):
+            return
+        self.delivered.append(data)
+        node.running.receive(message)
 
     def tick(self, count: int = 1) -> None:
         """Let ticks pass everywhere."""
         for _ in range(count):
             self.now_s += TICK_S
             for node in self.nodes:
-                if node.running is not None:
+                if node.running is not None and not node.asleep:
                     node.running.tick()
             self.deliver()
 
-    def found(self) -> "Rig":
-        """Found a cluster of all nodes, led by the first."""
+    def found(self, voters: int | None = None) -> "Rig":
+        """Found a cluster of all nodes, or of the first few; led by the first."""
         founder = self.nodes[0]
         done = Answers()
         founder.driver.bootstrap(BootstrapRequest(CLUSTER, "found"), done)
@@ -109,7 +126,7 @@ class Rig:
             node.driver.adopt(ClusterId(CLUSTER), lineage, lambda _: None)
         self.deliver()
         self.tick(2)
-        self.target(self.nodes, "first")
+        self.target(self.nodes[:voters], "first")
         self.tick(60)
         assert founder.driver.ready("write") is None, founder.driver.waits()
         return self
@@ -127,7 +144,11 @@ class Rig:
 
 
 class Node:
-    """One member; all ports of its driver. stalled: its disk answers nothing."""
+    """One member; all ports of its driver.
+
+    stalled: its disk answers nothing; asleep: nothing happens to it, and what arrives is lost;
+    reads_held: reads are done at once and their answers come when it is unset.
+    """
 
     def __init__(self, rig: Rig, number: int) -> None:
         self.rig = rig
@@ -136,9 +157,12 @@ class Node:
         self.disk = SimDisk()
         self.running: Driver | None = None
         self.stalled = False
+        self.asleep = False
+        self.reads_held = False
         self.wall_ms_ = WALL_MS
         self.persists: deque[Persist] = deque()
         self.reads: deque[tuple[int, Offset, int]] = deque()
+        self.read_early: dict[int, tuple[Entry, ...]] = {}
         self.assigns: deque[tuple[ClusterId, Lineage, str]] = deque()
         self.parked = False
         self.peers: Mapping[MemberId, str] = {}
@@ -182,6 +206,7 @@ class Node:
         self.running = self._store = None
         self.persists.clear()
         self.reads.clear()
+        self.read_early.clear()
         self.assigns.clear()
         self.disk.restart()
         for node in self.rig.nodes:
@@ -192,7 +217,7 @@ class Node:
         """Let the disk do everything that is asked of it; whether there was anything."""
         if self.stalled or self._store is None or self.running is None:
             return False
-        busy = bool(self.assigns or self.persists or self.reads)
+        busy = bool(self.assigns or self.persists or (self.reads and not self.reads_held))
         while self.assigns:
             self._store.assign(*self.assigns.popleft())
             self.running.on_assigned()
@@ -201,9 +226,10 @@ class Node:
             self.persists.clear()
             self._store.write(written)
             self.running.on_persisted(written[-1].ticket)
-        while self.reads:
+        while self.reads and not self.reads_held:
             request, at, max_bytes = self.reads.popleft()
-            self.running.on_read(request, self._store.read(at, max_bytes) or None)
+            found = self.read_early.pop(request, None) or self._store.read(at, max_bytes)
+            self.running.on_read(request, found or None)
         return busy
 
     def append(self, *batches: CheckedBatch, within_s: float = 5.0) -> Answers:
@@ -242,6 +268,8 @@ class Node:
 
     def read(self, request: int, at: Offset, max_bytes: int) -> None:
         self.reads.append((request, at, max_bytes))
+        if self.reads_held and self._store is not None:
+            self.read_early[request] = self._store.read(at, max_bytes)
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
         self.assigns.append((cluster_id, lineage, founding))
@@ -250,7 +278,7 @@ class Node:
         self.parked = True
 
     def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
-        if {self.member, to} & self.rig.cut_off or self.rig.node(to).running is None:
+        if not self.rig.linked(self.member, to) or self.rig.node(to).running is None:
             return False
         self.rig.mail.append((self.member, to, message))
         return True
