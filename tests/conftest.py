@@ -8,6 +8,7 @@ import asyncio
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 LEFT_OUT = ("skipped", "xfailed", "deselected")
 
@@ -19,6 +20,19 @@ def pytest_configure() -> None:
     that nobody closes, and its warning would fail whichever test runs when it is collected.
     """
     asyncio.set_event_loop(None)
+    _be_patient()
+
+
+def _be_patient() -> None:
+    """A slow machine fails no property; CI tries the same examples each time, so that a failure
+    there is about the change."""
+    settings.register_profile(
+        "house",
+        deadline=None,
+        derandomize=bool(os.environ.get("CI")),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("house")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
