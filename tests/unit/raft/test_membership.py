@@ -1,8 +1,11 @@
 """The cluster drives its own membership (thesis 4; design, Membership), also across leaders."""
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
+from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset, Position, Term
 from replog_node.raft.effects import (
     Accepted,
@@ -11,17 +14,26 @@ from replog_node.raft.effects import (
     Reason,
     Rejected,
 )
-from replog_node.raft.messages import AppendEntries, Heartbeat, RequestVote
+from replog_node.raft.limits import CoreLimits
+from replog_node.raft.messages import (
+    AppendEntries,
+    AppendReply,
+    Envelope,
+    Heartbeat,
+    RequestVote,
+    TimeoutNow,
+)
 from tests.unit.raft.cluster import LIMITS, Cluster, Node, data, messages, sends, target
 
 QUICK = replace(LIMITS, learner_patience_ticks=30, departure_ticks=100)
+BY_ONE = replace(QUICK, max_append_bytes=1)
 ONCE = ["target", "learners", "enter-joint", "leave-joint"]
 
 
-def led(voters: str, others: str = "", *, leader: str = "a") -> tuple[Cluster, Node]:
-    """A cluster with an established leader."""
-    cluster = Cluster(voters, others=others, limits=QUICK)
-    node = cluster.elect(leader)
+def led(voters: str, others: str = "", *, limits: CoreLimits = QUICK) -> tuple[Cluster, Node]:
+    """A cluster that a leads."""
+    cluster = Cluster(voters, others=others, limits=limits)
+    node = cluster.elect("a")
     cluster.run(2)
     return cluster, node
 
@@ -126,6 +138,112 @@ def test_a_learner_counts_as_caught_up_only_with_the_entry_that_makes_it_a_learn
     cluster.run_until(lambda: reached(cluster, "x"), ticks=1000)
 
 
+def test_a_first_piece_of_the_log_makes_no_learner_caught_up() -> None:
+    cluster, a = led("abc", "x", limits=BY_ONE)
+    cluster.doubtful = lambda e: (
+        e.to == "x" and _carries(e, lambda entry: "change='learners'" in _text(entry))
+    )
+    aim(a, "x")
+    cluster.run(5)
+    assert a.core.status().progress[MemberId("x")].match.offset == 3
+    assert not _has(a, "enter-joint")
+
+
+@pytest.mark.parametrize("heir", ["a", "b"])
+def test_a_learner_that_lags_keeps_the_change_waiting_under_every_leader(heir: str) -> None:
+    cluster, a = led("abc", "x", limits=BY_ONE)
+    cluster.doubtful = lambda e: e.to == "x" and _carries(e, lambda entry: entry.base > 4)
+    aim(a, "x")
+    for _ in range(15):
+        a.propose()
+        cluster.run()
+    assert a.core.status().progress[MemberId("x")].alive
+    cluster.elect(heir)
+    cluster.run(5)
+    assert cluster[heir].core.status().progress[MemberId("x")].match.offset == 4
+    assert not _has(cluster[heir], "enter-joint")
+    cluster.doubtful = lambda _: False
+    cluster.run_until(lambda: reached(cluster, "x"), ticks=400)
+
+
+def test_a_learner_that_was_caught_up_and_died_does_not_count() -> None:
+    cluster, a = led("a", "bc")
+    cluster.isolate("c")
+    aim(a, "abc")
+    cluster.run(5)
+    assert a.core.status().progress[MemberId("b")].match == a.core.status().last
+    cluster.isolate("b")
+    cluster.run(100)
+    assert cluster.changes() == ["target", "learners"]
+
+
+def test_a_change_needs_no_ticks_between_its_steps() -> None:
+    cluster, a = led("abcde")
+    aim(a, "abc")
+    cluster.deliver()
+    assert voters(a) == ("a", "b", "c")
+
+
+def test_a_new_leader_drives_nothing_before_its_no_op_is_committed() -> None:
+    cluster, a = led("abc", "xyz")
+    cluster.doubtful = lambda e: _carries(e, lambda entry: "leave-joint" in _text(entry))
+    aim(a, "xyz")
+    cluster.run_until(lambda: "enter-joint" in cluster.changes())
+    cluster.run(2)
+    cluster.crash("a")
+    cluster.doubtful = lambda e: isinstance(e.message, AppendReply)
+    cluster.run_until(lambda: _leads(cluster))
+    cluster.run(3)
+    assert not _has(cluster.leader, "leave-joint")
+    cluster.doubtful = lambda _: False
+    cluster.run_until(lambda: reached(cluster, "xyz"), ticks=400)
+
+
+def test_membership_stands_still_while_leadership_is_handed_over() -> None:
+    cluster, a = led("abcde")
+    cluster.doubtful = lambda e: isinstance(e.message, AppendReply)
+    aim(a, "abc")
+    a.transfer("b")
+    cluster.deliver()
+    cluster.doubtful = lambda e: isinstance(e.message, TimeoutNow)
+    cluster.run(LIMITS.resend_ticks + 2)
+    assert cluster.changes() == ["target"]
+    assert not _has(a, "enter-joint")
+    cluster.run_until(lambda: reached(cluster, "abc"))
+
+
+def test_a_learner_that_is_named_again_is_not_seen_off() -> None:
+    cluster, a = led("ab", "x")
+    cluster.isolate("x")
+    aim(a, "abx", "op-1")
+    cluster.run(3)
+    aim(a, "ab", "op-2")
+    cluster.run(3)
+    assert a.core._leader is not None
+    assert a.core._leader.departing == {"x"}
+    aim(a, "abx", "op-3")
+    cluster.run(3)
+    assert a.core._leader.departing == frozenset()
+
+
+def _text(entry: Entry) -> str:
+    return entry.frame.decode()
+
+
+def _carries(envelope: Envelope, what: Callable[[Entry], bool]) -> bool:
+    message = envelope.message
+    return isinstance(message, AppendEntries) and any(map(what, message.entries))
+
+
+def _has(node: Node, change: str) -> bool:
+    return any(f"change='{change}'" in _text(entry) for entry in node.entries)
+
+
+def _leads(cluster: Cluster) -> bool:
+    living = [n for n in cluster.nodes.values() if n.member not in cluster.dead]
+    return any(node.core.role == "leader" for node in living)
+
+
 def test_while_joint_both_halves_must_agree_to_commit_and_to_elect() -> None:
     cluster, a = led("abc", "xyz")
     aim(a, "xyz")
@@ -220,6 +338,8 @@ def test_a_leader_outside_the_new_set_does_not_count_itself_from_joint_on() -> N
     cluster.isolate("c")
     cluster.deliver()
     assert a.core.status().progress[MemberId("b")].match == a.core.status().durable
+    cluster.tick()
+    assert a.core.status().transferring is None
     assert cluster.changes()[-1] != "leave-joint"
     cluster.cut.clear()
     cluster.run_until(lambda: reached(cluster, "bc"))
