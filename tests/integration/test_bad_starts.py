@@ -25,7 +25,7 @@ def _refuses(node: Node, code: int, *more: str) -> str:
     """Start a node that must end by itself; what it said."""
     node.log.unlink(missing_ok=True)
     node.start(*more)
-    assert node.wait(15) == code, node.said()
+    assert node.wait(45) == code, node.said()
     return node.said()
 
 

@@ -285,7 +285,7 @@ class Driver:
     def ready(self, what: str) -> str | None:
         """None when "read" or "write" can be served; else the wait that hinders it."""
         if self.self_.standing is not Standing.MEMBER:
-            return next(iter(self._waits.codes()), self.self_.standing.value)
+            return self.self_.standing.wait
         if not self._caught_up:
             return "NotCaughtUp"
         if what == "read":

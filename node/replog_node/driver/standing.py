@@ -19,6 +19,11 @@ class Standing(StrEnum):
     FENCED = "fenced"
     STOPPING = "stopping"
 
+    @property
+    def wait(self) -> str:
+        """The code of the wait that tells of it (replog.wire.codes); a member's has none."""
+        return self.value.capitalize()
+
 
 class Self:
     """The member's standing and the cluster it belongs to. Changed by founding.py and driver.py."""
