@@ -231,3 +231,9 @@ def test_a_leaders_entries_leave_beside_its_own_write() -> None:
     leader.forget()
     leader.propose()
     assert [s.after_ticket for s in sends(leader.effects, AppendEntries)] == [0, 0]
+    cluster.isolate("c")
+    cluster.deliver()
+    assert leader.said(Commit) == [], "its own copy isn't durable: b's alone is no majority"
+    leader.disk.stalled = False
+    cluster.deliver()
+    assert leader.said(Commit) != []

@@ -1,9 +1,11 @@
 """Sections 6 and 8: membership changes, and what a leader must do for clients."""
 
+import pytest
+
 from replog_node.model.positions import Offset, Position, Term
 from replog_node.raft.effects import MemberRemoved, ReadReady, Reason, Rejected
 from replog_node.raft.messages import AppendReply, Heartbeat, HeartbeatReply, RequestVote
-from tests.unit.raft.cluster import LIMITS, Cluster, messages, target
+from tests.unit.raft.cluster import LIMITS, Cluster, Node, messages, target
 
 
 def test_a_configuration_is_used_as_soon_as_it_is_in_the_log() -> None:
@@ -20,28 +22,68 @@ def test_a_configuration_is_used_as_soon_as_it_is_in_the_log() -> None:
     )
 
 
-def test_joint_consensus_needs_both_majorities() -> None:
-    """6: agreement requires separate majorities from the old and the new configuration."""
+def in_joint(silent: str) -> tuple[Cluster, Node]:
+    """{a,b,c}→{a,d,e}, led by a; everybody holds the joint entry, `silent` acknowledge nothing."""
     cluster = Cluster("abc", others="de")
     leader = cluster.elect("a")
+    cluster.doubtful = lambda envelope: (
+        isinstance(envelope.message, AppendReply)
+        and envelope.sender in silent
+        and is_joint(cluster["a"])
+    )
     leader.aim(target("ade", "x", 1))
-    cluster.run_until(lambda: _joint(cluster, "a"))
-    for name in "bc":
-        cluster.isolate(name)
-    before = leader.core.status().commit.offset
-    leader.propose()
-    cluster.run(3)
-    assert leader.core.status().commit.offset == before, "a, d, e alone decide nothing"
+    cluster.run_until(lambda: is_joint(leader))
+    cluster.run(2)
+    assert all(is_joint(node) for node in cluster.nodes.values())
+    return cluster, leader
 
 
-def _joint(cluster: Cluster, name: str) -> bool:
-    cluster.doubtful = lambda e: isinstance(e.message, AppendReply) and _is_joint(cluster, name)
-    return _is_joint(cluster, name)
-
-
-def _is_joint(cluster: Cluster, name: str) -> bool:
-    configuration = cluster[name].core.configuration
+def is_joint(node: Node) -> bool:
+    """Whether its configuration in force has two halves."""
+    configuration = node.core.configuration
     return configuration is not None and configuration.joint
+
+
+@pytest.mark.parametrize("silent", ["bc", "de"])
+def test_joint_consensus_commits_by_both_majorities(silent: str) -> None:
+    """6: agreement requires separate majorities from the old and the new configuration."""
+    cluster, leader = in_joint(silent)
+    status = leader.core.status()
+    acknowledged = {m for m, p in status.progress.items() if p.match == status.last}
+    assert acknowledged == set("bcde") - set(silent)
+    assert status.commit.offset < status.configuration_offset, "one half alone decides nothing"
+    cluster.doubtful = lambda _: False
+    cluster.run(LIMITS.resend_ticks + 2)
+    assert leader.core.status().commit.offset > status.configuration_offset
+
+
+@pytest.mark.parametrize("absent", ["b", "d"])
+def test_joint_consensus_elects_by_both_majorities(absent: str) -> None:
+    """6: … for elections and entry commitment. Without a, each half needs both that are left."""
+    cluster, _ = in_joint("bcde")
+    cluster.crash("a")
+    cluster.isolate(absent)
+    cluster.run(6 * LIMITS.election_ticks)
+    living = [cluster[name] for name in "bcde"]
+    assert all(node.core.role != "leader" for node in living)
+    cluster.heal()
+    cluster.run(6 * LIMITS.election_ticks)
+    assert any(node.core.role == "leader" for node in living)
+
+
+def test_a_leader_outside_the_new_configuration_does_not_count_itself() -> None:
+    """6: it manages a cluster that doesn't include itself: it replicates but isn't counted."""
+    cluster = Cluster("abcd")
+    leader = cluster.elect("a")
+    leader.aim(target("bcd", "x", 1))
+    cluster.doubtful = lambda envelope: (
+        isinstance(envelope.message, AppendReply) and envelope.sender in "cd" and is_joint(leader)
+    )
+    cluster.run_until(lambda: is_joint(leader))
+    cluster.run(2)
+    status = leader.core.status()
+    assert status.progress[cluster["b"].member].match == status.last
+    assert status.commit.offset < status.configuration_offset, "b is one of three"
 
 
 def test_new_servers_join_without_a_vote_and_catch_up_first() -> None:
@@ -102,16 +144,16 @@ def test_nothing_is_taken_from_clients_before_that_entry_is_committed() -> None:
 
 def test_a_read_is_answered_after_a_majority_has_answered_a_heartbeat() -> None:
     """8: before a read-only request, exchange heartbeats with a majority."""
-    cluster = Cluster("abc")
+    cluster = Cluster("abcde")
     leader = cluster.elect("a")
     leader.forget()
     cluster.doubtful = lambda e: isinstance(e.message, HeartbeatReply)
     leader.read(1)
     cluster.deliver()
-    assert leader.said(ReadReady) == []
-    cluster.doubtful = lambda _: False
     number = messages(leader.effects, Heartbeat)[-1].round
     leader.hear("b", HeartbeatReply(Term(2), number, 0), run=1)
+    assert leader.said(ReadReady) == [], "two of five"
+    leader.hear("c", HeartbeatReply(Term(2), number, 0), run=1)
     assert leader.said(ReadReady) == [ReadReady(1, Offset(2))]
 
 
