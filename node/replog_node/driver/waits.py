@@ -54,10 +54,6 @@ class Waits:
         self._since_s = {code: self._since_s.get(code, now_s) for code in found}
         self._evidence = found
 
-    def codes(self) -> tuple[str, ...]:
-        """The codes, worst first."""
-        return tuple(self._since_s)
-
     def all(self, now_s: float) -> list[Wait]:
         """Every wait with its row's words, worst first."""
         return [
