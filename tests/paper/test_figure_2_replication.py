@@ -127,6 +127,20 @@ def test_an_entry_is_committed_once_a_majority_holds_it() -> None:
     assert leader.core.status().commit.offset == 3
 
 
+def test_half_of_the_members_is_no_majority() -> None:
+    """5.2, 5.3: a majority is more than half, for commits and for elections."""
+    cluster = Cluster("abcd")
+    leader = cluster.elect("a")
+    cluster.isolate("c")
+    cluster.isolate("d")
+    leader.propose()
+    cluster.deliver()
+    assert leader.core.status().progress[cluster["b"].member].match.offset == 3
+    assert leader.core.status().commit.offset == 2
+    cluster.run(6 * LIMITS.election_ticks)
+    assert all(node.core.role != "leader" for node in cluster.nodes.values())
+
+
 def test_an_older_terms_entry_is_not_committed_by_counting() -> None:
     """Leaders: … and log[N].term == currentTerm (5.4.2, figure 8)."""
     cluster = Cluster("abc")
