@@ -5,9 +5,6 @@ import pytest
 SEEDS = 6
 """In every run of the tests; `make sim` with --seeds and later issues run many more."""
 
-REGRESSIONS: tuple[tuple[int, int], ...] = ()
-"""(seed, members) of runs that once failed."""
-
 
 @pytest.fixture
 def seeds(request: pytest.FixtureRequest) -> list[int]:

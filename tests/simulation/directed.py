@@ -241,6 +241,7 @@ def a_leader_leads_again() -> None:
     rig.tick(3)
     numbered = batch("x", session=(session[0].producer_id, 0))
     rig.cut_off = {old.member}
+    old.append(*(batch(f"filler{n}") for n in range(30)), within_s=1)
     first = old.append(numbered, within_s=60)
     new = leader_of(rig, *others)
     rig.cut_off = set()
@@ -303,9 +304,11 @@ def a_read_from_disk_is_overtaken() -> None:
     """What was read before it was cut off is not applied although its place is committed."""
     rig = Rig(3, core_limits=CoreLimits(cache_bytes=1)).found()
     old, *others = rig.nodes
+    session = old.call(ProducerRequest("s"))
+    rig.tick(3)
     rig.cut_off = {old.member}
     for n in range(3):
-        old.append(batch(f"lonely{n}"), within_s=60)
+        old.append(batch(f"lonely{n}", session=(session[0].producer_id, n)), within_s=60)
     rig.deliver()
     old.kill()
     new = leader_of(rig, *others)

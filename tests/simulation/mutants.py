@@ -4,7 +4,7 @@ A mutant is a piece of the node's source and what a plausible mistake would have
 runs in a process of its own, on a copy of the package, with seeds that are known to catch it.
 
 Decides: which bugs, and the seed that shows each. Must not know: how the bug shows.
-Read next: test_mutants.py.
+Read next: test_mutants.py, directed.py.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def put_in(mutant: Mutant, into: Path) -> None:
     path.write_text(source.replace(mutant.old, mutant.new))
 
 
-def run(mutant: Mutant, into: Path, *, timeout_s: float = 60) -> str | None:
+def run(mutant: Mutant, into: Path, *, timeout_s: float = 150) -> str | None:
     """Run the copy; return how it was caught, None if it wasn't."""
     paths = (into, ROOT / "node", ROOT / "operator", ROOT)
     done = subprocess.run(
@@ -120,6 +120,7 @@ MUTANTS: Final = (
         "raft/leader.py",
         "if reached <= s.commit.offset or s.log.term_at(reached) != s.term:",
         "if reached <= s.commit.offset:",
+        scenario="an_old_entry_reaches_a_majority_late",
     ),
     Mutant(
         "a vote leaves before it is durable",
@@ -128,48 +129,56 @@ MUTANTS: Final = (
         "        s.send(envelope.sender, reply, after_ticket=s.hard_ticket,",
         "reply = VoteReply(term, granted, request.pre, request.attempt)\n"
         "        s.send(envelope.sender, reply, after_ticket=0,",
+        scenario="a_voter_dies_between_two_candidates",
     ),
     Mutant(
         "a restart forgets the vote",
         "raft/state.py",
         "self.hard = started.hard_state",
         "self.hard = HardState(started.hard_state.current_term, None)",
+        scenario="a_voter_dies_between_two_candidates",
     ),
     Mutant(
         "entries are acknowledged before they are durable",
         "raft/follower.py",
         "ticket = max(s.hard_ticket, s.log.ticket_for(match.offset) if ok else 0)",
         "ticket = s.hard_ticket",
+        scenario="a_follower_dies_before_its_disk_has_it",
     ),
     Mutant(
         "the leader counts its own entries before they are durable",
         "raft/leader.py",
         "held[s.member] = s.log.durable.offset",
         "held[s.member] = s.log.last.offset",
+        scenario="a_leader_dies_before_its_own_disk_has_it",
     ),
     Mutant(
         "a follower looks at the offset of prev, not at its term",
         "raft/follower.py",
         "if not s.log.has(message.prev):",
         "if message.prev.offset > s.log.last.offset:",
+        scenario="an_old_entry_reaches_a_majority_late",
     ),
     Mutant(
         "a follower commits what it holds, agreed or not",
         "raft/follower.py",
         "min(leader_commit, match.offset)",
         "min(leader_commit, self._s.log.last.offset)",
+        scenario="an_old_leader_returns",
     ),
     Mutant(
         "a read is confirmed without a quorum",
         "raft/reads.py",
         "return self._s.electorate.agreed(answered)",
         "return True",
+        scenario="a_deposed_leader_is_asked_for_a_read",
     ),
     Mutant(
         "a read is confirmed by a round that began before it",
         "raft/reads.py",
         "(self._replication.heartbeat(), index, askers)",
         "(self._replication.round, index, askers)",
+        scenario="a_deposed_leader_is_asked_for_a_read",
     ),
     Mutant(
         "repeats are appended again",
@@ -182,58 +191,63 @@ MUTANTS: Final = (
         "driver/driver.py",
         "self._head.drop()",
         "pass",
+        scenario="a_leader_leads_again",
     ),
     Mutant(
         "a leader appends before it has applied what it inherited",
         "driver/obstacles.py",
         "if self._applied.offset < core.ready_at:",
-        "if self._applied.offset < 0:",
+        "if core.ready_at < 0:",
+        scenario="a_leader_has_not_applied_yet_what_it_inherited",
     ),
     Mutant(
         "a group is sent again after its connection broke",
         "driver/forwards.py",
         'sent.refuse(ApiError("outcome_unknown", "the connection to the leader broke"))',
         "self._appends.put_back([w for w in sent.group if w is not None])",
+        scenario="a_connection_breaks_before_the_answer",
     ),
     Mutant(
         "an entry's outcome is told by its offset alone",
         "driver/ledger.py",
         "_answer(promise, happened=term_at(promise.base) == promise.term)",
         "_answer(promise, happened=True)",
+        scenario="an_old_leader_returns",
     ),
     Mutant(
         "a lost connection is told as if nothing had happened",
         "driver/forwards.py",
         'ApiError("outcome_unknown", "the connection to the leader broke")',
         'ApiError("not_leader", "the connection to the leader broke")',
+        scenario="a_connection_breaks_before_the_answer",
     ),
     Mutant(
         "a call that arrives twice is carried out twice",
         "driver/once.py",
         "if call in seen or call <= highest - WINDOW:",
         "if call <= highest - WINDOW:",
+        scenario="a_message_arrives_twice",
     ),
     Mutant(
         "what the disk gave is applied, whoever wrote it",
         "driver/applier.py",
         "if self._kernel.term_at(entry.last) != entry.term:",
         "if self._kernel.term_at(entry.last) is None:",
+        scenario="a_read_from_disk_is_overtaken",
     ),
     Mutant(
         "a joint change asks only the new half to commit",
         "raft/quorum.py",
         "return min(new, majority_reached(self.outgoing, held))",
         "return new",
-        members=5,
-        change=True,
+        scenario="the_old_half_does_not_know_that_it_is_replaced",
     ),
     Mutant(
         "a joint change asks only the new half to elect",
         "raft/quorum.py",
         "halves = (new, majority_verdict(self.outgoing, votes))",
         "halves = (new,)",
-        members=5,
-        change=True,
+        scenario="both_halves_elect",
     ),
 )
 
