@@ -304,7 +304,10 @@ def test_a_token_file_with_faults_is_refused_with_all_of_them_and_no_secret(
     tokens.write_text("- token: short\n  permissions: [rule]\n- permissions: [read]\n")
     node = Node(tmp_path / "member", REAL, {"REPLOG_TOKEN_FILE": str(tokens)})
     node.start()
-    assert node.wait(45) == 2
+    try:
+        assert node.wait(45) == 2
+    finally:
+        node.kill()
     said = node.said()
     for part in ("item 1: token:", "item 1: permissions:", "item 2: give either", "peer"):
         assert part in said, said

@@ -25,7 +25,10 @@ def _refuses(node: Node, code: int, *more: str) -> str:
     """Start a node that must end by itself; what it said."""
     node.log.unlink(missing_ok=True)
     node.start(*more)
-    assert node.wait(45) == code, node.said()
+    try:
+        assert node.wait(45) == code, node.said()
+    finally:
+        node.kill()
     return node.said()
 
 
