@@ -149,21 +149,40 @@ def test_a_first_piece_of_the_log_makes_no_learner_caught_up() -> None:
     assert not _has(a, "enter-joint")
 
 
-@pytest.mark.parametrize("heir", ["a", "b"])
-def test_a_learner_that_lags_keeps_the_change_waiting_under_every_leader(heir: str) -> None:
+def test_a_learner_that_lags_in_time_keeps_the_change_waiting_under_every_leader() -> None:
+    """A new leader doesn't know at first how much is committed: that makes nobody caught up."""
     cluster, a = led("abc", "x", limits=BY_ONE)
-    cluster.doubtful = lambda e: e.to == "x" and _carries(e, lambda entry: entry.base > 4)
+    cluster.doubtful = lambda e: e.to == "x" and _carries(e, lambda _: True)
     aim(a, "x")
+    cluster.run(2)
     for _ in range(15):
         a.propose()
         cluster.run()
-    assert a.core.status().progress[MemberId("x")].alive
-    cluster.elect(heir)
+    cluster.doubtful = lambda e: e.to == "x" and _carries(e, lambda entry: entry.base > 4)
+    cluster.run(20)
+    progress = a.core.status().progress[MemberId("x")]
+    assert (progress.match.offset, progress.alive) == (4, True)
+    assert not _has(a, "enter-joint")
+    for name in "abc":
+        cluster.crash(name)
+    for name in "abc":
+        cluster.restart(name)
+    lagging = cluster.doubtful
+    cluster.doubtful = lambda e: lagging(e) or (e.sender != "x" and _answers(e))
+    cluster.run_until(lambda: _leads(cluster))
+    cluster.run(2)
+    cluster.doubtful = lagging
+    heir = cluster.leader
     cluster.run(5)
-    assert cluster[heir].core.status().progress[MemberId("x")].match.offset == 4
-    assert not _has(cluster[heir], "enter-joint")
+    assert heir.core.admitting is None
+    assert heir.core.status().progress[MemberId("x")].match.offset == 4
+    assert not _has(heir, "enter-joint")
     cluster.doubtful = lambda _: False
     cluster.run_until(lambda: reached(cluster, "x"), ticks=400)
+
+
+def _answers(envelope: Envelope) -> bool:
+    return isinstance(envelope.message, AppendReply)
 
 
 def test_a_learner_that_was_caught_up_and_died_does_not_count() -> None:
@@ -174,7 +193,7 @@ def test_a_learner_that_was_caught_up_and_died_does_not_count() -> None:
     assert a.core.status().progress[MemberId("b")].match == a.core.status().last
     cluster.isolate("b")
     cluster.run(100)
-    assert cluster.changes() == ["target", "learners"]
+    assert not _has(a, "enter-joint")
 
 
 def test_a_change_needs_no_ticks_between_its_steps() -> None:
