@@ -3,11 +3,12 @@
 import pytest
 
 from replog_node.driver.kernel import HELD_MAX
+from replog_node.driver.messages import ForwardAppends
 from replog_node.driver.wire import decode
 from replog_node.model.positions import Lineage, MemberId, Term
 from replog_node.raft.effects import RoleChanged
 from replog_node.raft.events import ReadRequested
-from replog_node.raft.messages import AppendReply, Envelope, Incarnation, RequestVote, VoteReply
+from replog_node.raft.messages import AppendReply, Envelope, RequestVote, VoteReply
 from replog_node.raft.violation import InvariantViolation
 from tests.unit.driver.rig import Node, Rig, batch
 
@@ -65,15 +66,15 @@ def test_messages_that_wait_for_a_disk_are_bounded() -> None:
 
 def test_a_message_to_another_member_is_dropped() -> None:
     rig = Rig(3).found()
-    _, one, other = rig.nodes
-    term = one.driver.kernel.term()
-    core = other.driver.kernel.core
-    assert core is not None
-    request = RequestVote(Term(99), core.status().last, pre=False, transfer=True, attempt=1)
-    one.driver.receive(
-        Envelope(other.member, MemberId("elsewhere"), Incarnation(9, 9), None, request)
-    )
-    assert one.driver.kernel.term() == term
+    leader, follower, _ = rig.nodes
+    last = leader.driver.status("", {}).last_offset
+    group = ForwardAppends(
+        follower.member, MemberId("elsewhere"), follower.driver.kernel.incarnation, 9, 1000,
+        (batch("a").data,),
+    )  # fmt: skip
+    leader.driver.receive(group)
+    rig.tick(3)
+    assert leader.driver.status("", {}).last_offset == last
 
 
 def test_nothing_steps_the_core_while_its_effects_are_carried_out() -> None:
