@@ -36,6 +36,24 @@ def test_term_and_vote_are_on_stable_storage_before_a_vote_is_answered() -> None
     assert a.disk.hard.voted_for is None, "nothing is durable yet"
 
 
+def test_a_candidates_term_and_own_vote_are_on_stable_storage_before_it_asks_or_wins() -> None:
+    """Persistent state, for the vote that a candidate gives itself."""
+    a = Cluster("abc")["a"]
+    a.disk.stalled = True
+    while a.core.role != "pre-candidate":
+        a.tick()
+    attempt = messages(a.effects, RequestVote)[-1].attempt
+    effects = a.hear("b", VoteReply(Term(2), True, True, attempt))
+    persist = [e for e in effects if isinstance(e, Persist)][-1]
+    assert persist.hard_state is not None and persist.hard_state.voted_for == "a"
+    assert {send.after_ticket for send in sends(effects, RequestVote)} == {persist.ticket}
+    attempt = messages(effects, RequestVote)[-1].attempt
+    a.hear("b", VoteReply(Term(2), True, False, attempt))
+    assert a.core.role == "candidate", "b's vote and its own that isn't durable: no majority"
+    a.persist_one()
+    assert a.core.role == "leader"
+
+
 def test_entries_are_on_stable_storage_before_they_are_acknowledged() -> None:
     """Persistent state: log[] is updated before responding."""
     cluster = Cluster("abc")
