@@ -35,7 +35,7 @@ run: setup ## start three nodes on this machine; Ctrl-C stops them (ARGS="-f log
 	@exec .venv/bin/replog up $(ARGS)
 
 test: setup check ## every check, then every test (ARGS="-k name" for some)
-	@$(PY) -m pytest -q tests $(ARGS)
+	@$(PY) -m pytest -q -n 2 tests $(ARGS)
 
 check: setup ## formatting, lint, types and layers; changes nothing
 	@$(PY) -m ruff format -q --check .

@@ -9,8 +9,11 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 LEFT_OUT = ("skipped", "xfailed", "deselected")
+PROCESSES = ("tests/integration/", "tests/unit/local/", "tests/docs/test_replay.py")
+"""Tests of real processes: they mostly wait, so one worker takes them, the other all else."""
 
 
 def pytest_configure() -> None:
@@ -40,6 +43,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rewrite", action="store_true", help="write what scenario files now show")
     group.addoption("--seed", type=int, default=None, help="run the simulation for this seed alone")
     group.addoption("--seeds", type=int, default=None, help="run this many seeds, from 0 on")
+
+
+class OneClusterAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives all tests of real processes to one worker, and every other test by itself.
+
+    The largest group is given out first. (Marks of xdist_group have no effect under pytest 9.2.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "processes" if nodeid.startswith(PROCESSES) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneClusterAtATime:
+    """Return the scheduler of `-n 2`."""
+    return OneClusterAtATime(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -23,7 +23,6 @@ def members(tmp_path: Path) -> Iterator[Cluster]:
         yield made
 
 
-@pytest.mark.xdist_group("processes")
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_what_a_document_shows_is_what_happens(document: str, members: Cluster) -> None:
