@@ -13,7 +13,6 @@ import msgspec
 
 NONE: Final = "none"
 UNKNOWN: Final = "unknown"
-APPLIED: Final = "applied"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -21,7 +20,7 @@ class Row(msgspec.Struct, frozen=True):
 
     status: HTTP's; 0 for waits. retryable: whether the same call may succeed later without a
     change. outcome: what became of the call: "none" (nothing happened and nothing will), "unknown"
-    (it may have happened or still happen), "applied". next: what to do.
+    (it may have happened or still happen). next: what to do.
     """
 
     code: str
@@ -118,23 +117,20 @@ ERRORS: Final = (
     _error("other_holder", 409, "Other holder", "Another operator holds this very epoch.", "Stop: another operator is in charge."),
     _error("stale_plan", 409, "Planned from an older configuration", "The configuration has changed since the plan was made.",
            "Read GET /v1/cluster, plan anew, and send the call with the new offset.", retryable=True),
-    _error("already_done", 409, "Already done", "The operation was carried out before.", "Nothing: it is done.", outcome=APPLIED),
     _error("change_in_progress", 409, "A change is in progress", "A membership change has entered its joint phase.",
            "Wait until it has ended.", retryable=True),
     _error("invalid_target", 422, "Target not valid", "The membership that was asked for can't be; `detail` tells why.", _FIX),
     _error("unknown_member", 404, "Unknown member", "No member of the configuration has this id.", _FIX),
-    _error("member_behind", 409, "Member behind", "The member has not caught up and can't take over.",
-           "Wait until it has caught up.", retryable=True),
+    _error("member_behind", 409, "Member behind", "The member does not answer, so it can't take over.",
+           "Start it, or see why it can't be reached.", retryable=True),
     _error("quorum_at_risk", 409, "Quorum at risk", "It would leave the log without a quorum.",
            "Bring members back first.", retryable=True),
     _error("transfer_failed", 503, "Transfer failed", "The member did not take over in time; the old leader goes on.",
            _AGAIN, retryable=True),
     _error("clock_jump", 503, "Clock jumped", "The only voter's clock leapt ahead; nothing is appended until that is acknowledged.",
            "Set the clock, or acknowledge the jump.", retryable=True),
-    _error("term_exhausted", 500, "Terms used up", "The log has reached the last term that its format can hold.", "Move the data to a new log."),
     _error("other_cluster", 409, "Another cluster", "The peer belongs to another cluster.", "Correct the addresses."),
     _error("other_lineage", 410, "Another lineage", "The peer or cursor belongs to another life of this log.", "Start over from the beginning of this lineage."),
-    _error("other_member", 409, "Another member", "Another member listens at this address.", "Correct the addresses."),
     _error("removed", 410, "Removed", "This member was removed from its cluster, for good.", "Ask another member; an empty directory makes a new one."),
     _error("fenced", 503, "Fenced", "A newer lineage of this log exists.", "Use the newer one."),
     _error("protocol_unsupported", 426, "Protocol not supported", "The peer speaks no version of the protocol that this member knows.",

@@ -36,7 +36,7 @@ class ApiError(Exception):
 
     @property
     def outcome(self) -> str:
-        """What became of the call: none, unknown or applied."""
+        """What became of the call: none or unknown."""
         return self.row.outcome
 
     @property

@@ -85,7 +85,6 @@ class Reason(StrEnum):
 
     NOT_LEADER = "not_leader"
     TRANSFERRING = "transferring"
-    TERM_EXHAUSTED = "term_exhausted"
     NOT_READY = "not_ready"
     OVERLOADED = "overloaded"
     ALREADY_DONE = "already_done"

@@ -1,6 +1,6 @@
 """How long the core waits and how much it keeps: every bound of it, with unit and reason.
 
-Decides: the defaults. Times are counted in ticks, because the core has no clock.
+Decides: the defaults. Times are counted in ticks of tick_ms, because the core has no clock.
 Must not know: where the values come from (settings).
 Read next: log.py.
 """
@@ -19,9 +19,9 @@ class CoreLimits(msgspec.Struct, frozen=True, kw_only=True):
         are given up after it.
     resend_ticks: without an answer for so long, what is in flight to a follower counts as lost.
         Longer than an ordinary disk stall, since resending doesn't make a disk faster.
-    departure_ticks: how long a removed voter is told that it is removed (30 s).
+    departure_ticks: how long a removed voter is told that it is removed.
     learner_patience_ticks: how long a change that could begin waits for live learners that are
-        still behind, so that the new set starts with everybody (60 s).
+        still behind, so that the new set starts with everybody.
     max_append_bytes: of entries per AppendEntries; at least one entry goes, whatever its size.
     max_inflight_bytes, max_inflight_count: of unanswered AppendEntries per follower; at the limit
         the follower gets nothing until it answers (hashicorp/raft #541).

@@ -2,7 +2,7 @@
 
 Decides: fields and meaning of every message of the core (paper figure 2; thesis 3.10, 6.4, 9.6).
 Sender and receiver, their incarnations, cluster and lineage travel in the envelope, once for all.
-Must not know: sockets, encodings (adapters/wire.py writes `entries` as raw bytes after the body).
+Must not know: sockets, encodings (driver/wire.py writes `entries` as raw bytes after the body).
 Read next: events.py, effects.py.
 """
 
@@ -78,7 +78,7 @@ class Heartbeat(Message, frozen=True, tag="Heartbeat"):
 
 
 class HeartbeatReply(Message, frozen=True, tag="HeartbeatReply"):
-    """clock_ms: the follower's wall clock when it answered.."""
+    """clock_ms: the follower's wall clock when it answered."""
 
     round: int
     clock_ms: int

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from replog.wire.codes import APPLIED, ERRORS, NONE, UNKNOWN, WAITS, Row, known, row
+from replog.wire.codes import ERRORS, NONE, UNKNOWN, WAITS, Row, known, row
 from tests.unit.house.files import project_files, text_of
 
 ALL = (*ERRORS, *WAITS)
@@ -36,7 +36,7 @@ def test_no_code_is_there_twice() -> None:
 def test_a_refusal_has_a_status_of_http_and_an_outcome(found: Row) -> None:
     assert re.fullmatch("[a-z]+(_[a-z]+)*", found.code)
     assert 400 <= found.status <= 599
-    assert found.outcome in (NONE, UNKNOWN, APPLIED)
+    assert found.outcome in (NONE, UNKNOWN)
 
 
 @pytest.mark.parametrize("found", ERRORS, ids=lambda found: found.code)
