@@ -116,15 +116,15 @@ class Core:
         """The term of the entry that holds `offset`; None beyond the log."""
         return self._s.log.term_at(offset)
 
-    def recent(self, at: Offset) -> Sequence[Entry] | None:
+    def recent(self, at: Offset, max_bytes: int | None = None) -> Sequence[Entry] | None:
         """Entries in memory from the one that holds `at` on; None if they are on disk only."""
-        return self._s.log.recent(at)
+        return self._s.log.recent(at, max_bytes)
 
     def peers(self) -> dict[MemberId, str]:
         """Whom to be connected with, and where: the members in force, and those seen off."""
         departing = frozenset[MemberId]() if self._leader is None else self._leader.departing
         found: dict[MemberId, str] = {}
-        for _, configuration in self._s.log.configurations[-3:-1]:
+        for _, configuration in self._s.log.configurations[:-1]:
             found |= {m.id: m.address for m in configuration.members if m.id in departing}
         configuration_ = self._s.configuration
         if configuration_ is not None:

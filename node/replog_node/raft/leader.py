@@ -270,13 +270,14 @@ class Leader:
         )
 
     def _superfluous(self) -> bool:
-        """Whether this leader's own departure is committed and nothing is left to do.
+        """Whether this leader's own departure is committed and it is no longer needed.
 
         It hands over first; when that fails or nobody is there to take over, it just steps down.
+        Others that left with it hear of it from the next leader (_remember_leavers).
         """
         s = self._s
         committed = s.log.configuration_offset <= s.commit.offset
-        if s.member in s.electorate.everyone or not committed or self._departing:
+        if s.member in s.electorate.everyone or not committed:
             return False
         if self.transfer.to is None and not self._handing_over:
             self._handing_over = True

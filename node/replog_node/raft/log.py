@@ -172,10 +172,15 @@ class Log:
 
     # --- entries in memory -----------------------------------------------------------------
 
-    def recent(self, at: Offset) -> Sequence[Entry] | None:
-        """The cached entries from the one that holds `at` on; () past the end, None if too old."""
+    def recent(self, at: Offset, max_bytes: int | None = None) -> Sequence[Entry] | None:
+        """The cached entries from the one that holds `at` on; () past the end, None if too old.
+
+        max_bytes: at least one entry, then while they fit; without it, all.
+        """
         index = self._index(at)
-        return None if index is None else self._entries[index:]
+        if index is None:
+            return None
+        return self._entries[index:] if max_bytes is None else self._fitting(index, max_bytes)
 
     def after(self, offset: Offset, max_bytes: int) -> tuple[Entry, ...] | None:
         """Entries after this entry end: at least one, more while they fit; () if there is none.
@@ -183,8 +188,10 @@ class Log:
         None: they are no longer in memory.
         """
         index = self._index(Offset(offset + 1))
-        if index is None:
-            return None
+        return None if index is None else self._fitting(index, max_bytes)
+
+    def _fitting(self, index: int, max_bytes: int) -> tuple[Entry, ...]:
+        """Entries from this slot on: at least one if there is any, more while they fit."""
         end, size = index, 0
         for end in range(index, len(self._entries)):
             size += self._entries[end].size_bytes

@@ -14,7 +14,7 @@ from replog_node.raft.effects import (
     Rejected,
     RoleChanged,
 )
-from replog_node.raft.events import PeerUp
+from replog_node.raft.events import EntriesRead, PeerUp
 from replog_node.raft.messages import AppendEntries, AppendReply, Heartbeat, HeartbeatReply
 from replog_node.raft.violation import InvariantViolation
 from tests.unit.raft.cluster import LIMITS, Cluster, Node, data, framer, messages, sends
@@ -279,12 +279,16 @@ def test_a_refusal_that_was_overtaken_takes_no_acknowledgement_back() -> None:
 
 
 def test_answers_about_entries_that_are_not_the_leaders_move_nothing() -> None:
-    _, a = led()
+    cluster, a = led()
     a.propose()
-    session = appends(a)[0].session
-    a.hear("b", AppendReply(a.core.term, session, True, at(1, 3), at(1, 3)), run=1)
-    a.hear("c", AppendReply(a.core.term, session, True, at(2, 99), at(2, 99)), run=1)
+    cluster.flying.clear()
+    for send in sends(a.effects, AppendEntries):
+        assert isinstance(send.message, AppendEntries)
+        for match in (at(1, 3), at(2, 99)):
+            reply = AppendReply(a.core.term, send.message.session, True, match, match)
+            a.hear(send.to, reply, run=1)
     assert a.said(Commit) == []
+    assert {p.match for p in a.core.status().progress.values()} == {at(2, 2)}
 
 
 def test_entries_are_pipelined_without_waiting_for_answers() -> None:
@@ -385,6 +389,46 @@ def test_followers_beyond_the_cache_are_served_from_disk() -> None:
     cluster.heal()
     cluster.run(5)
     assert a.said(ReadEntries)
+    assert cluster["c"].log() == a.log()
+
+
+def test_only_the_answer_to_the_read_that_is_asked_for_is_sent_on() -> None:
+    cluster = Cluster("abc", limits=replace(LIMITS, cache_bytes=500))
+    a = cluster.elect("a")
+    cluster.isolate("c")
+    for _ in range(30):
+        a.propose(data(size=50))
+        cluster.deliver()
+    a.forget()
+    cluster.heal()
+    while not cluster.reads:
+        assert cluster.move()
+    (_, asked) = cluster.reads.pop()
+    held = [entry for entry in a.entries if entry.base > asked.after.offset]
+    earlier = next(entry for entry in a.entries if entry.last < asked.after.offset)
+    a.forget()
+    a.step(EntriesRead(asked.follower, earlier.position, tuple(held)))
+    assert appends(a) == []
+    a.step(EntriesRead(asked.follower, asked.after, tuple(held[:2])))
+    assert appends(a)[0].entries == tuple(held[:2])
+
+
+def test_entries_that_were_read_and_are_not_in_the_log_are_not_sent() -> None:
+    cluster = Cluster("abc", limits=replace(LIMITS, cache_bytes=500))
+    a = cluster.elect("a")
+    cluster.isolate("c")
+    for _ in range(30):
+        a.propose(data(size=50))
+        cluster.deliver()
+    cluster.heal()
+    while not cluster.reads:
+        assert cluster.move()
+    (_, asked) = cluster.reads.pop()
+    a.forget()
+    forged = framer(data(), Term(1), Tail(asked.after, b"", 0), 0)
+    a.step(EntriesRead(asked.follower, asked.after, (forged,)))
+    assert appends(a) == []
+    cluster.run(5)
     assert cluster["c"].log() == a.log()
 
 
