@@ -1,7 +1,7 @@
 """One node: its parts made, joined, started, and ended in the right order.
 
-Starting: the disk, the store, the threads, the listeners, then the driver: nobody is answered
-before everything is there. Ending: hand over, drain, hang up, then the disk.
+Starting: the disk, the store, the threads, the driver, the connections to others, the listeners:
+nobody is answered before everything is there, and no hello says less than is so. Ending: hand over, drain, hang up, then the disk.
 
 Decides: that order, and the exit codes. Must not know: what the parts do.
 Read next: settings.py, driver/driver.py, adapters/, web/app.py.
@@ -147,7 +147,10 @@ class Node:
             new_lineage_id=lambda: secrets.token_hex(8),
         )
         self._service = NodeService(
-            self._driver, version=_version(), client_addresses=self._peers.client_addresses
+            self._driver,
+            version=_version(),
+            client_addresses=self._peers.client_addresses,
+            on_failure=self._failed,
         )
         self._ticker = Ticker(settings.tick_ms, self._driver.tick, self._failed)
         handlers = self._peers.handlers
@@ -160,13 +163,14 @@ class Node:
 
     async def run(self) -> int:
         """Serve until stop() or a failure; returns the exit code."""
+        self._start()
         try:
             await self._listen()
         except OSError as problem:
             _LOG.error("address_unusable", detail=str(problem))
             self._code = EXIT_ADDRESS
         else:
-            self._start()
+            self._serving()
             await self._stopping.wait()
             if self._code == EXIT_OK:
                 await self._drain()
@@ -200,6 +204,8 @@ class Node:
             self._driver,
             lambda: Belonging(self._driver.self_.cluster_id, self._driver.self_.lineage),
         )
+
+    def _serving(self) -> None:
         self._ticker.start()
         _LOG.info(
             "started",
@@ -226,8 +232,7 @@ class Node:
         await client.cleanup()
         await self._peers.close()  # before its listener, which waits for open connections
         await peer.cleanup()
-        if self._code != EXIT_ADDRESS:
-            await self._io.close()
+        await self._io.close()
         self._store.close()
         _LOG.info("stopped", code=self._code)
 

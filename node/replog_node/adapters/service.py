@@ -9,7 +9,7 @@ Read next: ../web/service.py (the boundary that this implements), ../driver/driv
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from replog.wire.batches import CheckedBatch
 from replog.wire.problems import ApiError
@@ -26,6 +26,7 @@ from replog.wire.schemas import (
     Wait,
 )
 from replog_node.adapters.counting import records_within
+from replog_node.adapters.guard import OnFailure, guarded
 from replog_node.driver.driver import Driver
 from replog_node.driver.status import LOG_START
 from replog_node.driver.view import ReadView
@@ -33,6 +34,7 @@ from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 SCAN_BYTES = 1024 * 1024
 """How much is read at once to count records backwards."""
@@ -47,7 +49,10 @@ class NodeService:
         *,
         version: str,
         client_addresses: Callable[[], Mapping[MemberId, str]],
+        on_failure: OnFailure,
     ) -> None:
+        """on_failure: told of whatever a call of the driver raises; the node must end then."""
+        self._on_failure = on_failure
         self._driver = driver
         self._version = version
         self._client_addresses = client_addresses
@@ -58,7 +63,8 @@ class NodeService:
     async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
         """See Service.append."""
         answer: asyncio.Future[Appended] = self._loop.create_future()
-        self._driver.append(batch, _resolve(answer), deadline_s=self._deadline_s(timeout_s))
+        deadline_s = self._deadline_s(timeout_s)
+        self._guarded(self._driver.append, batch, _resolve(answer), deadline_s=deadline_s)
         self._flush_soon()
         return await answer
 
@@ -75,7 +81,8 @@ class NodeService:
                 raise refusal
             return self._view(self._driver.staleness_ms)
         answer: asyncio.Future[Offset] = self._loop.create_future()
-        self._driver.read_index(_resolve(answer), deadline_s=self._deadline_s(timeout_s))
+        deadline_s = self._deadline_s(timeout_s)
+        self._guarded(self._driver.read_index, _resolve(answer), deadline_s=deadline_s)
         self._flush_soon()
         await answer
         return self._view(0)
@@ -86,7 +93,7 @@ class NodeService:
     async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
         """See Service.entries."""
         answer: asyncio.Future[tuple[Entry, ...]] = self._loop.create_future()
-        self._driver.read_entries(at, max_bytes, _resolve(answer))
+        self._guarded(self._driver.read_entries, at, max_bytes, _resolve(answer))
         return await answer
 
     async def wait_for_records(self, at: Offset, *, timeout_s: float) -> bool:
@@ -96,17 +103,28 @@ class NodeService:
             refusal = self._driver.self_.refusal()
             if refusal is not None:
                 raise refusal
-            woken: asyncio.Future[None] = self._loop.create_future()
-            if not self._driver.watch(lambda woken=woken: _wake(woken)):  # type: ignore[misc]
-                raise ApiError("overloaded", "too many callers wait for records")
-            try:
-                await asyncio.wait_for(woken, max(0.0, deadline_s - self._loop.time()))
-            except TimeoutError:
+            if not await self._woken(deadline_s - self._loop.time()):
                 return False
+        return True
+
+    async def _woken(self, timeout_s: float) -> bool:
+        """Wait until more is applied or the standing changes; False when time is over."""
+        woken: asyncio.Future[None] = self._loop.create_future()
+        end_watch = self._driver.watch(lambda: _wake(woken))
+        if end_watch is None:
+            raise ApiError("overloaded", "too many callers wait for records")
+        try:
+            await asyncio.wait_for(woken, max(0.0, timeout_s))
+        except TimeoutError:
+            return False
+        finally:
+            end_watch()
         return True
 
     async def last_records_from(self, count: int, end_offset: int) -> Offset:
         """See Service.last_records_from. Control records are few, so few looks are needed."""
+        if count >= end_offset:
+            return Offset(LOG_START)
         start, found = end_offset, 0
         while found < count and start > LOG_START:
             wanted = max(LOG_START, start - (count - found))
@@ -141,7 +159,7 @@ class NodeService:
     async def bootstrap(self, request: BootstrapRequest, *, timeout_s: float) -> Done:
         """See Service.bootstrap."""
         answer: asyncio.Future[Done] = self._loop.create_future()
-        self._driver.bootstrap(request, _resolve(answer))
+        self._guarded(self._driver.bootstrap, request, _resolve(answer))
         try:
             return await asyncio.wait_for(answer, timeout_s)
         except TimeoutError as problem:
@@ -163,8 +181,14 @@ class NodeService:
         answer: "asyncio.Future[T]",
         timeout_s: float,
     ) -> T:
-        self._driver.call(request, _resolve(answer), deadline_s=self._deadline_s(timeout_s))
+        deadline_s = self._deadline_s(timeout_s)
+        self._guarded(self._driver.call, request, _resolve(answer), deadline_s=deadline_s)
         return await answer
+
+    async def acknowledge_clock(self, *, timeout_s: float) -> Done:
+        """See Service.acknowledge_clock."""
+        self._guarded(self._driver.acknowledge_clock)
+        return Done(done=True, detail="this member believes its clock")
 
     def status(self) -> ClusterStatus:
         """See Service.status."""
@@ -192,7 +216,11 @@ class NodeService:
 
     def _flush(self) -> None:
         self._flush_due = False
-        self._driver.flush()
+        self._guarded(self._driver.flush)
+
+    def _guarded(self, call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call the driver; what it raises ends the node, for it can't be asked again."""
+        guarded(self._on_failure, call, *args, **kwargs)
 
 
 def _resolve(answer: "asyncio.Future[T]") -> Callable[[Any], None]:

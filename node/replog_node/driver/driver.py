@@ -48,10 +48,20 @@ from replog_node.raft.effects import (
     ReadEntries,
     ReadFailed,
     ReadReady,
+    Reason,
+    Rejected,
     RoleChanged,
     TransferEnded,
 )
-from replog_node.raft.events import EntriesRead, PeerDown, PeerUp, Received, Tick, TransferRequested
+from replog_node.raft.events import (
+    ClockAcknowledged,
+    EntriesRead,
+    PeerDown,
+    PeerUp,
+    Received,
+    Tick,
+    TransferRequested,
+)
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import AppendEntries, Envelope, Heartbeat
 from replog_node.raft.violation import InvariantViolation
@@ -108,7 +118,8 @@ class Driver:
         self._clock_records = ClockRecords(self.kernel, self.applied, obstacles)
         self._founding = Founding(self.kernel, self.self_, recovered, peer_address, new_lineage_id)
         self._waits = Waits()
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: dict[int, Callable[[], None]] = {}
+        self._watch_number = 0
         self._write_since_s: float | None = None
         self._caught_up = False
         self._lost_leadership = False
@@ -145,14 +156,14 @@ class Driver:
                 self._hear(message)
             case ForwardAppends():
                 self._forwards.serve(message)
+                self._refuse_what_it_cannot_lead()
             case ForwardResults():
                 self._forwards.answered(message)
             case ForwardAdmin():
                 call = self._calls.received(message)
                 if call is not None:
                     self._admin.take(call)
-                if not self.kernel.leading:
-                    self._refuse_forwarded()
+                self._refuse_what_it_cannot_lead()
             case ForwardAdminResult():
                 again = self._calls.answered(message)
                 if again is not None:
@@ -200,7 +211,9 @@ class Driver:
         """A newer life of the log exists: this member says nothing more in the old one."""
         if self.self_.standing is Standing.MEMBER:
             self._observer.note("error", "fenced", by=str(lineage))
-            self._retire(Standing.FENCED)
+            self._leave(Standing.FENCED)
+            self._forget_callers()
+            self.kernel.stop()
 
     # What callers ask for. Each reply comes in this turn or a later one, exactly once.
 
@@ -237,28 +250,43 @@ class Driver:
         self._founding.bootstrap(request, reply)
         self._settle()
 
-    def read_entries(
-        self, at: Offset, max_bytes: int, reply: Callable[[tuple[Entry, ...]], None]
-    ) -> None:
-        """Committed entries from the one that holds `at` on: at least one if there is any."""
+    def read_entries(self, at: Offset, max_bytes: int, reply: Reply[tuple[Entry, ...]]) -> None:
+        """Committed entries from the one that holds `at` on: at least one if there is any.
+
+        ApiError storage_failed if the disk doesn't give them.
+        """
         core = self.kernel.core
         if core is None or at > self.kernel.committed.offset:
             reply(())
             return
-        recent = core.recent(at)
+        recent = core.recent(at, max_bytes)
         if recent:
             reply(self._committed_part(recent, max_bytes))
-        else:
-            self._disk_reads.ask(
-                at, max_bytes, lambda found: reply(self._committed_part(found or (), max_bytes))
-            )
+            return
 
-    def watch(self, woken: Callable[[], None]) -> bool:
-        """Call once, when more is applied or the standing changes; False when too many wait."""
+        def read(found: tuple[Entry, ...] | None) -> None:
+            if found is None:
+                reply(ApiError("storage_failed", f"offset {at} can't be read from this disk now"))
+            else:
+                reply(self._committed_part(found, max_bytes))
+
+        self._disk_reads.ask(at, max_bytes, read)
+
+    def watch(self, woken: Callable[[], None]) -> Callable[[], None] | None:
+        """Call once, when more is applied or the standing changes.
+
+        Returns what ends the watch, to be called by whoever doesn't wait any more (afterwards it
+        does nothing); None when too many wait.
+        """
         if len(self._watchers) >= self._limits.watchers:
-            return False
-        self._watchers.append(woken)
-        return True
+            return None
+        self._watch_number += 1
+        number = self._watch_number
+        self._watchers[number] = woken
+        return lambda: self._end_watch(number)
+
+    def _end_watch(self, number: int) -> None:
+        self._watchers.pop(number, None)
 
     def flush(self) -> None:
         """Append, send on and ask for what has come since the last turn."""
@@ -302,11 +330,7 @@ class Driver:
         """Take nothing new; hand leadership over, if it is held. Calls in flight go on."""
         if self.self_.standing is Standing.MEMBER:
             self._hand_over()
-            self.self_.standing = Standing.STOPPING
-            refusal = ApiError("shutting_down", "this member is stopping")
-            self.appends.close(refusal)
-            self._admin.refuse(refusal)
-            self._wake()
+            self._leave(Standing.STOPPING)
         self._settle()
 
     @property
@@ -314,7 +338,7 @@ class Driver:
         """Whether nobody waits for this member any more and it has handed over what it led."""
         return not (
             (self.kernel.leading and self._handing_over)
-            or self._ledger.count
+            or self._ledger.waiting
             or self._forwards.in_flight
             or self._calls.in_flight
             or self._reads.waiting
@@ -322,14 +346,9 @@ class Driver:
 
     def close(self) -> None:
         """Answer everybody who still waits, and stop the core."""
-        refusal = ApiError("shutting_down", "this member is stopping")
-        self.appends.close(refusal)
-        self._admin.close(refusal)
-        self._reads.close(refusal)
-        self._founding.close(refusal)
-        self._forwards.close()
-        self._calls.close()
-        self._ledger.close()
+        self._leave(Standing.STOPPING)
+        self._forget_callers()
+        self._founding.close(ApiError("shutting_down", "this member is stopping"))
         self.kernel.stop()
 
     # Between a turn's effects and its end.
@@ -359,8 +378,8 @@ class Driver:
 
     def _wake(self) -> None:
         """Let those who wait for records look again: at records, or at why none will come."""
-        watchers, self._watchers = self._watchers, []
-        for woken in watchers:
+        watchers, self._watchers = self._watchers, {}
+        for woken in watchers.values():
             woken()
 
     def _after_leading(self) -> None:
@@ -368,6 +387,11 @@ class Driver:
         self._lost_leadership = False
         self._head.drop()
         self._refuse_forwarded()
+
+    def _refuse_what_it_cannot_lead(self) -> None:
+        """Who sent something here must find the leader elsewhere, now or soon."""
+        if not self.kernel.leading or self.self_.standing is not Standing.MEMBER:
+            self._refuse_forwarded()
 
     def _refuse_forwarded(self) -> None:
         refusal = ApiError("not_leader", "the member asked lost the lead before it appended")
@@ -492,29 +516,42 @@ class Driver:
         """Removed for good: the core answers others still, clients find no member here."""
         self.kernel.storage.park()
         if self.self_.standing is Standing.MEMBER:
-            self.self_.standing = Standing.REMOVED
-            self._refuse_forwarded()
-            refusal = self.self_.refusal() or ApiError("internal", "no refusal")
-            self.appends.close(refusal)
-            self._admin.refuse(refusal)
+            self._leave(Standing.REMOVED)
 
-    def _retire(self, standing: Standing) -> None:
-        self.self_.standing = standing
-        refusal = self.self_.refusal() or ApiError("internal", "no refusal")
+    def _leave(self, standing: Standing) -> None:
+        """Be a member in good standing no more: nothing that waits here is begun.
+
+        What other members sent finds the next leader; this member's own callers hear why. What
+        was begun goes on.
+        """
+        self._refuse_forwarded()
+        if self.self_.standing is not Standing.REMOVED:
+            self.self_.standing = standing
+        refusal = self.self_.refusal() or ApiError("shutting_down", "this member is stopping")
         self.appends.close(refusal)
+        self._admin.refuse(refusal)
+        self._wake()
+
+    def _forget_callers(self) -> None:
+        """Answer everybody whose call was begun: nobody will be told here what became of it."""
+        refusal = self.self_.refusal() or ApiError("shutting_down", "this member is stopping")
         self._admin.close(refusal)
         self._reads.close(refusal)
         self._forwards.close()
         self._calls.close()
         self._ledger.close()
-        self._wake()
-        self.kernel.stop()
 
     def _hand_over(self) -> None:
         """Ask the core to; a leader that nobody can replace doesn't wait for anybody."""
         if self.kernel.leading:
             refused = self.kernel.run(TransferRequested(None))
-            self._handing_over = refused is None
+            under_way = isinstance(refused, Rejected) and refused.reason is Reason.TRANSFERRING
+            self._handing_over = refused is None or under_way
+
+    def acknowledge_clock(self) -> None:
+        """Somebody says that this member's clock is right (raft/logtime.py)."""
+        self.kernel.run(ClockAcknowledged())
+        self._settle()
 
     def _connect(self) -> None:
         """Keep connections to whom the core speaks with; the adapters are told of changes only."""

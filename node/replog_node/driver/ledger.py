@@ -47,6 +47,11 @@ class Ledger:
         self.settled = Offset(-1)
         """Everything up to this is answered."""
 
+    @property
+    def waiting(self) -> int:
+        """Callers that have not heard yet."""
+        return sum(p.reply is not None for terms in self._terms.values() for p in terms)
+
     def add(self, promise: Promise) -> None:
         """Register what has just been appended; offsets of one term never fall."""
         self._terms.setdefault(promise.term, deque()).append(promise)
