@@ -13,14 +13,17 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from replog.client.client import Client
 from replog.client.transport import Unavailable
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch, build_values
+from replog.wire.codes import NONE
 from replog.wire.limits import IN_FLIGHT_MAX, SEQUENCES
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, ProducerSession
+
+USED_BEFORE: Final = "sequence_conflict"
 
 
 class OutcomeUnknown(Exception):
@@ -28,12 +31,13 @@ class OutcomeUnknown(Exception):
 
 
 class SessionEnded(Exception):
-    """An earlier batch of the session failed, so this one was not sent and can't be applied."""
+    """An earlier batch of the session failed, so this one was not and will not be appended."""
 
 
 class _Flight(NamedTuple):
-    """A batch under way: the call, and what its caller waits for."""
+    """A batch under way: its place in the session, the call, and what its caller waits for."""
 
+    number: int
     call: asyncio.Task[Appended]
     done: asyncio.Future[Appended]
 
@@ -48,7 +52,9 @@ class Appender:
         self._sequence = 0
         self._turn = asyncio.Lock()
         self._flights: deque[_Flight] = deque()
+        self._sent = 0
         self._failure: Exception | None = None
+        self._failed = 0
         self._used_s = time.monotonic()
 
     @classmethod
@@ -66,11 +72,11 @@ class Appender:
     ) -> Appended:
         """Append these records as one batch: all or none, once, durable on a majority on return.
 
-        Calls are carried out in the order in which they are made. timeout_s: the client's, when
-        left out. Raises ApiError (batch_invalid before anything was sent), OutcomeUnknown,
-        SessionEnded, Unavailable.
+        Calls are carried out in the order in which they are made; one that its caller leaves goes
+        on. timeout_s: the client's, when left out. Raises ApiError (batch_invalid before anything
+        was sent), OutcomeUnknown, SessionEnded, Unavailable.
         """
-        return await (await self.send(records, timeout_s=timeout_s, gzip=gzip))
+        return await asyncio.shield(await self.send(records, timeout_s=timeout_s, gzip=gzip))
 
     async def append_value(self, value: bytes, *, key: bytes | None = None) -> Appended:
         """Append one record, stamped with this moment."""
@@ -114,7 +120,11 @@ class Appender:
             return self._begin(batch, timeout_s)
 
     async def settle(self) -> None:
-        """Wait until nothing is under way. Raises what ended the session, if anything has."""
+        """Wait until nothing is under way.
+
+        Raises what ended the session, if anything has: the failure of the earliest batch that has
+        one, so that an outcome of "none" holds for all that was not acknowledged.
+        """
         while self._flights:
             await asyncio.wait({self._flights[0].done})
             self._forget_done()
@@ -124,7 +134,7 @@ class Appender:
     async def _room(self) -> None:
         """Wait until another batch may be sent: the window moves when the oldest is answered."""
         self._forget_done()
-        while len(self._flights) >= IN_FLIGHT_MAX:
+        while self._failure is None and len(self._flights) >= IN_FLIGHT_MAX:
             await asyncio.wait({self._flights[0].done})
             self._forget_done()
         if self._failure is not None:
@@ -137,40 +147,63 @@ class Appender:
     def _begin(self, batch: CheckedBatch, timeout_s: float | None) -> asyncio.Future[Appended]:
         self._sequence = (self._sequence + batch.count) % SEQUENCES
         self._used_s = time.monotonic()
+        self._sent += 1
         call = asyncio.create_task(self._client.append(batch, timeout_s=timeout_s))
-        flight = _Flight(call, asyncio.get_running_loop().create_future())
+        flight = _Flight(self._sent, call, asyncio.get_running_loop().create_future())
         self._flights.append(flight)
         call.add_done_callback(lambda _: self._landed(flight))
         return flight.done
 
     def _landed(self, flight: _Flight) -> None:
-        """Tell the caller; after a failure nothing that came later can be applied as it is."""
-        if flight.done.done():
-            return
-        failure: BaseException | None
-        if flight.call.cancelled():
-            failure = OutcomeUnknown("the call was given up")
-        else:
-            failure = flight.call.exception()
-        if failure is None:
+        """Tell the caller, unless it was told when the session ended, or has left."""
+        failure = _failure_of(flight.call)
+        if failure is not None:
+            self._end(flight, failure)
+        elif not flight.done.done():
             flight.done.set_result(flight.call.result())
-            return
-        self._end(_told(failure))
 
-    def _end(self, failure: Exception) -> None:
-        """End the session: all that is under way fails with it."""
-        self._failure = failure
-        for flight in self._flights:
-            if not flight.done.done():
-                flight.done.set_exception(failure)
-                flight.done.exception()  # the session keeps it: a caller that left misses nothing
-                flight.call.cancel()
+    def _end(self, flight: _Flight, failure: Exception) -> None:
+        """End the session: what came before goes on, nothing that came later can."""
+        _fail(flight, failure)
+        if self._failure is not None and flight.number >= self._failed:
+            return
+        self._failure, self._failed = failure, flight.number
+        for later in self._flights:
+            if later.number > flight.number and not later.call.done():
+                _fail(later, _told_later(failure))
+                later.call.cancel()
+
+
+def _fail(flight: _Flight, failure: Exception) -> None:
+    """Tell the caller; it may have left, and the session knows of it without that."""
+    if not flight.done.done():
+        flight.done.set_exception(failure)
+        flight.done.exception()
+
+
+def _failure_of(call: asyncio.Task[Appended]) -> Exception | None:
+    """What the caller is told of a call that is done: None when it was appended."""
+    if call.cancelled():
+        return OutcomeUnknown("the call was given up")
+    failure = call.exception()
+    return None if failure is None else _told(failure)
+
+
+def _told_later(failure: Exception) -> Exception:
+    """What the callers of later batches are told, which need the one that failed before them.
+
+    A sequence that somebody else has used may be the gap before the next one, filled.
+    """
+    surely = isinstance(failure, ApiError | Unavailable) and failure.outcome == NONE
+    if surely and not (isinstance(failure, ApiError) and failure.code == USED_BEFORE):
+        return SessionEnded(f"a batch before this one failed: {failure}")
+    return OutcomeUnknown(f"a batch before this one failed: {failure}")
 
 
 def _told(failure: BaseException) -> Exception:
     """What the caller is told: whether it surely was not appended, or isn't known."""
     if isinstance(failure, ApiError | Unavailable):
-        return failure if failure.outcome == "none" else OutcomeUnknown(str(failure))
+        return failure if failure.outcome == NONE else OutcomeUnknown(str(failure))
     if isinstance(failure, Exception):
         return failure
     return OutcomeUnknown(f"the call was given up: {failure!r}")

@@ -97,16 +97,90 @@ async def test_what_can_not_be_mended_is_raised_at_once_and_ends_the_session() -
 
 
 @pytest.mark.asyncio
-async def test_a_failure_ends_all_that_is_under_way() -> None:
-    async with cluster() as made, _client(made) as client:
+async def test_a_failure_ends_what_came_later_and_lets_land_what_came_before() -> None:
+    async with cluster(1) as made, _client(made) as client:
         appender = await Appender.begin(client)
-        made.members[0].faults.extend(["hold", ApiError("producer_fenced", "a newer epoch")])
+        made.members[0].faults.append("hold")
         first = await appender.send_values(_values(1))
+        await asyncio.sleep(0.1)
+        second = await appender.send_values(_values(2), timeout_s=0.2)
+        third = await appender.send_values(_values(3))
+        with pytest.raises(ApiError, match="sequence_gap") as raised:
+            await second
+        assert raised.value.outcome == "none"
+        with pytest.raises(SessionEnded, match="sequence_gap"):
+            await third
+        with pytest.raises(SessionEnded):
+            await appender.send_values(_values(4))
+        assert not first.done()
+        made.members[0].held.set()
+        assert (await first).base_offset == 1
+        with pytest.raises(ApiError, match="sequence_gap"):
+            await appender.settle()
+        assert made.log.values == [b"1"]
+
+
+@pytest.mark.asyncio
+async def test_what_came_after_a_batch_whose_fate_is_unknown_is_unknown_too() -> None:
+    async with cluster(1) as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.append("hold")
+        first = await appender.send_values(_values(1), timeout_s=0.1)
         await asyncio.sleep(0.1)
         second = await appender.send_values(_values(2))
         for done in (first, second):
-            with pytest.raises(ApiError, match="producer_fenced"):
+            with pytest.raises(OutcomeUnknown):
                 await done
+
+
+@pytest.mark.asyncio
+async def test_what_came_after_a_sequence_that_others_used_is_unknown() -> None:
+    """Whoever used it may also have filled the gap before the next one."""
+    async with cluster(1) as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.extend(["hold", ApiError("sequence_conflict", "another batch")])
+        held = await appender.send_values(_values(1))
+        await asyncio.sleep(0.1)
+        second = await appender.send_values(_values(2))
+        third = await appender.send_values(_values(3))
+        with pytest.raises(ApiError, match="sequence_conflict"):
+            await second
+        with pytest.raises(OutcomeUnknown):
+            await third
+        made.members[0].held.set()
+        await held
+
+
+@pytest.mark.asyncio
+async def test_a_session_ends_with_its_earliest_failure() -> None:
+    """A later batch that surely was not appended says nothing of the one before it."""
+    async with cluster(1) as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.append("hold")
+        first = await appender.send_values(_values(1), timeout_s=0.5)
+        await asyncio.sleep(0.1)
+        second = await appender.send_values(_values(2), timeout_s=0.1)
+        with pytest.raises(ApiError, match="sequence_gap"):
+            await second
+        with pytest.raises(OutcomeUnknown):
+            await first
+        with pytest.raises(OutcomeUnknown):
+            await appender.settle()
+
+
+@pytest.mark.asyncio
+async def test_a_batch_whose_caller_has_left_still_ends_the_session_when_it_fails() -> None:
+    async with cluster(1) as made, _client(made) as client:
+        appender = await Appender.begin(client)
+        made.members[0].faults.append(ApiError("producer_fenced", "a newer epoch"))
+        leaving = asyncio.create_task(appender.append([NewRecord(b"a")]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(ApiError, match="producer_fenced"):
+            await appender.settle()
+        with pytest.raises(SessionEnded):
+            await appender.append([NewRecord(b"b")])
 
 
 @pytest.mark.asyncio
