@@ -6,7 +6,10 @@ for during IDLE_S after a write, it writes the idle mark.
 
 The write queue is bounded by its askers: a leader's uncommitted bytes, a follower's window.
 
-Decides: that merging, and that a failure of the store is told once and ends both threads' work.
+A read that fails is answered with None, and the reason is told to the log; the node goes on, since
+one bad sector of old data would otherwise end it again after each start.
+
+Decides: that merging, and that a failed write is told once and ends both threads' work.
 Must not know: why something is written or read.
 Read next: ../storage/store.py, ../driver/ports.py.
 """
@@ -15,12 +18,15 @@ import asyncio
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import Any, Final, NamedTuple, Protocol, assert_never
 
+from replog_node.adapters.doors import Notes
 from replog_node.adapters.guard import OnFailure, guarded
 from replog_node.model.entries import Entry
 from replog_node.model.positions import ClusterId, Lineage, Offset
 from replog_node.raft.effects import Persist
+from replog_node.storage.errors import LogDamaged, ReadRefused, StorageError, StorageFailed
 from replog_node.storage.store import Store
 
 IDLE_S: Final = 0.05
@@ -29,8 +35,14 @@ IDLE_S: Final = 0.05
 MERGED_BYTES_MAX: Final = 16 * 1024 * 1024
 """Frames written before anybody is told; further ones wait for the next write."""
 
-READS_MAX: Final = 1024
-"""Reads that wait; past it a read is answered with None at once, as if it couldn't be read now."""
+OWN_READS_MAX: Final = 1024
+"""Reads that may wait beside those for callers: to apply, and one for each follower."""
+
+NOTED_MAX: Final = 1024
+"""Segments whose troubles are remembered as told; past it they are forgotten, and told again."""
+
+OnWritten = Callable[[float, int], None]
+"""Told of each write that is durable: the seconds that it took, the bytes of its entries."""
 
 
 class StorageListener(Protocol):
@@ -72,10 +84,28 @@ _Write = Persist | _Assign | _Park | _Stop
 class IoThread:
     """driver.ports.StoragePort over a store. Use: create, start, …, await close."""
 
-    def __init__(self, store: Store, on_failure: OnFailure) -> None:
-        """on_failure: called on the loop, once, when the store failed: nothing is durable since."""
+    def __init__(
+        self,
+        store: Store,
+        on_failure: OnFailure,
+        *,
+        notes: Notes | None = None,
+        on_written: OnWritten = lambda _seconds, _size_bytes: None,
+        callers_max: int = 0,
+    ) -> None:
+        """Everything given is called on the loop.
+
+        on_failure: called once, when the store failed: nothing is durable since. notes: hears of
+        reads that fail, once for a segment and its kind of trouble. callers_max: how many callers
+        may read at once, as their own bound has it; with OWN_READS_MAX it bounds the reads that
+        wait, so that this bound is never the first. Past it a read is answered with None at once.
+        """
         self._store = store
         self._on_failure = on_failure
+        self._notes = notes
+        self._noted: set[tuple[str, str]] = set()
+        self._on_written = on_written
+        self._reads_max = OWN_READS_MAX + callers_max
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Write] = SimpleQueue()
         self._reads: SimpleQueue[_Read | _Stop] = SimpleQueue()
@@ -111,7 +141,7 @@ class IoThread:
 
     def read(self, request: int, at: Offset, max_bytes: int) -> None:
         """See StoragePort."""
-        if self._reads_waiting >= READS_MAX or self._failed:
+        if self._reads_waiting >= self._reads_max or self._failed:
             self._loop.call_soon(self._answer, request, None)
             return
         self._reads_waiting += 1
@@ -142,6 +172,22 @@ class IoThread:
     def _answer(self, request: int, entries: tuple[Entry, ...] | None) -> None:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_read, request, entries)
+
+    def _note(self, problem: StorageError) -> None:
+        """Tell of a read that failed, once for each segment and kind."""
+        match problem:
+            case LogDamaged(segment=segment):
+                event = "log_damaged"
+            case ReadRefused(segment=segment):
+                event = "read_refused"
+            case _:
+                event, segment = "read_failed", ""
+        if self._notes is None or (event, segment) in self._noted:
+            return
+        if len(self._noted) >= NOTED_MAX:
+            self._noted.clear()
+        self._noted.add((event, segment))
+        self._notes.note("error", event, segment=segment, detail=problem)
 
     def _fail(self, problem: BaseException) -> None:
         if not self._failed:
@@ -207,8 +253,10 @@ class IoThread:
             persists.append(behind)
             size += _size_bytes(behind)
             behind = None
+        began_s = monotonic()
         self._store.write(persists)
         self._tell(self._persisted, persists[-1].ticket)
+        self._tell(self._on_written, monotonic() - began_s, size)
         return behind
 
     def _read_all(self) -> None:
@@ -216,8 +264,16 @@ class IoThread:
             read = self._reads.get()
             if isinstance(read, _Stop):
                 return
-            entries = self._store.read(read.at, read.max_bytes)
-            self._tell(self._read_done, read.request, entries or None)
+            self._tell(self._read_done, read.request, self._entries(read) or None)
+
+    def _entries(self, read: _Read) -> tuple[Entry, ...]:
+        try:
+            return self._store.read(read.at, read.max_bytes)
+        except StorageFailed:  # the writer has told it, or the store is being closed
+            return ()
+        except StorageError as problem:
+            self._tell(self._note, problem)
+            return ()
 
 
 def _size_bytes(persist: Persist) -> int:

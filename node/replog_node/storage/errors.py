@@ -33,6 +33,18 @@ class LogDamaged(StorageError):
         self.what = what
 
 
+class ReadRefused(StorageError):
+    """The disk refused a read (a bad sector, no descriptor left). Nothing is known to be lost.
+
+    The store goes on, and the same read may succeed later. segment: the file.
+    """
+
+    def __init__(self, segment: str, what: str) -> None:
+        """Keep the file and what the disk said."""
+        super().__init__(f"{segment}: {what}")
+        self.segment = segment
+
+
 class VoteStateLost(StorageError):
     """Both copies of term and vote are unreadable: this member must never vote again.
 

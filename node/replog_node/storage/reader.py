@@ -15,7 +15,7 @@ import msgspec
 from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset
 from replog_node.storage.disk import Disk, DiskError
-from replog_node.storage.errors import LogDamaged
+from replog_node.storage.errors import LogDamaged, ReadRefused
 from replog_node.storage.summary import Place, Segment
 from replog_node.storage.walk import Unreadable, Walk, Window
 
@@ -73,12 +73,18 @@ def read_entries(
 ) -> tuple[Entry, ...]:
     """Return the entry that holds `at`, then those after it while all fit into `max_bytes`.
 
-    Nothing if the log doesn't reach that far. Raises LogDamaged.
+    Nothing if the log doesn't reach that far. What can't be read ends the answer before it; if it
+    is the first entry, raises LogDamaged or ReadRefused.
     """
     found: list[Entry] = []
     room = max_bytes
     while 0 <= at <= view.last and (not found or room > 0):
-        entries, more = _read_segment(disk, view, at, room, read_bytes, first=not found)
+        try:
+            entries, more = _read_segment(disk, view, at, room, read_bytes, first=not found)
+        except (LogDamaged, ReadRefused):
+            if found:
+                break  # whoever reads on from there is told
+            raise
         found += entries
         if not more:
             break
@@ -111,7 +117,7 @@ def _read_segment(
     try:
         file = disk.open(segment.header.name)
     except DiskError as problem:
-        raise LogDamaged(segment.header.name, at, str(problem)) from problem
+        raise _refusal(problem, segment, at) from problem
     try:
         place = view.cursors.get(sequence, at) or segment.summary.place_before(at, segment.start)
         walk = _walk(Window(file, read_bytes), segment, place)
@@ -121,17 +127,29 @@ def _read_segment(
     except Unreadable as problem:
         raise LogDamaged(segment.header.name, Offset(problem.base), str(problem)) from problem
     except DiskError as problem:
-        raise LogDamaged(segment.header.name, at, str(problem)) from problem
+        raise _refusal(problem, segment, at) from problem
     finally:
         file.close()
     return found, more
+
+
+def _refusal(problem: DiskError, segment: Segment, at: Offset) -> LogDamaged | ReadRefused:
+    """A file that is gone is a loss; anything else may be of this moment only."""
+    if problem.missing:
+        return LogDamaged(segment.header.name, at, str(problem))
+    return ReadRefused(segment.header.name, str(problem))
 
 
 def _take(walk: Walk, last: Offset, room: int, *, first: bool) -> tuple[list[Entry], bool]:
     found: list[Entry] = []
     while walk.place.base <= last:
         before = walk.place
-        entry = walk.next().entry
+        try:
+            entry = walk.next().entry
+        except (Unreadable, DiskError):
+            if found:
+                return found, False
+            raise
         room -= entry.size_bytes
         if room < 0 and (found or not first):
             walk.place = before

@@ -168,7 +168,8 @@ class Store:
 
         Only durable entries, each one proven; nothing if there is none at `at`. Any thread may
         call this beside a write. Raises LogDamaged when the disk no longer gives what it was
-        given, StorageFailed.
+        given, ReadRefused when it gives nothing now; neither is the end of the store. Raises
+        StorageFailed after a write failed.
         """
         self._check_usable()
         log = self._log

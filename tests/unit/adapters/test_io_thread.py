@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replog_node.adapters.io_thread import IDLE_S, READS_MAX, IoThread
+from replog_node.adapters.io_thread import IDLE_S, OWN_READS_MAX, IoThread
 from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset
 from replog_node.raft.effects import Persist
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.asyncio
 
 LIMITS = StoreLimits(segment_bytes=1 << 20)
 ENTRIES = chained([CLOCK] * 40)
+CALLERS_MAX = 5
 
 
 class Remembering:
@@ -55,7 +56,18 @@ class Running:
         self.store: Store = opened(disk, LIMITS)
         self.driver = Remembering()
         self.failures: list[BaseException] = []
-        self.io = IoThread(self.store, self.failures.append)
+        self.noted: list[tuple[str, str, object]] = []
+        self.written: list[tuple[float, int]] = []
+        self.io = IoThread(
+            self.store,
+            self.failures.append,
+            notes=self,
+            on_written=lambda seconds, size_bytes: self.written.append((seconds, size_bytes)),
+            callers_max=CALLERS_MAX,
+        )
+
+    def note(self, level: str, event: str, **fields: object) -> None:
+        self.noted.append((level, event, fields["segment"]))
 
     def assign(self) -> None:
         self.io.assign(CLUSTER, LINEAGE, "")
@@ -96,6 +108,9 @@ async def test_what_waits_together_is_written_with_one_sync_and_told_once() -> N
         await until(lambda: node.driver.told == ["assigned", len(ENTRIES)])
         assert node.store.tail.position == ENTRIES[-1].position
     assert disk.syncs[SyncSite(Sync.BLOCK)] == 1
+    ((seconds, size_bytes),) = node.written
+    assert size_bytes == sum(entry.size_bytes for entry in ENTRIES)
+    assert 0 < seconds < 60
 
 
 async def test_everything_asked_for_before_closing_is_durable(tmp_path: Path) -> None:
@@ -129,18 +144,22 @@ async def test_what_was_written_is_read_and_what_was_not_is_none(tmp_path: Path)
         assert await node.read(2, 5) is None
 
 
-async def test_reads_beyond_the_bound_are_answered_as_unreadable(tmp_path: Path) -> None:
+async def test_as_many_reads_wait_as_callers_may_and_one_more_is_answered_as_unreadable(
+    tmp_path: Path,
+) -> None:
+    most = OWN_READS_MAX + CALLERS_MAX
+
     def ask_for_much(node: Running) -> None:
         node.assign()
         node.write(1, ENTRIES[:1])
-        for request in range(READS_MAX + 1):
+        for request in range(most + 1):
             node.io.read(request, Offset(0), 1)
 
     async with running(OsDisk(tmp_path), ask_for_much) as node:
-        await until(lambda: len(node.driver.reads) == READS_MAX + 1)
-        assert node.driver.reads[READS_MAX] is None
+        await until(lambda: len(node.driver.reads) == most + 1)
+        assert next(iter(node.driver.reads.items())) == (most, None)  # before those that wait
         await until(lambda: node.driver.told[-1:] == [1])
-        assert await node.read(READS_MAX + 1, 0) == ENTRIES[:1]
+        assert await node.read(most + 1, 0) == ENTRIES[:1]
 
 
 async def test_the_mark_is_written_once_nothing_has_been_asked_for(tmp_path: Path) -> None:
@@ -167,6 +186,36 @@ async def test_a_disk_that_fails_is_told_once_and_nothing_is_acknowledged_any_mo
         assert await node.read(1, 0) is None
     assert [type(failure) for failure in node.failures] == [StorageFailed]
     assert node.driver.told[-1] == 1
+
+
+async def test_a_read_of_damage_fails_alone_and_is_noted_once_for_its_segment() -> None:
+    disk = SimDisk()
+    async with running(disk) as node:
+        node.write(1, ENTRIES[:20])
+        await until(lambda: node.driver.told[-1:] == [1])
+        (segment,) = [name for name in disk.names() if name.endswith(".seg")]
+        rotten = disk.content(segment).index(ENTRIES[10].frame) + 60
+        disk.damage(segment, rotten, b"rot")
+        assert await node.read(1, 10) is None
+        assert await node.read(2, 10) is None
+        assert await node.read(3, 5) == ENTRIES[5:10]
+        node.write(2, ENTRIES[20:21])
+        await until(lambda: node.driver.told[-1:] == [2])
+    assert node.failures == []
+    assert node.noted == [("error", "log_damaged", segment)]
+
+
+async def test_a_read_that_the_disk_refuses_fails_alone_and_may_be_tried_again() -> None:
+    disk = SimDisk()
+    async with running(disk) as node:
+        node.write(1, ENTRIES[:1])
+        await until(lambda: node.driver.told[-1:] == [1])
+        disk.fail = lambda call: "too many open files" if call.startswith("open") else None
+        assert await node.read(1, 0) is None
+        disk.fail = None
+        assert await node.read(2, 0) == ENTRIES[:1]
+    assert node.failures == []
+    assert [event for _, event, _ in node.noted] == ["read_refused"]
 
 
 async def test_a_driver_that_fails_is_told_to_the_node(tmp_path: Path) -> None:

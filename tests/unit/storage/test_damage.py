@@ -124,6 +124,18 @@ def test_a_flipped_bit_in_a_finished_segment_is_found_when_it_is_read() -> None:
             assert damage is None or damage.segment == name
 
 
+@pytest.mark.parametrize("at", [1, 4])
+def test_what_lies_before_damage_is_read_and_who_reads_on_is_told(at: int) -> None:
+    disk = written(idle=True)
+    store = opened(disk)
+    name = next(n for n in segments(disk) if ENTRIES[at].frame in disk.content(n))
+    disk.damage(name, disk.content(name).index(ENTRIES[at].frame) + 200, b"rot")
+    assert store.read(Offset(0), 1 << 30) == ENTRIES[:at]
+    with pytest.raises(LogDamaged) as caught:
+        store.read(ENTRIES[at].base, 1 << 30)
+    assert (caught.value.segment, caught.value.offset) == (name, ENTRIES[at].base)
+
+
 def test_without_its_summary_a_finished_segment_is_proven_at_start() -> None:
     disk = written(idle=True)
     first = segments(disk)[0]

@@ -8,7 +8,13 @@ import pytest
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ClusterId, Lineage, Offset, Position, Term
 from replog_node.storage.disk import Sync
-from replog_node.storage.errors import ChainBroken, LogDamaged, StorageFailed, StoreMisused
+from replog_node.storage.errors import (
+    ChainBroken,
+    LogDamaged,
+    ReadRefused,
+    StorageFailed,
+    StoreMisused,
+)
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import Store
 from tests.support.simdisk import SimDisk, SyncSite
@@ -246,6 +252,21 @@ def test_a_read_of_a_file_that_the_disk_lost_is_damage() -> None:
         disk.vanish(name)
     with pytest.raises(LogDamaged, match="no such file"):
         store.read(Offset(0), 1)
+
+
+@pytest.mark.parametrize("refused", ["open", "read"])
+def test_a_read_that_the_disk_refuses_is_no_damage_and_the_next_one_finds_everything(
+    refused: str,
+) -> None:
+    disk = SimDisk()
+    store = assigned(disk)
+    store.write([appending(*ENTRIES)])
+    disk.fail = lambda call: "too many open files" if call.startswith(refused) else None
+    with pytest.raises(ReadRefused, match="too many open files") as caught:
+        store.read(Offset(1), 1)
+    assert disk.has(caught.value.segment)
+    disk.fail = None
+    assert whole_log(store) == ENTRIES
 
 
 def test_restarts_without_entries_leave_no_files_behind() -> None:
