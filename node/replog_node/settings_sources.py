@@ -149,7 +149,7 @@ def _take_file(path: str, types: Types, given: Given) -> None:
     """Take a YAML mapping of names to values, typed as YAML types them."""
     try:
         tree = _read_yaml(path)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         given.faults.append(f"{path}: {' '.join(str(error).split())}")
         return
     for key, value in tree.items():

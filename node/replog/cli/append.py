@@ -19,7 +19,7 @@ from typing import Final
 import click
 import msgspec
 
-from replog.cli.exits import EXIT_REFUSED, Failure, run
+from replog.cli.exits import EXIT_USAGE, Failure, run
 from replog.cli.options import Shared, shared
 from replog.cli.progress import Progress
 from replog.cli.source import Source, Values
@@ -78,9 +78,9 @@ def append(
     Every record is appended exactly once, in order, also when members die meanwhile.
     """
     names = files or ("-",)
-    missing = [name for name in names if name != "-" and not _readable(Path(name))]
-    if missing:
-        raise Failure(f"no such file: {', '.join(missing)}; nothing was appended", EXIT_REFUSED)
+    faults = [fault for name in names if (fault := _fault(name)) is not None]
+    if faults:
+        raise Failure(f"{'; '.join(faults)}; nothing was appended", EXIT_USAGE)
     key_bytes = None if key is None else key.encode(errors="surrogateescape")
     if key_bytes is not None and len(key_bytes) > KEY_BYTES_MAX:
         raise click.BadParameter(f"longer than {KEY_BYTES_MAX} bytes", param_hint="--key")
@@ -90,8 +90,13 @@ def append(
     run(_append(options, source, key_bytes, gzip=gzip))
 
 
-def _readable(path: Path) -> bool:
-    return path.exists() and not path.is_dir()
+def _fault(name: str) -> str | None:
+    """Why this can't be read, if that shows before anything is sent."""
+    if name == "-":
+        return "standard input is closed" if sys.stdin is None else None
+    if not Path(name).exists():
+        return f"no such file: {name}"
+    return f"a directory, not a file: {name}" if Path(name).is_dir() else None
 
 
 async def _append(options: Shared, source: Source, key: bytes | None, *, gzip: bool) -> None:
@@ -184,9 +189,18 @@ def in_batches(found: Values, key_bytes: int) -> Iterator[Values]:
 
 
 def _tell(options: Shared, total: Total, *, whole: bool) -> None:
-    if options.json:
-        click.echo(msgspec.json.encode(total))
+    if not options.json:
+        _tell_people(total, whole=whole)
         return
+    try:
+        click.echo(msgspec.json.encode(total))
+    except OSError:  # the only word of what happened must not be lost with the output
+        _tell_people(total, whole=whole)
+        if whole:
+            raise
+
+
+def _tell_people(total: Total, *, whole: bool) -> None:
     if not total.records:
         click.echo("nothing to append" if whole else "nothing was acknowledged", err=True)
         return

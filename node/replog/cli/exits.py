@@ -55,13 +55,21 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     except PageDamaged as problem:
         raise Failure(f"damaged answer: {problem}", EXIT_REFUSED) from problem
     except BrokenPipeError:
-        # Python flushes stdout once more at its end; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         raise SystemExit(EXIT_READER_LEFT) from None
     except OSError as problem:
+        try:
+            sys.stdout.flush()
+        except OSError:  # it was the output that failed
+            _drop_output()
         raise Failure(str(problem), EXIT_REFUSED) from problem
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+def _drop_output() -> None:
+    """Python flushes stdout once more at its end; that must not fail again, as exit code 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _ended(ended: SessionEnded) -> Failure:

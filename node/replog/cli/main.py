@@ -4,6 +4,7 @@ Decides: how a command is found. Must not know: what commands do.
 Read next: append.py, read.py, cluster.py.
 """
 
+import sys
 from importlib.metadata import entry_points, version
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import msgspec
 
 from replog.cli.append import append
 from replog.cli.cluster import members, status, transfer, why
-from replog.cli.exits import Failure
+from replog.cli.exits import EXIT_USAGE, Failure
 from replog.cli.options import JSON_OUTPUT
 from replog.cli.read import read, tail
 
@@ -39,6 +40,8 @@ class Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         """Run the command; a Failure becomes its message and exit code."""
         try:
+            if sys.stdout is None:  # the next file or connection would take its number
+                raise Failure("standard output is closed; /dev/null takes it all", EXIT_USAGE)
             return super().invoke(context)
         except Failure as failure:
             if context.meta.get(JSON_OUTPUT):

@@ -4,6 +4,7 @@ Decides: their names, defaults and environment variables. Must not know: command
 Read next: main.py.
 """
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from replog.cli.exits import EXIT_USAGE, Failure
 from replog.client import Client
 
 DEFAULT_ENDPOINTS: Final = "127.0.0.1:7401,127.0.0.1:7402,127.0.0.1:7403"
@@ -29,6 +31,8 @@ class Shared:
         self.timeout_s = timeout_s
         self.output = output
         self._token_file = token_file
+        if not math.isfinite(timeout_s):
+            raise click.BadParameter("a number of seconds", param_hint="--timeout")
         if not self.endpoints or not all(_is_address(text) for text in self.endpoints):
             raise click.BadParameter("host:port, several by commas", param_hint="--endpoint")
 
@@ -38,10 +42,19 @@ class Shared:
         return self.output == "json"
 
     def token(self) -> str | None:
-        """The token to present; raises OSError if its file can't be read."""
+        """The token to present; raises Failure if its file can't be one."""
         if self._token_file is None:
             return None
-        return Path(self._token_file).read_text().strip()
+        try:
+            token = Path(self._token_file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise Failure(f"--token-file {self._token_file}: {problem}", EXIT_USAGE) from problem
+        if not token or not token.isprintable():
+            raise Failure(
+                f"--token-file {self._token_file}: one line with the token, and nothing else",
+                EXIT_USAGE,
+            )
+        return token
 
     def client(self, endpoints: list[str] | None = None) -> Client:
         """A client of the cluster, or of other listeners of it."""
@@ -50,7 +63,8 @@ class Shared:
 
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
-    return bool(host and colon and port.isdigit())
+    is_port = port.isascii() and port.isdigit() and 0 < int(port[:6]) <= 65535
+    return bool(host and colon and is_port and "/" not in host)
 
 
 def shared(command: Callable[..., None]) -> Callable[..., None]:

@@ -13,6 +13,8 @@ from aiohttp import web
 from replog.wire.problems import ApiError
 
 JSON_TYPE: Final = "application/json"
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises for what is not JSON, or is nested so deeply that nobody means it."""
 _ENCODER: Final = msgspec.json.Encoder()
 
 Body = TypeVar("Body")
@@ -36,7 +38,7 @@ class JsonBody(Generic[Body]):
             return self._decoder.decode(raw)
         except msgspec.ValidationError as error:
             raise ApiError("body_invalid", str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise ApiError("json_invalid", f"the body is not JSON: {error}") from None
 
 

@@ -99,7 +99,7 @@ def load_tokens(path: str) -> Tokens:
         tree = _read(path)
     except (OSError, ValueError) as error:
         raise SettingsFaults([f"{path}: {error}"]) from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise SettingsFaults([f"{path}: not YAML"]) from None
     faults = [f"{path}: {fault}" for fault in _faults(tree)]
     if faults:

@@ -20,6 +20,7 @@ from multidict import CIMultiDictProxy
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch, check_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Record
+from replog_node.web.json_bodies import NOT_JSON
 from replog_node.web.query import header_integer
 
 OCTETS: Final = "application/octet-stream"
@@ -181,7 +182,7 @@ def _array(body: bytes, now_ms: int) -> list[NewRecord]:
         items = _ITEMS.decode(body)
     except msgspec.ValidationError:
         raise ApiError("record_invalid", "the body is not an array of records") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise ApiError("json_invalid", f"the body is not JSON: {error}") from None
     return _records(items, now_ms, lambda at: {"index": at})
 
@@ -197,7 +198,7 @@ def _records(
             found.append(_new_record(decode(text), now_ms))
     except (msgspec.ValidationError, _RecordFault) as error:
         raise _fault("record_invalid", place(len(found)), str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise _fault("json_invalid", place(len(found)), str(error)) from None
     return found
 

@@ -130,13 +130,14 @@ def _admin_token(file: Path) -> str:
     """The first token of the file that is given as text and permits `admin`."""
     try:
         found: Any = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as problem:
         raise Failure(f"{file}: {problem}", EXIT_USAGE) from problem
     for item in found if isinstance(found, list) else []:
-        if isinstance(item, dict) and "admin" in (item.get("permissions") or ()):
-            token = item.get("token")
-            if isinstance(token, str):
-                return token
+        if not isinstance(item, dict):
+            continue
+        token, permissions = item.get("token"), item.get("permissions")
+        if isinstance(token, str) and isinstance(permissions, list) and "admin" in permissions:
+            return token
     raise Failure(
         f"{file}: no item with `token` as text and the permission `admin`, which is needed to "
         "join the members",

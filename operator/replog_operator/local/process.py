@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +67,13 @@ class Member:
         pause_s = PAUSE_FIRST_S
         while not self._stopping.is_set():
             began_s = loop.time()
-            code = await self._once()
+            try:
+                code = await self._once()
+            except OSError as problem:  # a full disk, a file in the way: the others go on
+                self._tell(f"{self.name} can't be started: {problem}; again in {pause_s:.1f} s")
+                await self._pause(pause_s)
+                pause_s = min(2 * pause_s, PAUSE_MOST_S)
+                continue
             if self._stopping.is_set():
                 return
             if code in HOPELESS:
@@ -124,7 +131,8 @@ class Member:
         ended = asyncio.ensure_future(process.wait())
         while not ended.done():
             await asyncio.wait({ended}, timeout=LOG_LOOK_S)
-            shorten(self.log)
+            with suppress(OSError):  # the log is gone, or the disk full: the process matters more
+                shorten(self.log)
         return ended.result()
 
     async def _pause(self, pause_s: float) -> None:

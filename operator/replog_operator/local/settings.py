@@ -62,7 +62,8 @@ class UpSettings:
     def command(self, index: int, directory: Path, environment: Mapping[str, str]) -> list[str]:
         """What starts member `index`; the environment may name another program (for tests)."""
         program = environment.get(NODE_COMMAND)
-        begun = shlex.split(program) if program else [sys.executable, "-m", "replog_node"]
+        # -P: a file of the current directory, such as queue.py, is no module of the node
+        begun = shlex.split(program) if program else [sys.executable, "-P", "-m", "replog_node"]
         others = (a for at, a in enumerate(self.peer_addresses) if at != index)
         seeds = (part for address in others for part in ("--seed-peer", address))
         tokens = ("--token-file", str(self.token_file)) if self.token_file is not None else ()

@@ -46,7 +46,7 @@ def parse_spec(text: str) -> LocalSpec:
     """Return what the YAML asks for; raises SpecFaults."""
     try:
         found = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # a date can't be; too deep
         raise SpecFaults((f"not YAML: {' '.join(str(problem).split())}",)) from problem
     if not isinstance(found, dict):
         raise SpecFaults((f"no resource: expected a mapping with kind {KIND}",))

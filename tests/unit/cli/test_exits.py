@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,10 +46,13 @@ async def test_a_refusal_is_1_with_the_code_for_programs(lines: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_missing_file_is_1_and_nothing_is_sent(lines: str, tmp_path: Path) -> None:
+async def test_a_missing_file_is_2_and_nothing_is_sent(lines: str, tmp_path: Path) -> None:
     async with cluster(1) as made:
-        found = await ran(made, "append", lines, str(tmp_path / "none"))
-        assert found.code == 1 and "nothing was appended" in found.err
+        found = await ran(made, "append", lines, str(tmp_path / "none"), str(tmp_path))
+        assert found.code == 2 and "nothing was appended" in found.err
+        assert (
+            f"no such file: {tmp_path / 'none'}; a directory, not a file: {tmp_path}" in found.err
+        )
         assert made.members[0].calls == []
 
 
@@ -59,6 +64,11 @@ async def test_a_missing_file_is_1_and_nothing_is_sent(lines: str, tmp_path: Pat
         ("read", "--from", "yesterday"),
         ("read", "--null", "--raw"),
         ("read", "--endpoint", "nonsense"),
+        ("read", "--endpoint", "127.0.0.1:70000"),
+        ("read", "--endpoint", "http://127.0.0.1:7401"),
+        ("read", "--timeout", "nan"),
+        ("read", "--token-file", "/no/such/file"),
+        ("read", "--token-file", "/dev/null"),
         ("nothing",),
     ],
     ids=str,
@@ -116,6 +126,34 @@ async def test_a_reader_that_leaves_is_no_fault(lines: str) -> None:
             os.close(ours)
             _, err = await started.communicate()
             assert (started.returncode, err) == (exits.EXIT_READER_LEFT, b"")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("closed", "command"), [("<&-", "append"), (">&-", "read"), (">&-", "status")], ids=str
+)
+async def test_a_closed_standard_stream_is_2_and_told(closed: str, command: str) -> None:
+    async with cluster(1) as made:
+        code = "from replog.cli import main; main()"
+        words = f"exec {closed}; exec {shlex.quote(sys.executable)} -c '{code}' {command}"
+        shell = await asyncio.create_subprocess_exec(
+            "sh", "-c", words, stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                 "REPLOG_ENDPOINTS": made.endpoint},
+        )  # fmt: skip
+        _, err = await asyncio.wait_for(shell.communicate(), 30)
+        assert shell.returncode == 2 and b"is closed" in err and b"Traceback" not in err
+        assert made.members[0].calls == []
+
+
+@pytest.mark.asyncio
+async def test_what_was_acknowledged_is_told_also_when_the_output_is_full(lines: str) -> None:
+    async with cluster(1) as made:
+        full = os.open("/dev/full", os.O_WRONLY)
+        async with process(made, "append", lines, "--output", "json", stdout=full) as started:
+            os.close(full)
+            _, err = await started.communicate()
+        assert started.returncode == 1 and b"appended 2 records, offsets 1 to 2" in err
 
 
 @pytest.mark.asyncio

@@ -61,6 +61,36 @@ async def test_a_process_that_can_not_run_is_given_up(tmp_path: Path, code: int)
 
 
 @pytest.mark.asyncio
+async def test_what_can_not_be_started_is_tried_again_until_it_can(tmp_path: Path) -> None:
+    told: list[str] = []
+    in_the_way = tmp_path / "member-0"
+    in_the_way.touch()
+    member = _member(tmp_path, FOREVER, told)
+    running = asyncio.create_task(member.run())
+    await _until_told(told, "can't be started: [Errno 17]", 2)
+    in_the_way.unlink()
+    await _until_told(told, "member-0 started")
+    member.begin_stop()
+    await asyncio.wait_for(running, 5)
+
+
+@pytest.mark.asyncio
+async def test_a_process_outlives_the_loss_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOG_LOOK_S", 0.01)
+    told: list[str] = []
+    member = _member(tmp_path, FOREVER, told)
+    running = asyncio.create_task(member.run())
+    await _until_told(told, "started")
+    member.log.unlink()
+    await asyncio.sleep(0.1)
+    assert not running.done() and member.pid is not None
+    member.begin_stop()
+    await asyncio.wait_for(running, 5)
+
+
+@pytest.mark.asyncio
 async def test_output_is_kept_also_of_what_lived_before(tmp_path: Path) -> None:
     told: list[str] = []
     for _ in range(2):

@@ -47,7 +47,8 @@ def test_an_even_number_may_be_asked_for_by_name() -> None:
     assert parse_spec(even).replicas == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", "just text", "spec: [", "a: &a [*a]\nb: !!python/x 1"])
+@pytest.mark.parametrize("text", ["", "[]", "just text", "spec: [", "a: &a [*a]\nb: !!python/x 1",
+                                  "a: 2026-99-99", "[" * 3000])  # fmt: skip
 def test_what_is_no_resource_is_told_in_one_sentence(text: str) -> None:
     faults = _faults(text)
     assert faults and all("\n" not in fault for fault in faults)

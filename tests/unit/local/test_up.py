@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from replog.client import Appender, Client, read
 from replog.wire.schemas import ClusterStatus
 from replog_operator.local.command import up
 from replog_operator.local.directory import held, taken
-from replog_operator.local.settings import UpSettings
+from replog_operator.local.settings import UpSettings, node_environment
 
 PORTS = range(20_000, 29_000)
 SECRET = "a-secret-of-the-test"
@@ -88,10 +89,11 @@ def test_numbers_that_can_not_be_are_refused(
     assert found.exit_code == 2 and told in found.stderr
 
 
-def test_a_token_file_without_a_token_to_use_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("second", ["[read]", "5", "{admin: 1}", "admin"])
+def test_a_token_file_without_a_token_to_use_is_refused(tmp_path: Path, second: str) -> None:
     (tmp_path / "tokens").write_text(
         "- {token_sha256: ab, permissions: [admin]}\n"
-        "- {token: a-secret-of-readers, permissions: [read]}\n"
+        f"- {{token: a-secret-of-readers, permissions: {second}}}\n"
     )
     found = _refused(tmp_path, "--token-file", str(tmp_path / "tokens"))
     assert found.exit_code == 2 and "permission `admin`" in found.stderr
@@ -104,6 +106,18 @@ def test_a_member_is_told_where_it_listens_and_who_else_there_is() -> None:
         "node", "--x", "--data-dir", "d/member-1", "--client-address", "127.0.0.1:101",
         "--peer-address", "127.0.0.1:201", "--seed-peer", "127.0.0.1:200",
     ]  # fmt: skip
+
+
+def test_files_where_the_command_runs_are_no_modules_of_the_node(tmp_path: Path) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('taken for the module')")
+    settings = UpSettings(replicas=1, data_dir=Path("d"))
+    program = settings.command(0, Path("d/member-0"), {})
+    ended = subprocess.run(
+        [*program[: program.index("--data-dir")], "--help"],
+        cwd=tmp_path, env=node_environment(os.environ), capture_output=True, timeout=60, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
 
 
 @asynccontextmanager

@@ -152,6 +152,8 @@ async def test_json_that_is_no_record_names_its_place(line: bytes) -> None:
         (b"[", 400, "json_invalid"),
         (b"", 400, "json_invalid"),
         (b"[{}] x", 400, "json_invalid"),
+        (b"[" * 100_000, 400, "json_invalid"),
+        (b'[{"value":' + b"[" * 100_000, 400, "json_invalid"),
         (b"{}", 422, "record_invalid"),
         (b"[]", 422, "batch_invalid"),
     ],
