@@ -7,7 +7,7 @@ from tests.unit.house.files import ROOT, project_files, text_of
 
 MAP = "docs/architecture.md"
 DECISIONS = "docs/decisions/README.md"
-PATH = re.compile(r"`((?:node|operator|tests|docs|charts|manifests)/[^`\s*…]+)`")
+PATH = re.compile(r"`((?:node|operator|tests|docs|charts|manifests)/[^`\s*…:]+)(?:::[^`]+)?`")
 
 
 def test_every_file_that_a_document_names_exists() -> None:
