@@ -122,7 +122,9 @@ class Node:
         self._code = EXIT_OK
         found = store.recovered
         observer = Observer(self._metrics, _LOG)
-        self._io = IoThread(store, self._failed)
+        self._io = IoThread(
+            store, self._failed, notes=observer, callers_max=2 * settings.requests_max
+        )
         self._peers = Peers(
             Myself(
                 member=found.member,

@@ -255,11 +255,10 @@ class Node:
 
     def entries(self, at: int = 0) -> list[Entry]:
         """Committed entries from there on."""
-        found: list[Entry] = []
-        reply: Callable[[tuple[Entry, ...]], None] = found.extend
-        self.driver.read_entries(Offset(at), 1 << 20, reply)
+        answers = Answers()
+        self.driver.read_entries(Offset(at), 1 << 20, answers)
         self.rig.deliver()
-        return found
+        return [entry for page in answers for entry in page]
 
     # Ports.
 

@@ -10,7 +10,7 @@ from replog_node.raft.effects import RoleChanged
 from replog_node.raft.events import ReadRequested
 from replog_node.raft.messages import AppendReply, Envelope, RequestVote, VoteReply
 from replog_node.raft.violation import InvariantViolation
-from tests.unit.driver.rig import Node, Rig, batch
+from tests.unit.driver.rig import Answers, Node, Rig, batch
 
 
 def replies(rig: Rig, kind: type) -> list[Envelope]:
@@ -183,12 +183,10 @@ def test_pages_hold_committed_entries_only_and_at_least_one() -> None:
     rig.tick(2)
     rig.cut_off = {leader.member}
     leader.append(batch("never"))
-    pages: list[int] = []
-    leader.driver.read_entries(told[0].base_offset, 1, lambda found: pages.append(len(found)))
-    leader.driver.read_entries(
-        told[1].last_offset + 1, 1 << 20, lambda found: pages.append(len(found))
-    )
-    assert pages == [1, 0]
+    pages = Answers()
+    leader.driver.read_entries(told[0].base_offset, 1, pages)
+    leader.driver.read_entries(told[1].last_offset + 1, 1 << 20, pages)
+    assert [len(page) for page in pages] == [1, 0]
 
 
 def test_how_stale_a_local_read_may_be_is_known_of_a_follower_and_unknown_without_a_leader() -> (
@@ -203,3 +201,33 @@ def test_how_stale_a_local_read_may_be_is_known_of_a_follower_and_unknown_withou
     assert follower.driver.staleness_ms >= 200
     rig.tick(60)
     assert follower.driver.staleness_ms == -1
+
+
+def test_a_watch_that_is_ended_leaves_nothing_behind() -> None:
+    rig = Rig(1).found()
+    (only,) = rig.nodes
+    woken: list[str] = []
+    for _ in range(5000):
+        end = only.driver.watch(lambda: woken.append("ended"))
+        assert end is not None
+        end()
+    assert only.driver.watch(lambda: woken.append("waits")) is not None
+    only.append(batch("a"))
+    rig.tick(3)
+    assert woken == ["waits"]
+
+
+def test_watches_are_bounded() -> None:
+    rig = Rig(1).found()
+    (only,) = rig.nodes
+    made = [only.driver.watch(lambda: None) for _ in range(100_001)]
+    assert made[-1] is None and made[-2] is not None
+
+
+def test_what_others_send_to_a_stopping_leader_finds_the_next_one() -> None:
+    rig = Rig(3).found()
+    leader, follower, _ = rig.nodes
+    answers = follower.append(batch("a"))
+    leader.driver.begin_stop()
+    rig.tick(120)
+    assert answers.codes == ["ok"]
