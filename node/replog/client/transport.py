@@ -1,7 +1,8 @@
 """One call to a cluster: which member is asked, how long, and whether it is asked again.
 
 A call that surely had no effect, or whose repetition is harmless, is tried again at the next
-member, with growing pauses, until its time is over. Everything else is told as it is.
+member, with growing pauses, until its time is over or every member can't serve it for good.
+Everything else is told as it is.
 
 Decides: that. Must not know: what the calls mean.
 Read next: client.py.
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
+from replog.wire.codes import NONE
 from replog.wire.problems import ApiError, problem_of
 
 PAUSE_FIRST_S: Final = 0.05
@@ -112,6 +114,7 @@ class Transport:
         deadline = asyncio.get_running_loop().time() + timeout_s
         pauses = _Pauses()
         unknown = False
+        hopeless: set[int] = set()
         while True:
             left_s = deadline - asyncio.get_running_loop().time()
             at = self._at
@@ -122,7 +125,9 @@ class Transport:
             except (ApiError, Unavailable) as failure:
                 pause_s = pauses.after(failure)
                 over = deadline - asyncio.get_running_loop().time() <= pause_s
-                if over or not _again(failure, repeatable=repeatable):
+                hopeless = hopeless | {at} if _for_good(failure) else hopeless - {at}
+                none_left = len(hopeless) == len(self.endpoints)
+                if over or none_left or not _again(failure, repeatable=repeatable):
                     raise _final(failure, unknown=unknown) from failure
                 unknown = unknown or failure.outcome == "unknown"
                 self._turn_from(at, failure)
@@ -197,13 +202,22 @@ class _Pauses:
 
 
 def _again(failure: ApiError | Unavailable, *, repeatable: bool) -> bool:
-    harmless = repeatable or failure.outcome == "none"
-    return harmless and (failure.retryable if isinstance(failure, ApiError) else failure.again)
+    """Whether to try again: here later, or at another member."""
+    if not repeatable and failure.outcome != NONE:
+        return False
+    if isinstance(failure, ApiError):
+        return failure.retryable or failure.elsewhere
+    return failure.again
+
+
+def _for_good(failure: ApiError | Unavailable) -> bool:
+    """Whether this member can't serve the call and waiting won't help; another one may."""
+    return isinstance(failure, ApiError) and failure.elsewhere and not failure.retryable
 
 
 def _final(failure: ApiError | Unavailable, *, unknown: bool) -> ApiError | Unavailable:
     """What the call ends with: the last failure, unless an earlier try may have worked."""
-    if unknown and failure.outcome == "none":
+    if unknown and failure.outcome == NONE:
         return Unavailable(f"{failure}, after a try whose outcome is unknown", "unknown")
     return failure
 

@@ -19,8 +19,10 @@ class Row(msgspec.Struct, frozen=True):
     """One code. kind: "error" (an answer to a call) or "wait" (something that is waited for).
 
     status: HTTP's; 0 for waits. retryable: whether the same call may succeed later without a
-    change. outcome: what became of the call: "none" (nothing happened and nothing will), "unknown"
-    (it may have happened or still happen). next: what to do.
+    change. elsewhere: whether it is this member's matter alone, so that another one may serve the
+    same call; only if the outcome is none, or repeating is harmless. outcome: what became of the
+    call: "none" (nothing happened and nothing will), "unknown" (it may have happened or still
+    happen). next: what to do.
     """
 
     code: str
@@ -28,6 +30,7 @@ class Row(msgspec.Struct, frozen=True):
     status: int
     title: str
     retryable: bool
+    elsewhere: bool
     outcome: str
     meaning: str
     next: str
@@ -35,13 +38,13 @@ class Row(msgspec.Struct, frozen=True):
 
 def _error(
     code: str, status: int, title: str, meaning: str, next_: str, *,
-    retryable: bool = False, outcome: str = NONE,
+    retryable: bool = False, elsewhere: bool = False, outcome: str = NONE,
 ) -> Row:  # fmt: skip
-    return Row(code, "error", status, title, retryable, outcome, meaning, next_)
+    return Row(code, "error", status, title, retryable, elsewhere, outcome, meaning, next_)
 
 
 def _wait(code: str, title: str, meaning: str, next_: str) -> Row:
-    return Row(code, "wait", 0, title, True, NONE, meaning, next_)
+    return Row(code, "wait", 0, title, True, False, NONE, meaning, next_)
 
 
 _AGAIN: Final = "Repeat the call after the time in Retry-After."
@@ -68,7 +71,7 @@ ERRORS: Final = (
     _error("outcome_unknown", 504, "Outcome unknown", "The way to the leader broke after the call was sent on.",
            _SAFE, retryable=True, outcome=UNKNOWN),
     _error("shutting_down", 503, "Shutting down", "This member is stopping.",
-           "Ask another member.", retryable=True),
+           "Ask another member.", retryable=True, elsewhere=True),
     _error("read_unconfirmed", 503, "Read not confirmed", "No quorum confirmed in time that this view is the newest.",
            _AGAIN + " Or read with consistency=local.", retryable=True),
     _error("sequence_gap", 409, "Gap in the sequence", "A batch before this one is missing; `expected` tells the next sequence.",
@@ -112,7 +115,7 @@ ERRORS: Final = (
     _error("already_bootstrapped", 409, "Already bootstrapped", "This member belongs to a cluster already; nothing was changed.",
            "Use the cluster that it belongs to, or an empty data directory."),
     _error("unassigned", 503, "Unassigned", "This member belongs to no cluster yet.",
-           "Bootstrap it, or add it to a cluster.", retryable=True),
+           "Ask another member; or bootstrap this one, or add it to a cluster.", retryable=True, elsewhere=True),
     _error("stale_epoch", 409, "Older epoch", "A newer operator has changed the membership since.", "Stop: another operator is in charge."),
     _error("other_holder", 409, "Other holder", "Another operator holds this very epoch.", "Stop: another operator is in charge."),
     _error("stale_plan", 409, "Planned from an older configuration", "The configuration has changed since the plan was made.",
@@ -131,12 +134,12 @@ ERRORS: Final = (
            "Set the clock, or acknowledge the jump.", retryable=True),
     _error("other_cluster", 409, "Another cluster", "The peer belongs to another cluster.", "Correct the addresses."),
     _error("other_lineage", 410, "Another lineage", "The peer or cursor belongs to another life of this log.", "Start over from the beginning of this lineage."),
-    _error("removed", 410, "Removed", "This member was removed from its cluster, for good.", "Ask another member; an empty directory makes a new one."),
-    _error("fenced", 503, "Fenced", "A newer lineage of this log exists.", "Use the newer one."),
+    _error("removed", 410, "Removed", "This member was removed from its cluster, for good.", "Ask another member; an empty directory makes a new one.", elsewhere=True),
+    _error("fenced", 503, "Fenced", "A newer lineage of this log exists.", "Ask another member, one of the newer.", elsewhere=True),
     _error("protocol_unsupported", 426, "Protocol not supported", "The peer speaks no version of the protocol that this member knows.",
            "Upgrade the older of the two."),
     _error("storage_failed", 500, "Storage failed", "The disk refused; the process ends and recovers at its next start.",
-           "Look at the disk and the node's log.", outcome=UNKNOWN),
+           "Look at the disk and the node's log.", elsewhere=True, outcome=UNKNOWN),
     _error("not_alive", 503, "Not alive", "A restart would help; `detail` tells why.", "Restart the process.", retryable=True),
     _error("internal", 500, "Internal error", "The node failed; its log tells more under `id`.",
            "Report it with that part of the log.", outcome=UNKNOWN),

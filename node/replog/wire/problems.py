@@ -44,6 +44,11 @@ class ApiError(Exception):
         """Whether the same call may succeed later."""
         return self.row.retryable
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another member may serve the same call."""
+        return self.row.elsewhere
+
     def problem(self) -> dict[str, Any]:
         """The members of the problem document."""
         found = self.row

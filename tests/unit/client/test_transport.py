@@ -6,6 +6,7 @@ import pytest
 
 from replog.client import ApiError, Client
 from replog.client.transport import Unavailable
+from replog.wire.batches import build_values
 from tests.unit.client.cluster import cluster
 
 NOBODY = "127.0.0.1:9"
@@ -57,6 +58,50 @@ async def test_a_refusal_that_can_not_change_is_raised_at_once() -> None:
             await client.status()
         assert raised.value.extra == {"permission": "read"}
         assert made.members[1].calls == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("code", ["removed", "fenced", "unassigned", "shutting_down"])
+async def test_a_member_that_can_not_serve_is_left_for_another(code: str) -> None:
+    async with cluster(2) as made, Client(made.endpoints, timeout_s=3.0) as client:
+        made.members[0].faults.extend(ApiError(code, "not here") for _ in range(9))
+        await client.append(build_values([b"a"], timestamp_ms=1))
+        await client.status()
+        assert made.log.values == [b"a"]
+        assert made.members[0].calls == ["POST /v1/records"], "it was not asked again"
+
+
+@pytest.mark.asyncio
+async def test_what_every_member_says_is_told_at_once() -> None:
+    async with cluster() as made, Client(made.endpoints, timeout_s=10.0) as client:
+        for member in made.members:
+            member.faults.extend(ApiError("removed", "for good") for _ in range(9))
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(ApiError, match="removed"):
+            await client.status()
+        assert asyncio.get_running_loop().time() - began < 2.0
+        assert [len(member.calls) for member in made.members] == [1, 1, 1]
+
+
+@pytest.mark.asyncio
+async def test_a_member_that_may_serve_soon_is_waited_for_though_the_others_never_will() -> None:
+    async with cluster(2) as made, Client(made.endpoints, timeout_s=10.0) as client:
+        made.members[0].faults.extend(ApiError("fenced", "newer") for _ in range(9))
+        made.members[1].faults.extend(ApiError("no_leader", "not now") for _ in range(2))
+        await client.append(build_values([b"a"], timestamp_ms=1))
+        assert len(made.members[1].calls) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_failed_disk_is_left_for_another_member_only_when_repeating_is_harmless() -> None:
+    async with cluster(2) as made, Client(made.endpoints, timeout_s=3.0) as client:
+        made.members[0].faults.append(ApiError("storage_failed", "no space"))
+        await client.status()
+        assert len(made.members[1].calls) == 1
+        made.members[1].faults.append(ApiError("storage_failed", "no space"))
+        with pytest.raises(ApiError, match="storage_failed"):
+            await client.append(build_values([b"a"], timestamp_ms=1))
+        assert made.log.values == []
 
 
 @pytest.mark.asyncio

@@ -16,8 +16,18 @@ def as_line(found: Row) -> str:
     """The row as docs/codes.md has it."""
     cells = [f"`{found.code}`"]
     if found.kind == "error":
-        cells += [str(found.status), "yes" if found.retryable else "no", found.outcome]
+        cells += [str(found.status), _yes(found.retryable), _yes(found.elsewhere), found.outcome]
     return f"| {' | '.join([*cells, found.title, found.meaning, found.next])} |"
+
+
+def _yes(found: bool) -> str:
+    return "yes" if found else "no"
+
+
+def test_what_one_member_can_not_do_is_a_matter_of_that_member_alone() -> None:
+    elsewhere = {found.code for found in ALL if found.elsewhere}
+
+    assert elsewhere == {"removed", "fenced", "unassigned", "shutting_down", "storage_failed"}
 
 
 def test_the_document_has_each_row_word_by_word_in_the_same_order() -> None:
