@@ -15,8 +15,10 @@ A blank line ends an outcome; lines that begin with # are kept. Commands (names 
     deliver                                  everything under way arrives; disks finish
     propose a [N] | read a N | transfer a [b] | target a bc op=x [from=N] [epoch=N] [by=x]
     isolate a | cut ab | heal | lose Kind [from=a] [to=b] [when=joint|filled] | lose nothing
-    stall a | unstall a | crash a | restart a
+    stall a | unstall a | write a            its disk stops, goes on, finishes its oldest write
+    crash a | restart a
     hear a from=b Kind term=N …              a message by hand; run=N: of which run of the sender;
+                                             entries=N: so many, behind prev;
                                              session: of the last question, unless given;
                                              answering=N: for which run of the receiver
     status | log | changes
@@ -35,6 +37,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset, Position, Term
 from replog_node.raft import messages
 from replog_node.raft.effects import Persist, ReadEntries, Send
@@ -134,8 +137,7 @@ class Player:
         node = self.cluster[name]
         entries = node.disk.entries[:1]
         for wrote in map(int, terms.split(",")):
-            tail = Disk(entries).bounds().tail
-            entries.append(framer(data(), Term(wrote), tail, 0))
+            entries += _made(entries, Term(wrote), 1)
         node.disk.entries = entries
         node.disk.hard = HardState(Term(int(term or entries[-1].term)), None)
         node.start()
@@ -207,6 +209,9 @@ class Player:
     def _do_unstall(self, name: str) -> None:
         self.cluster[name].disk.stalled = False
 
+    def _do_write(self, name: str) -> None:
+        self.cluster[name].persist_one()
+
     def _do_crash(self, name: str) -> None:
         self.cluster.crash(name)
 
@@ -219,7 +224,8 @@ class Player:
     ) -> None:  # fmt: skip
         self.cluster.watcher = None
         session = self._session(name, from_) if "session" not in fields else fields["session"]
-        message = _message(kind, {**fields, "session": session}, flags)
+        log = self.cluster[name].entries
+        message = _message(kind, {**fields, "session": session}, flags, log)
         asked = Incarnation(int(answering), 7) if answering else None
         self.cluster[name].hear(from_, message, run=int(run), answering=asked)
 
@@ -252,7 +258,17 @@ def _renamed(options: dict[str, str]) -> dict[str, str]:
     return {("from_" if name == "from" else name): value for name, value in options.items()}
 
 
-def _message(kind: str, fields: dict[str, str], flags: tuple[str, ...]) -> messages.CoreMessage:
+def _made(log: list[Entry], term: Term, count: int) -> tuple[Entry, ...]:
+    """Entries of one record each, after these."""
+    made = list(log)
+    for _ in range(count):
+        made.append(framer(data(), term, Disk(made).bounds().tail, 0))
+    return tuple(made[len(log) :])
+
+
+def _message(
+    kind: str, fields: dict[str, str], flags: tuple[str, ...], log: list[Entry]
+) -> messages.CoreMessage:
     """A message by its type's name; fields that aren't given are zero, false or the origin."""
     made = getattr(messages, kind)
     values: dict[str, Any] = {}
@@ -264,7 +280,8 @@ def _message(kind: str, fields: dict[str, str], flags: tuple[str, ...]) -> messa
         elif name in ("pre", "transfer", "ok", "granted"):
             values[name] = name in flags
         elif name == "entries":
-            values[name] = ()
+            after = [entry for entry in log if entry.last <= values["prev"].offset]
+            values[name] = _made(after, Term(values["term"]), int(text or 0))
         else:
             values[name] = int(text or 0)
     message: messages.CoreMessage = made(**values)
