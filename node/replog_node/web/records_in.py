@@ -40,6 +40,9 @@ _CODEC_AT: Final = 22
 _TIMESTAMP_MAX: Final = 2**62
 """Leaves room for the differences that a batch stores."""
 
+_STAMP_IT: Final = "within a producer session give each record its timestamp, or a repeat differs"
+"""The moment of arrival would make each repeat another batch, hence a sequence_conflict."""
+
 _RECORD: Final = msgspec.json.Decoder(Record)
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -74,7 +77,7 @@ def batch_of(content_type: str, headers: Headers, body: bytes) -> CheckedBatch:
     if content_type != OCTETS:
         _refuse_record_headers(headers)
     stamp = _producer(headers)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = None if stamp is not _NO_PRODUCER else time.time_ns() // 1_000_000
     match content_type:
         case "application/octet-stream":
             records: Sequence[NewRecord] = (_single(headers, body, now_ms),)
@@ -126,16 +129,18 @@ def _refuse_record_headers(headers: Headers) -> None:
             raise ApiError("header_invalid", f"{name} goes with {OCTETS} only", header=name)
 
 
-def _single(headers: Headers, body: bytes, now_ms: int) -> NewRecord:
+def _single(headers: Headers, body: bytes, now_ms: int | None) -> NewRecord:
     """The record whose value is the body."""
     key = headers.get("Replog-Key")
     timestamp = headers.get("Replog-Timestamp-Ms")
+    if timestamp is None and now_ms is None:
+        raise ApiError("header_invalid", _STAMP_IT, header="Replog-Timestamp-Ms")
     given = headers.getall("Replog-Header", ())
     return NewRecord(
         value=body,
         key=None if key is None else _decoded("Replog-Key", key),
         headers=tuple(_record_header(text) for text in given),
-        timestamp_ms=now_ms
+        timestamp_ms=(now_ms or 0)
         if timestamp is None
         else header_integer("Replog-Timestamp-Ms", timestamp, 0, _TIMESTAMP_MAX),
     )
@@ -168,7 +173,7 @@ def _decoded(name: str, text: str) -> bytes:
         ) from None
 
 
-def _lines(body: bytes, now_ms: int) -> list[NewRecord]:
+def _lines(body: bytes, now_ms: int | None) -> list[NewRecord]:
     """One record a line; the last line may lack its end."""
     lines = body.split(b"\n")
     if not lines[-1]:
@@ -176,7 +181,7 @@ def _lines(body: bytes, now_ms: int) -> list[NewRecord]:
     return _records(lines, now_ms, lambda at: {"line": at + 1})
 
 
-def _array(body: bytes, now_ms: int) -> list[NewRecord]:
+def _array(body: bytes, now_ms: int | None) -> list[NewRecord]:
     """An array of records."""
     try:
         items = _ITEMS.decode(body)
@@ -188,7 +193,9 @@ def _array(body: bytes, now_ms: int) -> list[NewRecord]:
 
 
 def _records(
-    texts: Sequence[bytes | msgspec.Raw], now_ms: int, place: Callable[[int], Mapping[str, int]]
+    texts: Sequence[bytes | msgspec.Raw],
+    now_ms: int | None,
+    place: Callable[[int], Mapping[str, int]],
 ) -> list[NewRecord]:
     """Decode each; a fault tells its place."""
     found: list[NewRecord] = []
@@ -212,10 +219,12 @@ class _RecordFault(ValueError):
     """A record that JSON can say and a batch can't hold."""
 
 
-def _new_record(record: Record, now_ms: int) -> NewRecord:
+def _new_record(record: Record, now_ms: int | None) -> NewRecord:
     """The record in bytes."""
     timestamp_ms = record.timestamp_ms
     if timestamp_ms is None:
+        if now_ms is None:
+            raise _RecordFault(_STAMP_IT)
         timestamp_ms = now_ms
     elif not 0 <= timestamp_ms <= _TIMESTAMP_MAX:
         raise _RecordFault(f"timestamp_ms is not within 0…{_TIMESTAMP_MAX}")

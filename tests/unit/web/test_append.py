@@ -95,12 +95,20 @@ async def test_a_json_array_is_one_batch() -> None:
 
 async def test_the_producer_headers_go_into_the_batch() -> None:
     service, status, _ = await append(
-        b"v", OCTETS, ("Producer-Id", "7"), ("Producer-Epoch", "2"), ("Producer-Sequence", "31")
+        b"v", OCTETS, *producers(7, 2, 31), ("Replog-Timestamp-Ms", "5")
     )
 
     assert status == 200
     made = service.appends[0]
     assert (made.producer_id, made.producer_epoch, made.base_sequence) == (7, 2, 31)
+
+
+async def test_a_session_needs_timestamps_or_its_repeats_would_be_other_batches() -> None:
+    headers = producers(7, 2, 31)
+    await refused(400, "header_invalid", b"v", OCTETS, *headers)
+    two = b'{"value":"a","timestamp_ms":5}\n{"value":"b"}\n'
+    found = await refused(422, "record_invalid", two, NDJSON, *headers)
+    assert found["line"] == 2
 
 
 @pytest.mark.parametrize("line", [1, 2, 3])
