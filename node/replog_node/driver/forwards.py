@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from replog.wire.batches import CheckedBatch, check_batch
+from replog.wire.batches import CheckedBatch, recheck_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended
 from replog_node.driver.appends import Appends, Waiting
@@ -228,7 +228,7 @@ class Collected:
 
 def _checked(data: bytes) -> CheckedBatch | ApiError:
     try:
-        return check_batch(data)
+        return recheck_batch(data)
     except ApiError as refusal:
         return refusal
 

@@ -16,6 +16,7 @@ from replog.wire.batches import (
     build_batch,
     build_values,
     check_batch,
+    recheck_batch,
     records_of,
     split_batches,
     stamp_of,
@@ -232,3 +233,10 @@ def test_batches_one_after_the_other_are_taken_apart() -> None:
 def test_damage_on_the_way_from_a_node_is_seen(spoilt: bytes) -> None:
     with pytest.raises(ValueError, match="at byte"):
         split_batches(spoilt)
+
+
+def test_a_batch_that_was_checked_before_is_not_decoded_again_but_its_checksum_is() -> None:
+    sound = build_batch([NewRecord(b"a"), NewRecord(b"b")], gzip=True)
+    assert recheck_batch(sound.data) == check_batch(sound.data) == sound
+    with pytest.raises(ApiError):
+        recheck_batch(sound.data[:-1] + bytes([sound.data[-1] ^ 1]))
