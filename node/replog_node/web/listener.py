@@ -19,6 +19,10 @@ from replog_node.web.problems import from_aiohttp, raw_response, response_of, un
 LINGERING_S: Final = 2.0
 """How long the rest of a refused body is read, so that its sender gets the answer and no reset."""
 
+END_S: Final = 2.0
+"""How long a listener that is closed lets handlers run, and again how long it waits for those that
+it then cancels. Short: whoever called was answered before, in shutdown_grace_ms."""
+
 KEEPALIVE_S: Final = 75.0
 """An idle connection is kept a little longer than usual proxies keep theirs (60 s)."""
 
@@ -37,7 +41,7 @@ class Listener(web.AppRunner):
     """
 
     def __init__(self, app: web.Application, settings: Settings) -> None:
-        super().__init__(app, shutdown_timeout=settings.shutdown_grace_ms / 1000)
+        super().__init__(app, shutdown_timeout=END_S)
         self._settings = settings
 
     async def _make_server(self) -> web.Server:

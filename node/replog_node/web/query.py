@@ -22,6 +22,8 @@ LIMIT_MAX: Final = 10_000
 PAGE_BYTES_DEFAULT: Final = 1024 * 1024
 PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Bounds a page's work on the loop as well as its size: some 20 ms of decoding."""
+TAIL_MAX: Final = 1_000_000
+"""`tail:N` counts backwards through the log: the bound of that work. Further back: an offset."""
 WAIT_MAX_MS: Final = 60_000
 """A longer wait is a new request, so that dead connections and rolled nodes are noticed."""
 TIMEOUT_MAX_MS: Final = 600_000
@@ -177,7 +179,7 @@ def _start(text: str) -> Start:
             return End.LATEST
     tail = text.startswith("tail:")
     value = _number(text.removeprefix("tail:"))
-    if value is None or not 0 <= value <= OFFSET_MAX:
-        forms = "an offset from 0 on, earliest, latest, tail:N"
+    if value is None or not 0 <= value <= (TAIL_MAX if tail else OFFSET_MAX):
+        forms = f"an offset from 0 on, earliest, latest, tail:N with N up to {TAIL_MAX}"
         raise _invalid("from", f"{_short(text)!r} is none of {forms}")
     return LastRecords(value) if tail else value

@@ -13,7 +13,13 @@ from replog_node.settings import Settings
 from replog_node.web.app import ROUTES, client_app, peer_app
 from replog_node.web.listener import HEADERS_MAX, KEEPALIVE_S, LINE_BYTES_MAX
 from replog_node.web.problems import Handler
-from replog_node.web.query import LIMIT_MAX, PAGE_BYTES_MAX, TIMEOUT_MAX_MS, WAIT_MAX_MS
+from replog_node.web.query import (
+    LIMIT_MAX,
+    PAGE_BYTES_MAX,
+    TAIL_MAX,
+    TIMEOUT_MAX_MS,
+    WAIT_MAX_MS,
+)
 from replog_node.web.records_in import APPEND_TYPES
 from replog_node.web.records_out import READ_TYPES
 from tests.unit.web.memory_service import MemoryService
@@ -107,7 +113,12 @@ def test_the_types_of_appends_and_reads_are_all_there() -> None:
 
 
 def test_numbers_are_those_of_the_code() -> None:
-    for number in (f"1…{LIMIT_MAX} records", f"1…{PAGE_BYTES_MAX} bytes", f"0…{WAIT_MAX_MS}"):
+    for number in (
+        f"1…{LIMIT_MAX} records",
+        f"1…{PAGE_BYTES_MAX} bytes",
+        f"0…{WAIT_MAX_MS}",
+        f"up to {TAIL_MAX}",
+    ):
         assert number in section("GET /v1/records")
     assert f"1…{TIMEOUT_MAX_MS}" in section("Time limits")
     for bound in (f"{LINE_BYTES_MAX} bytes", f"| {HEADERS_MAX} |", f"{KEEPALIVE_S:g} s"):

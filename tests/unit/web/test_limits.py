@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
 
 from replog.wire.batches import NewRecord, build_batch
-from replog_node.web.listener import LINGERING_S
+from replog_node.web.listener import END_S, LINGERING_S
 from tests.unit.web.memory_service import MemoryService
 from tests.unit.web.serving import (
     Client,
@@ -393,3 +393,13 @@ async def test_a_small_body_does_not_overtake_a_large_one() -> None:
 
     assert small.status == 200
     assert [batch.count for batch in service.appends] == [50_000, 1]
+
+
+async def test_a_closed_listener_soon_ends_what_it_serves_however_long_the_grace_is() -> None:
+    service = holding()
+    async with client_listener(service, shutdown_grace_ms=600_000) as client:
+        tasks = await begun(client, service, 1)
+        async with asyncio.timeout(2 * END_S + 5):
+            await client.server.close()
+        with pytest.raises(ClientError):
+            await tasks[0]

@@ -58,6 +58,7 @@ async def page(client: Client, query: str) -> tuple[list[int], str, int]:
         ("from=tail:1", [6], "e", 8),
         ("from=tail:3", [3, 5, 6], "cde", 8),
         ("from=tail:99", [1, 2, 3, 5, 6], "abcde", 8),
+        ("from=tail:1000000", [1, 2, 3, 5, 6], "abcde", 8),
         ("max_bytes=3", [1, 2, 3], "abc", 5),
     ],
 )
@@ -218,6 +219,7 @@ async def test_an_offset_below_the_start_tells_the_start() -> None:
         ("from=", "from"),
         ("from=tail:", "from"),
         ("from=tail:-1", "from"),
+        ("from=tail:1000001", "from"),
         ("from=soon", "from"),
         ("from=%D9%A1", "from"),
         ("from=" + "1" * 5000, "from"),
