@@ -55,7 +55,7 @@ class LogTime:
             passed = s.tick - self._appended_tick
             now_ms = previous_ms + passed * s.limits.tick_ms // 2
         self._appended_tick = s.tick
-        return max(previous_ms, now_ms, 0)
+        return now_ms
 
     def _median_ms(self) -> int:
         """The median of the voters' clocks, as far as they are known; the lower of two."""

@@ -13,10 +13,6 @@ from replog_node.raft.violation import InvariantViolation
 from tests.unit.raft.cluster import LIMITS, Cluster, Disk, founding, framer
 
 
-def _falling_term(state: CoreState) -> None:
-    state.hard = HardState(Term(0), None)
-
-
 def _falling_commit(state: CoreState) -> None:
     state.commit = Position(Term(0), Offset(-1))
 
@@ -36,7 +32,7 @@ def _leader_that_follows(state: CoreState) -> None:
 @pytest.mark.parametrize(
     "break_it",
     [
-        _falling_term, _falling_commit, _commit_beyond_the_log, _durable_beyond_the_log,
+        _falling_commit, _commit_beyond_the_log, _durable_beyond_the_log,
         _leader_that_follows,
     ],
 )  # fmt: skip
@@ -46,6 +42,14 @@ def test_a_broken_state_is_noticed_in_the_next_step(break_it: Callable[[CoreStat
     break_it(core._s)
     with pytest.raises(InvariantViolation):
         core.step(PeerDown(MemberId("b")))
+
+
+def test_a_term_that_falls_is_noticed_in_the_next_step() -> None:
+    b = Cluster("abc")["b"]
+    b.hear("a", Heartbeat(Term(9), Offset(-1), 1, 0))
+    b.core._s.hard = HardState(Term(8), None)
+    with pytest.raises(InvariantViolation, match="term 9"):
+        b.tick()
 
 
 def test_a_disk_with_entries_of_a_later_term_than_its_hard_state_is_not_started_on() -> None:

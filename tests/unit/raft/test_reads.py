@@ -143,6 +143,14 @@ def test_a_followers_read_fails_when_the_leader_changes_and_a_late_answer_is_ign
     assert ready(b) == [ReadFailed(7)]
 
 
+def test_a_followers_read_fails_when_the_one_it_asked_refuses() -> None:
+    cluster, a = led()
+    cluster.doubtful = lambda e: isinstance(e.message, ReadIndexRequest)
+    cluster["b"].read(7)
+    cluster["b"].hear("a", ReadIndexReply(a.core.term, 7, False, Offset(-1)), run=1)
+    assert ready(cluster["b"]) == [ReadFailed(7)]
+
+
 def test_who_does_not_lead_refuses_to_confirm() -> None:
     cluster, a = led()
     effects = cluster["b"].hear("c", ReadIndexRequest(a.core.term, 7), run=1)

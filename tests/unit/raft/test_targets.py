@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from replog_node.model.configuration import Configuration, Member, Target
 from replog_node.model.controls import ConfigurationChanged
 from replog_node.model.positions import MemberId, Offset
-from replog_node.raft.membership import judge_target, next_change, with_target
+from replog_node.raft.membership import REMOVED_MAX, judge_target, next_change, with_target
 from tests.unit.raft.cluster import ids, members, target
 
 
@@ -138,3 +138,13 @@ def test_what_is_remembered_is_bounded_and_the_oldest_goes_first() -> None:
     configuration = replace(settled(), done=("1", "2", "3"))
     change = with_target(configuration, target("abc", "4", 5), done_max=3)
     assert change.configuration.done == ("2", "3", "4")
+
+
+def test_of_those_that_were_removed_the_latest_are_remembered() -> None:
+    gone = tuple(MemberId(f"gone-{number}") for number in range(REMOVED_MAX))
+    joint = Configuration(
+        members("b"), outgoing=members("ab"), target=target("b", "op", 5), removed=gone
+    )
+    leave = forward(joint)
+    assert leave is not None
+    assert leave.configuration.removed == (*gone[1:], *ids("a"))

@@ -110,6 +110,14 @@ def test_the_best_is_the_living_voter_that_holds_most() -> None:
     assert a.core.status().transferring == "c"
 
 
+def test_a_voter_that_does_not_answer_is_not_the_best() -> None:
+    cluster, a = led()
+    cluster.isolate("b")
+    cluster.run(LIMITS.election_ticks)
+    a.transfer()
+    assert a.core.status().transferring == "c"
+
+
 def test_impossible_transfers_are_refused_with_their_reason() -> None:
     cluster, a = led()
     for to, reason in (("a", "unknown_member"), ("x", "unknown_member"), ("zz", "unknown_member")):
