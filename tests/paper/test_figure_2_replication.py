@@ -212,10 +212,10 @@ def test_a_leader_that_would_cut_committed_entries_stops_the_member() -> None:
     b = cluster["b"]
     forged = cluster.leader.disk.entries[0]
     entry = type(forged)(
-        base=Offset(2), last=Offset(2), term=Term(9), append_time_ms=0, chain=b"x" * 16, frame=b"x"
+        base=Offset(2), last=Offset(9), term=Term(9), append_time_ms=0, chain=b"x" * 16, frame=b"x"
     )
     message = AppendEntries(Term(9), 1, Position(Term(1), Offset(1)), Offset(-1), (entry,))
-    with pytest.raises(InvariantViolation):
+    with pytest.raises(InvariantViolation, match="would cut"):
         b.hear("c", message)
 
 
