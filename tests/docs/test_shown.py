@@ -82,12 +82,12 @@ def test_every_promise_of_the_readme_has_its_tests() -> None:
     assert [promise for promise, tests in shown.items() if not NAMED.search(tests)] == []
 
 
-def test_every_sync_names_the_test_that_is_red_without_it() -> None:
+def test_every_sync_names_the_test_that_shows_its_need() -> None:
     named = cases(text_of(PAGE), SYNC_TEST)
 
     assert named == [f"{site.why.name} {site.copy}".strip() for site in SITES]
     assert {name.split()[0] for name in named} | {Sync.MARK.name} == {sync.name for sync in Sync}
 
 
-def test_every_wait_for_the_disk_names_the_test_that_is_red_without_it() -> None:
+def test_every_wait_for_the_disk_names_the_test_that_shows_its_need() -> None:
     assert cases(text_of(PAGE), WAIT_TEST) == list(WAITS)
