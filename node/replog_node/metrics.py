@@ -1,13 +1,13 @@
 """What a node counts: one registry per node, every label bounded.
 
 Decides: names, kinds, labels and buckets of all metrics (docs/metrics.md, checked by a test).
-Counters and histograms are moved where things happen; gauges are taken from the status when
-somebody asks (`observe`), so they cost the hot path nothing.
+Counters and histograms are moved where things happen; gauges are taken when somebody asks, from
+the status (`observe`) or from who knows (`watch`), so they cost the hot path nothing.
 Must not know: who counts.
 Read next: web/health.py (GET /metrics).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -48,9 +48,11 @@ class NodeMetrics:
         self.pending_bytes = self._gauge("pending_bytes", "Appends taken and not yet committed")
 
     def _make_disk_metrics(self) -> None:
-        self.fsync_seconds = self._histogram("fsync_seconds", "One fdatasync of a block", _SECONDS)
+        self.fsync_seconds = self._histogram(
+            "fsync_seconds", "One write with its syncs, of all that waited together", _SECONDS
+        )
         self.group_bytes = self._histogram(
-            "group_bytes", "Bytes that one block wrote", _GROUP_BYTES
+            "group_bytes", "Bytes of the entries of one such write", _GROUP_BYTES
         )
         self.group_records = self._histogram(
             "group_records", "Records that one entry holds", _GROUP_RECORDS
@@ -58,7 +60,9 @@ class NodeMetrics:
 
     def _make_consensus_metrics(self) -> None:
         self.elections = self._counter("elections", "Elections that this member began")
-        self.leader_changes = self._counter("leader_changes", "Changes of the known leader")
+        self.leader_changes = self._counter(
+            "leader_changes", "Times that another leader than the one before became known"
+        )
         self.role = self._gauge("role", "1 for the present role", ("role",))
         self.term = self._gauge("term", "Raft's current term")
         self.commit_offset = self._gauge("commit_offset", "Last committed offset, -1: none")
@@ -117,6 +121,13 @@ class NodeMetrics:
         for role in ("voter", "learner", "outgoing"):
             self.members.labels(role).set(sum(member.role == role for member in status.members))
         self._observe_waits(waits)
+
+    def watch(
+        self, *, pending_bytes: Callable[[], int], peers_connected: Callable[[], int]
+    ) -> None:
+        """Take these gauges, whenever somebody asks, from where they are known."""
+        self.pending_bytes.set_function(pending_bytes)
+        self.peers_connected.set_function(peers_connected)
 
     def _observe_waits(self, waits: Sequence[Wait]) -> None:
         """Show the longest wait of each code, and no code that isn't waited for any more."""

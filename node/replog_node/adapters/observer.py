@@ -17,7 +17,7 @@ class Observer:
     def __init__(self, metrics: NodeMetrics, log: Log) -> None:
         self._metrics = metrics
         self._log = log
-        self._leader: MemberId | None = None
+        self._leader: MemberId | None = None  # the last that was known
 
     def committed(self, batches: int, records: int, size_bytes: int, waited_s: float) -> None:
         """See ObserverPort."""
@@ -42,10 +42,16 @@ class Observer:
         """See ObserverPort."""
         if role == "candidate":
             self._metrics.elections.inc()
-        if leader != self._leader:
+        if leader is not None and leader != self._leader:
             self._metrics.leader_changes.inc()
             self._leader = leader
         self._log.info("role_changed", role=role, term=term, leader=leader)
+
+    def written(self, seconds: float, size_bytes: int) -> None:
+        """Entries of so many bytes, 0 for a vote alone, were made durable by one write."""
+        self._metrics.fsync_seconds.observe(seconds)
+        if size_bytes:
+            self._metrics.group_bytes.observe(size_bytes)
 
     def note(self, level: str, event: str, **fields: object) -> None:
         """See ObserverPort."""

@@ -200,6 +200,11 @@ class Peers:
         known = self._book.client_addresses()
         return {**known, self._myself.member: self._myself.client_address}
 
+    @property
+    def connected(self) -> int:
+        """How many members both directions stand with."""
+        return sum(peer.up for peer in self._peers.values())
+
     def unreachable(self) -> dict[MemberId, str]:
         """The members of the configuration that aren't up, and why as far as is known."""
         return {
