@@ -18,5 +18,12 @@ BATCH_RECORDS_MAX: Final = 1_000_000
 SEQUENCES: Final = 2**31
 """A producer's sequences run from 0 and wrap here (Kafka's int32)."""
 
+EXPIRES_AFTER_LEAST_MS: Final = 60_000
+EXPIRES_AFTER_MOST_MS: Final = 24 * 3600 * 1000
+"""Of log time without an append; then a producer session is forgotten. The most is the default."""
+
+UNUSED_MS: Final = 10 * 60 * 1000
+"""A session that nothing was appended to is forgotten after this, or earlier as it was asked to."""
+
 IN_FLIGHT_MAX: Final = 5
 """Batches of one producer session that may be unanswered; the node remembers as many."""

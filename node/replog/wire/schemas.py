@@ -6,7 +6,11 @@ Must not know: how they are served.
 Read next: codes.py, docs/api.md.
 """
 
+from typing import Annotated
+
 import msgspec
+
+from replog.wire.limits import EXPIRES_AFTER_LEAST_MS, EXPIRES_AFTER_MOST_MS
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -66,17 +70,24 @@ class LogInfo(msgspec.Struct, frozen=True):
     log_time_ms: int
 
 
-class ProducerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ProducerRequest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """POST /v1/producers.
 
-    request: a key of the caller's; repeated = the same session, while known.
+    request: a key of the caller's; repeated = the same session, while known. expires_after_ms: of
+    log time without an append, after which the session is forgotten.
     """
 
     request: str = ""
+    expires_after_ms: Annotated[
+        int, msgspec.Meta(ge=EXPIRES_AFTER_LEAST_MS, le=EXPIRES_AFTER_MOST_MS)
+    ] = EXPIRES_AFTER_MOST_MS
 
 
 class ProducerSession(msgspec.Struct, frozen=True):
-    """A producer session: appends send `Producer-Id`, `Producer-Epoch`, `Producer-Sequence`."""
+    """A producer session: appends send `Producer-Id`, `Producer-Epoch`, `Producer-Sequence`.
+
+    expires_after_ms: of log time without an append; before the first one at most 10 minutes.
+    """
 
     producer_id: int
     epoch: int

@@ -68,10 +68,12 @@ class NodeService:
         self._flush_soon()
         return await answer
 
-    async def allocate_producer(self, request: str, *, timeout_s: float) -> ProducerSession:
+    async def allocate_producer(
+        self, request: ProducerRequest, *, timeout_s: float
+    ) -> ProducerSession:
         """See Service.allocate_producer."""
         answer: asyncio.Future[ProducerSession] = self._loop.create_future()
-        return await self._call(ProducerRequest(request), answer, timeout_s)
+        return await self._call(request, answer, timeout_s)
 
     async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
         """See Service.view."""

@@ -129,8 +129,8 @@ class Admin:
 
     def _carry_out(self, call: Call) -> None:
         match call.request:
-            case ProducerRequest(request=request):
-                self._allocate(call, request)
+            case ProducerRequest():
+                self._allocate(call, call.request)
             case TargetRequest():
                 self._target(call, call.request)
             case TransferRequest(to=to):
@@ -138,8 +138,8 @@ class Admin:
             case _:
                 assert_never(call.request)
 
-    def _allocate(self, call: Call, request: str) -> None:
-        allocation = self._head.allocate(request)
+    def _allocate(self, call: Call, request: ProducerRequest) -> None:
+        allocation = self._head.allocate(request.request, request.expires_after_ms)
         record = allocation.record
         session = ProducerSession(record.producer_id, record.epoch, record.expires_after_ms)
         if allocation.known_since is not None:

@@ -11,12 +11,12 @@ Read next: producers.py, ../driver/appends.py.
 import msgspec
 
 from replog.wire.batches import CheckedBatch, Stamp
+from replog.wire.limits import EXPIRES_AFTER_MOST_MS
 from replog.wire.problems import ApiError
 from replog_node.model.controls import ProducerAllocated
 from replog_node.model.positions import Offset
 from replog_node.state.applied import AppliedState
 from replog_node.state.producers import (
-    EXPIRES_AFTER_MS,
     SESSIONS_MAX,
     Session,
     begun,
@@ -85,10 +85,10 @@ class HeadState:
             self._sessions[batch.producer_id] = (ahead, last)
         return FRESH
 
-    def allocate(self, request: str) -> Allocation:
-        """A session for this request: the one that it made before, or a new one.
+    def allocate(self, request: str, expires_after_ms: int = EXPIRES_AFTER_MOST_MS) -> Allocation:
+        """A session for this request: the one that it made before, as it is, or a new one.
 
-        Raises ApiError producers_full.
+        expires_after_ms: as the schema bounds it. Raises ApiError producers_full.
         """
         known = self._requests.get(request) or self._applied.by_request.get(request)
         session = None if known is None or not request else self._session(known)
@@ -100,7 +100,7 @@ class HeadState:
         if self._remembered() >= self._sessions_max:
             raise ApiError("producers_full", f"{self._sessions_max} sessions are remembered")
         producer_id = max(self._next_producer_id, self._applied.next_producer_id)
-        return Allocation(ProducerAllocated(producer_id, 0, EXPIRES_AFTER_MS, request), None)
+        return Allocation(ProducerAllocated(producer_id, 0, expires_after_ms, request), None)
 
     def allocated(self, record: ProducerAllocated, offset: Offset, log_time_ms: int) -> None:
         """The record of a new session was appended at this offset."""

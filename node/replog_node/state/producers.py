@@ -10,13 +10,10 @@ from typing import Final
 import msgspec
 
 from replog.wire.batches import CheckedBatch, Stamp
-from replog.wire.limits import IN_FLIGHT_MAX, SEQUENCES
+from replog.wire.limits import IN_FLIGHT_MAX, SEQUENCES, UNUSED_MS
 from replog.wire.problems import ApiError
 from replog_node.model.controls import ProducerAllocated
 from replog_node.model.positions import Offset
-
-EXPIRES_AFTER_MS: Final = 24 * 3600 * 1000
-"""Of log time without an append; then a session is forgotten."""
 
 SESSIONS_MAX: Final = 100_000
 """Sessions remembered, about 400 bytes each; past it allocations are refused (producers_full)."""
@@ -37,7 +34,10 @@ class Appended(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """One session. batches: the latest, oldest first, at most IN_FLIGHT_MAX."""
+    """One session. batches: the latest, oldest first, at most IN_FLIGHT_MAX.
+
+    last_append_ms: log time of the allocation, before the first append. used: there was one.
+    """
 
     producer_id: int
     epoch: int
@@ -46,6 +46,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     request: str
     last_append_ms: int
     batches: tuple[Appended, ...] = ()
+    used: bool = False
 
     @property
     def expected(self) -> int:
@@ -54,8 +55,9 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def expires_ms(self) -> int:
-        """The log time beyond which it is forgotten."""
-        return self.last_append_ms + self.expires_after_ms
+        """The log time beyond which it is forgotten. An append only ever makes it later."""
+        after_ms = self.expires_after_ms if self.used else min(self.expires_after_ms, UNUSED_MS)
+        return self.last_append_ms + after_ms
 
 
 def begun(record: ProducerAllocated, offset: Offset, time_ms: int) -> Session:
@@ -70,7 +72,7 @@ def with_batch(session: Session, stamp: Stamp, base: Offset, time_ms: int) -> Se
     last = (stamp.base_sequence + stamp.records - 1) % SEQUENCES
     appended = Appended(stamp.base_sequence, last, base, stamp.crc, stamp.records)
     batches = (*session.batches, appended)[-IN_FLIGHT_MAX:]
-    return msgspec.structs.replace(session, batches=batches, last_append_ms=time_ms)
+    return msgspec.structs.replace(session, batches=batches, last_append_ms=time_ms, used=True)
 
 
 def fenced(session: Session, epoch: int) -> Session:

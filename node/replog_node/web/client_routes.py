@@ -102,7 +102,7 @@ class ClientRoutes:
             body = _PRODUCER.decode(request, raw)
         finally:
             self._bodies.release(len(raw))
-        return json_response(await self._service.allocate_producer(body.request, timeout_s=limit_s))
+        return json_response(await self._service.allocate_producer(body, timeout_s=limit_s))
 
 
 def _page_response(content_type: str, page: Page, query: ReadQuery, view: ReadView) -> web.Response:

@@ -16,6 +16,7 @@ from replog.wire.schemas import (
     ClusterStatus,
     Done,
     LogInfo,
+    ProducerRequest,
     ProducerSession,
     TargetRequest,
     Wait,
@@ -31,7 +32,9 @@ class Service(Protocol):
     async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
         """Append one batch, here or through the leader; returns after commit."""
 
-    async def allocate_producer(self, request: str, *, timeout_s: float) -> ProducerSession:
+    async def allocate_producer(
+        self, request: ProducerRequest, *, timeout_s: float
+    ) -> ProducerSession:
         """Begin a producer session, here or through the leader; returns after commit."""
 
     async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:

@@ -36,6 +36,15 @@ def test_a_session_is_given_once_its_record_is_committed_and_the_same_for_the_sa
     assert first[0] == repeated[0] == later[0] != other[0]
 
 
+def test_a_session_expires_when_it_was_asked_to_also_through_a_follower() -> None:
+    rig = Rig(3).found()
+    answers = rig.nodes[2].call(ProducerRequest("s", 60_000))
+    default = rig.nodes[2].call(ProducerRequest("t"))
+    rig.deliver()
+    rig.tick(2)
+    assert [answers[0].expires_after_ms, default[0].expires_after_ms] == [60_000, 86_400_000]
+
+
 def test_a_follower_sends_a_call_on_and_gives_the_leaders_answer() -> None:
     rig = Rig(3).found()
     answers = rig.nodes[2].call(ProducerRequest("s"))

@@ -5,6 +5,7 @@ from struct import pack
 import pytest
 from google_crc32c import value as crc32c
 
+from replog.wire.limits import UNUSED_MS
 from replog_node.frames.controls import UnknownControl
 from replog_node.frames.decode import decode_entry
 from replog_node.frames.layout import FRAME_HEADER_BYTES
@@ -20,6 +21,7 @@ from replog_node.model.positions import Lineage, MemberId
 from replog_node.state.applied import AppliedState
 from tests.unit.state.log import CLUSTER, EXPIRES_AFTER_MS, Log, allocated, batch, plain
 
+DAY_MS = 24 * 3600 * 1000
 LINEAGE = Lineage(1, "0123456789abcdef")
 
 
@@ -175,6 +177,30 @@ def test_each_session_expires_by_the_time_of_its_own_record() -> None:
         left.append(sorted(folded(log).sessions))
 
     assert left == [[1, 3, 4], [1, 3], [1, 3], [3], [3], []]
+
+
+def test_a_session_that_nothing_was_appended_to_ends_early() -> None:
+    log = Log()
+    log.append(allocated(1, expires_after_ms=DAY_MS), allocated(2, expires_after_ms=DAY_MS))
+    log.append(batches=[batch(0, producer=2)])
+    left = []
+    for step_ms in (UNUSED_MS, 1, DAY_MS - UNUSED_MS - 1, 1):
+        log.time_ms += step_ms
+        log.append(ClockAdvanced())
+        left.append(sorted(folded(log).sessions))
+
+    assert left == [[1, 2], [2], [2], []]
+
+
+def test_a_session_that_was_fenced_has_been_used_all_the_same() -> None:
+    log = Log()
+    log.append(allocated(expires_after_ms=DAY_MS))
+    log.append(batches=[batch(0)])
+    log.append(ProducerFenced(1, 1))
+    log.time_ms += UNUSED_MS + 1
+    log.append(ClockAdvanced())
+
+    assert sorted(folded(log).sessions) == [1]
 
 
 def test_a_request_that_was_given_a_newer_session_keeps_it_when_the_older_ends() -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from replog.wire.batches import CheckedBatch
-from replog.wire.limits import SEQUENCES
+from replog.wire.limits import EXPIRES_AFTER_MOST_MS, SEQUENCES, UNUSED_MS
 from replog.wire.problems import ApiError
 from replog_node.model.controls import ClockAdvanced, ProducerFenced
 from replog_node.model.positions import Offset
 from replog_node.state.applied import AppliedState
 from replog_node.state.head import FRESH, Duplicate, Fresh, HeadState
-from replog_node.state.producers import EPOCH_MAX, EXPIRES_AFTER_MS
+from replog_node.state.producers import EPOCH_MAX
 from tests.unit.state.log import EXPIRES_AFTER_MS as SHORT_MS
 from tests.unit.state.log import Log, allocated, batch, plain
 
@@ -229,8 +229,35 @@ def test_a_request_that_was_lost_with_the_lead_does_not_get_the_session_of_anoth
     assert leader.allocate("r") == lost + 1
 
 
-def test_a_new_session_expires_after_a_day_of_log_time() -> None:
-    assert Leader().head.allocate("").record.expires_after_ms == EXPIRES_AFTER_MS == 86_400_000
+def test_a_new_session_expires_after_a_day_of_log_time_unless_less_is_asked_for() -> None:
+    head = Leader().head
+
+    assert head.allocate("").record.expires_after_ms == EXPIRES_AFTER_MOST_MS == 86_400_000
+    assert head.allocate("", 60_000).record.expires_after_ms == 60_000
+
+
+def test_a_repeated_request_does_not_change_when_its_session_expires() -> None:
+    leader = Leader()
+    leader.allocate("r")
+    leader.apply()
+
+    assert leader.head.allocate("r", 60_000).record.expires_after_ms == EXPIRES_AFTER_MOST_MS
+
+
+def test_sessions_that_nothing_was_appended_to_make_room_after_ten_minutes() -> None:
+    leader = Leader(sessions_max=2)
+    leader.allocate()
+    leader.allocate()
+    leader.admit(batch(0, producer=2))
+    leader.log.time_ms += UNUSED_MS + 1
+    leader.log.append(ClockAdvanced())
+    assert leader.refused(batch(0)).code == "producer_unknown"
+    leader.apply()
+
+    assert leader.allocate() == 3
+    with pytest.raises(ApiError, match="producers_full"):
+        leader.allocate()
+    assert leader.admit(batch(1, producer=2)) is FRESH
 
 
 @pytest.mark.parametrize("settle", [Leader.apply, lambda leader: None], ids=["applied", "ahead"])
@@ -246,7 +273,7 @@ def test_at_the_limit_a_session_is_given_only_when_one_has_ended(
         leader.allocate()
     assert leader.allocate("r") == 1
 
-    leader.log.time_ms += EXPIRES_AFTER_MS + 1
+    leader.log.time_ms += EXPIRES_AFTER_MOST_MS + 1
     leader.log.append(ClockAdvanced())
     leader.apply()
     assert leader.allocate() == 3

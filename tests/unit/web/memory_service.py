@@ -14,6 +14,7 @@ from replog.wire.schemas import (
     Done,
     LogInfo,
     MemberStatus,
+    ProducerRequest,
     ProducerSession,
     TargetRequest,
     Wait,
@@ -88,11 +89,13 @@ class MemoryService:
         if self.fault is not None:
             raise self.fault
 
-    async def allocate_producer(self, request: str, *, timeout_s: float) -> ProducerSession:
-        """Always the same session."""
-        self.calls.append(request)
+    async def allocate_producer(
+        self, request: ProducerRequest, *, timeout_s: float
+    ) -> ProducerSession:
+        """Always the same session, for as long as was asked for."""
+        self.calls.append(request.request)
         await self._called(timeout_s)
-        return ProducerSession(7, 0, 60_000)
+        return ProducerSession(7, 0, request.expires_after_ms)
 
     async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
         """All that is kept."""

@@ -109,8 +109,23 @@ async def test_a_producer_session_is_begun_with_or_without_a_request_key() -> No
         bad = await client.post("/v1/producers", json={"request": 1})
         await problem(bad, 422, "body_invalid")
 
-    assert first == {"producer_id": 7, "epoch": 0, "expires_after_ms": 60_000}
+    assert first == {"producer_id": 7, "epoch": 0, "expires_after_ms": 86_400_000}
     assert (second.status, service.calls) == (200, ["r", ""])
+
+
+@pytest.mark.parametrize(
+    ("asked_ms", "status"),
+    [(59_999, 422), (60_000, 200), (86_400_000, 200), (86_400_001, 422), ("60000", 422)],
+)
+async def test_a_session_lasts_as_long_as_was_asked_for_within_bounds(
+    asked_ms: object, status: int
+) -> None:
+    async with client_listener(MemoryService()) as client:
+        response = await client.post("/v1/producers", json={"expires_after_ms": asked_ms})
+        if status == 200:
+            assert (await response.json())["expires_after_ms"] == asked_ms
+        else:
+            await problem(response, status, "body_invalid")
 
 
 async def test_a_socket_between_members_is_served_by_the_handler_that_was_given() -> None:
