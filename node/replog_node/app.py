@@ -1,7 +1,8 @@
 """One node: its parts made, joined, started, and ended in the right order.
 
 Starting: the disk, the store, the threads, the driver, the connections to others, the listeners:
-nobody is answered before everything is there, and no hello says less than is so. Ending: hand over, drain, hang up, then the disk.
+nobody is answered before everything is there, and no hello says less than is so. Ending: hand
+over, drain, hang up, then the disk.
 
 Decides: that order, and the exit codes. Must not know: what the parts do.
 Read next: settings.py, driver/driver.py, adapters/, web/app.py.
@@ -21,6 +22,7 @@ from typing import Final
 from aiohttp import web
 
 from replog_node.adapters.clock import SystemClock, Ticker
+from replog_node.adapters.descriptors import raise_descriptor_limit
 from replog_node.adapters.io_thread import IoThread
 from replog_node.adapters.observer import Observer
 from replog_node.adapters.peers import Belonging, Myself, Peers
@@ -43,7 +45,7 @@ from replog_node.web.permissions import Tokens, load_tokens
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
-"""The disk, a thread or an invariant failed while running: start it again."""
+"""The disk is full, or it, a thread or an invariant failed while running: start it again."""
 EXIT_SETTINGS: Final = 2
 """The settings are wrong: starting it again can't help."""
 EXIT_DATA: Final = 3
@@ -75,14 +77,24 @@ def run(argv: Sequence[str], *, open_disk: OpenDisk = OsDisk) -> int:
             sys.stderr.write(f"replog-node: {fault}\n")
         return EXIT_SETTINGS
     configure(settings.log_format, settings.log_level)
+    raise_descriptor_limit()
     try:
         store = _open_store(settings, open_disk)
     except (StorageError, DiskError) as problem:
+        if _is_for_lack_of_space(problem):
+            _LOG.error("disk_full", data_dir=settings.data_dir, detail=str(problem))
+            return EXIT_FAILED
         _LOG.error("data_unusable", data_dir=settings.data_dir, detail=str(problem))
         return EXIT_DATA
     configure(settings.log_format, settings.log_level, member=store.recovered.member)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:
         return loop.run(_serve(settings, tokens, store))
+
+
+def _is_for_lack_of_space(problem: Exception) -> bool:
+    """The data is sound then, and the next start may find room."""
+    cause = problem.__cause__ if isinstance(problem, StorageError) else problem
+    return isinstance(cause, DiskError) and cause.full
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -123,7 +135,11 @@ class Node:
         found = store.recovered
         observer = Observer(self._metrics, _LOG)
         self._io = IoThread(
-            store, self._failed, notes=observer, callers_max=2 * settings.requests_max
+            store,
+            self._failed,
+            notes=observer,
+            on_written=observer.written,
+            callers_max=2 * settings.requests_max + settings.waiting_max,
         )
         self._peers = Peers(
             Myself(
@@ -147,6 +163,10 @@ class Node:
             core_limits=_core_limits(settings),
             peer_address=settings.peer_endpoint,
             new_lineage_id=lambda: secrets.token_hex(8),
+        )
+        self._metrics.watch(
+            pending_bytes=lambda: self._driver.appends.pending_bytes,
+            peers_connected=lambda: self._peers.connected,
         )
         self._service = NodeService(
             self._driver,

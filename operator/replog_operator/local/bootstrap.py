@@ -52,6 +52,13 @@ def next_step(seen: Sequence[ClusterStatus | None], addresses: Sequence[str]) ->
     present = [status for status in seen if status is not None]
     lost = [status.member for status in present if status.state in ("removed", "fenced")]
     clusters = sorted({status.cluster_id for status in present if status.cluster_id is not None})
+    for member in {status.member for status in present}:
+        twins = [at for at, status in enumerate(seen) if status and status.member == member]
+        if len(twins) > 1:
+            return Stuck(
+                f"{_names(twins)} are one and the same, {member}: a data directory was copied; "
+                "empty the copy, and a new member takes its place"
+            )
     if len(clusters) > 1:
         return Stuck(f"the data directories belong to different logs: {', '.join(clusters)}")
     if lost:

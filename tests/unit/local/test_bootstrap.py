@@ -28,6 +28,12 @@ def test_new_members_found_a_log() -> None:
     assert next_step([A, B, C], ADDRESSES) == Found()
 
 
+def test_a_copied_data_directory_is_named() -> None:
+    for seen in ([_assigned(A), _assigned(B), _assigned(A)], [A, B, A]):
+        step = next_step(seen, ADDRESSES)
+        assert isinstance(step, Stuck) and step.why.startswith("member-0, member-2 are one"), step
+
+
 def test_nothing_is_founded_while_a_member_is_silent() -> None:
     step = next_step([A, None, C], ADDRESSES)
     assert step == Wait("no answer from member-1 yet")
