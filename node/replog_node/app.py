@@ -59,6 +59,11 @@ LINGER_S: Final = 0.15
 """After draining, the other members are still answered for so long: the last answers leave, and
 what they sent before they knew the new leader is refused, instead of ending as unknown."""
 
+RESEND_MS: Final = 3_000
+DEPARTURE_MS: Final = 30_000
+LEARNER_PATIENCE_MS: Final = 60_000
+"""CoreLimits has these in ticks: they last as long whatever a tick is."""
+
 OpenDisk = Callable[[Path], Disk]
 
 _LOG: Final = Log("node")
@@ -282,6 +287,10 @@ def _core_limits(settings: Settings) -> CoreLimits:
         max_inflight_bytes=settings.inflight_bytes_max,
         max_inflight_count=settings.inflight_groups_max,
         cache_bytes=settings.cache_bytes,
+        uncommitted_bytes=settings.pending_bytes_max,
+        resend_ticks=RESEND_MS // settings.tick_ms,
+        departure_ticks=DEPARTURE_MS // settings.tick_ms,
+        learner_patience_ticks=LEARNER_PATIENCE_MS // settings.tick_ms,
     )
 
 

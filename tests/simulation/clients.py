@@ -306,7 +306,10 @@ class Reader(Client):
         node.flush_soon()
 
     def _page(self, node: SimNode, at: Offset) -> None:
-        def read(entries: tuple[Entry, ...]) -> None:
+        def read(entries: tuple[Entry, ...] | ApiError) -> None:
+            if isinstance(entries, ApiError):
+                self.world.history.refused(entries)
+                return
             self.world.history.pages += 1
             self.world.checks.page(node.name, at, entries)
 

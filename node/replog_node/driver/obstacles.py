@@ -54,6 +54,8 @@ class Obstacles:
         obstacle = self.to_append()
         if obstacle is None:
             return ApiError("overloaded", "its turn did not come in time")
+        if obstacle == "overloaded":
+            return ApiError("overloaded", "too much is appended and not committed")
         if obstacle == "transferring":
             return ApiError("transferring", "leadership is being handed over")
         return ApiError("not_ready", f"the leader doesn't append now: {obstacle}", wait=obstacle)
