@@ -117,7 +117,9 @@ class Figure3:
 
     def _led_to(self, node: Node, log: list[Entry], end: Entry) -> None:
         if end.term != node.core.term:
-            raise Breach(f"{node.member} leads {node.core.term} and commits {end.position} itself")
+            raise Breach(
+                f"{node.member} leads {node.core.term} and commits {end.position} , an older term's"
+            )
         configuration = [entry.configuration for entry in log if entry.configuration][-1]
         holding: set[str] = {
             other.member
