@@ -1,7 +1,7 @@
 """Cores under chance: messages lost, doubled and reordered, disks slow, processes dying, targets.
 
-A failure names its seed. The whole system under faults is tests/simulation; this is the core
-alone, hence thousands of steps a second.
+Figure 3 of the paper is checked after every step. A failure names its seed. The whole system under
+faults is tests/simulation; this is the core alone, hence thousands of steps a second.
 """
 
 from random import Random
@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from replog_node.raft.effects import Accepted
+from tests.support.figure_3 import Figure3
 from tests.unit.raft.cluster import LIMITS, Cluster, Node, data, target
 
 SMALL = replace(
@@ -23,9 +24,8 @@ class Chaos:
 
     def __init__(self, seed: int, *, voters: str, others: str) -> None:
         self.random = Random(seed)
-        self.cluster = Cluster(voters, others=others, limits=SMALL)
+        self.cluster = Cluster(voters, others=others, limits=SMALL, watcher=Figure3())
         self.names = voters + others
-        self.leaders: dict[int, str] = {}
         self.operations = 0
         self.contexts = 0
 
@@ -43,7 +43,6 @@ class Chaos:
             self._ask(self.cluster[self.random.choice(names)])
         else:
             self._break(names)
-        self._look()
 
     def _arrive(self) -> None:
         flying = self.cluster.flying
@@ -93,12 +92,6 @@ class Chaos:
             self.cluster.isolate(self.random.choice(names))
         else:
             self.cluster.heal()
-
-    def _look(self) -> None:
-        for node in self.cluster.nodes.values():
-            if node.core.role == "leader" and node.member not in self.cluster.dead:
-                known = self.leaders.setdefault(node.core.term, node.member)
-                assert known == node.member, f"term {node.core.term} has two leaders"
 
     def settle(self) -> None:
         """Everything works again: somebody leads, the target is reached, everybody has the log."""
