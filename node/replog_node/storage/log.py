@@ -146,8 +146,11 @@ class Log:
         dropped = (*self.view.sealed, self.view.active)[len(cut.kept) :]
         self._begin(cut.tail)
         self.view = View(cut.kept, self._opened.segment, self.view.generation + 1, Cursors())
-        for segment in reversed(dropped):
-            self._disk.remove(segment.header.name)
+        names = self._disk.names()  # a sealed segment's summary may be lost
+        for header in (segment.header for segment in reversed(dropped)):
+            self._disk.remove(header.name)
+            if header.summary_name in names:
+                self._disk.remove(header.summary_name)
         if cut.kept:
             seal(self._disk, cut.kept[-1])
 

@@ -1,6 +1,6 @@
 """The one door to what is durable.
 
-Order within a write: term and vote, then the truncation, then all entries as one block with one
+Order within a write: term and vote, then the truncation, then all entries in one write with one
 sync. Nothing a caller is told to be durable depends on anything that isn't.
 
 Decides: what is checked before anything is written, and that a failed disk is never used again.

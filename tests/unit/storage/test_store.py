@@ -127,6 +127,21 @@ def test_a_cut_where_no_entry_ends_is_refused_and_harms_nothing(to: Position) ->
     assert whole_log(store) == ENTRIES
 
 
+def test_a_cut_leaves_no_file_of_a_dropped_segment_behind() -> None:
+    disk = SimDisk()
+    store = assigned(disk, StoreLimits(segment_bytes=4096))
+    entries = chained([data(3000)] * 4)
+    for entry in entries:
+        store.write([appending(entry)])
+    dropped = {name for name in disk.names() if name.startswith(f"{entries[2].base:020d}.")}
+    assert {name[-4:] for name in dropped} == {".seg", ".sum"}
+    store.write([cutting(entries[0].position)])
+    names = [name for name in disk.names() if name.endswith((".seg", ".sum"))]
+    assert [name[-4:] for name in names] == [".seg", ".sum", ".seg"]
+    assert not dropped & set(names)
+    assert whole_log(store) == entries[:1]
+
+
 def test_a_cut_at_the_log_s_end_changes_nothing() -> None:
     disk = SimDisk()
     store = assigned(disk)
