@@ -49,6 +49,10 @@ def _wait(code: str, title: str, meaning: str, next_: str) -> Row:
 
 _AGAIN: Final = "Repeat the call after the time in Retry-After."
 _FIX: Final = "Correct the request; repeating it as it is can't succeed."
+_CLOCK: Final = (
+    "Set the clock right; or, if it is right, say so: "
+    "POST /v1/cluster:acknowledge-clock on the peer listener."
+)
 _SAFE: Final = (
     "Repeat it within a producer session, which appends it once; or read the log to find out."
 )
@@ -131,7 +135,7 @@ ERRORS: Final = (
     _error("transfer_failed", 503, "Transfer failed", "The member did not take over in time; the old leader goes on.",
            _AGAIN, retryable=True),
     _error("clock_jump", 503, "Clock jumped", "The only voter's clock leapt ahead; nothing is appended until that is acknowledged.",
-           "Set the clock, or acknowledge the jump.", retryable=True),
+           _CLOCK, retryable=True),
     _error("other_cluster", 409, "Another cluster", "The peer belongs to another cluster.", "Correct the addresses."),
     _error("other_lineage", 410, "Another lineage", "The peer or cursor belongs to another life of this log.", "Start over from the beginning of this lineage."),
     _error("removed", 410, "Removed", "This member was removed from its cluster, for good.", "Ask another member; an empty directory makes a new one.", elsewhere=True),
@@ -153,7 +157,7 @@ WAITS: Final = (
     _wait("Stopping", "Stopping", "The member hands over, drains and stops.", "Nothing."),
     _wait("NoLeader", "No leader", "No member has a majority's votes.", "See whether a majority of the voters runs and can reach each other."),
     _wait("DiskStalled", "Disk stalled", "A write has not come back from the disk for long.", "Look at the disk's latency and errors."),
-    _wait("ClockJump", "Clock jumped", "The only voter's clock leapt ahead of its monotonic clock.", "Set the clock right, or acknowledge the jump."),
+    _wait("ClockJump", "Clock jumped", "The only voter's clock leapt ahead of its monotonic clock.", _CLOCK),
     _wait("NotCaughtUp", "Not caught up", "The member has not yet applied what was committed when it started.", "Wait; if it lasts, look at its disk and its connection to the leader."),
     _wait("FirstTargetPending", "First target pending", "Client writes wait until the first target is reached.", "Set a target, or see why its members don't join."),
     _wait("ChangeInProgress", "Membership is changing", "Both halves of a joint configuration must agree.", "Wait; if it lasts, see whether a majority of each half runs."),

@@ -127,6 +127,10 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to: str | None = None
 
 
+class AcknowledgeClockRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/cluster:acknowledge-clock on the peer listener: nothing needs to be said."""
+
+
 class Done(msgspec.Struct, frozen=True):
     """An admin call was carried out or already had been. detail: one sentence."""
 

@@ -1,4 +1,4 @@
-"""The admin calls of the peer listener: bootstrap, target, transfer.
+"""The admin calls of the peer listener: bootstrap, target, transfer, acknowledge-clock.
 
 Decides: how their bodies are read. Who may call is the gate's, what happens is the service's.
 Must not know: how a change is carried out.
@@ -7,7 +7,12 @@ Read next: app.py.
 
 from aiohttp import web
 
-from replog.wire.schemas import BootstrapRequest, TargetRequest, TransferRequest
+from replog.wire.schemas import (
+    AcknowledgeClockRequest,
+    BootstrapRequest,
+    TargetRequest,
+    TransferRequest,
+)
 from replog_node.settings import Settings
 from replog_node.web.bodies import Bodies
 from replog_node.web.gate import Route
@@ -19,10 +24,11 @@ from replog_node.web.service import Service
 _BOOTSTRAP = JsonBody(BootstrapRequest)
 _TARGET = JsonBody(TargetRequest)
 _TRANSFER = JsonBody(TransferRequest, TransferRequest())
+_ACKNOWLEDGE = JsonBody(AcknowledgeClockRequest, AcknowledgeClockRequest())
 
 
 class AdminRoutes:
-    """The three calls that change the membership."""
+    """The three calls that change who leads and who belongs, and the one that vouches for a clock."""
 
     def __init__(self, service: Service, settings: Settings, bodies: Bodies) -> None:
         self._service = service
@@ -35,6 +41,7 @@ class AdminRoutes:
             Route("POST", "/v1/cluster:bootstrap", self.bootstrap, Permission.ADMIN),
             Route("POST", "/v1/cluster:target", self.target, Permission.ADMIN),
             Route("POST", "/v1/cluster:transfer", self.transfer, Permission.ADMIN),
+            Route("POST", "/v1/cluster:acknowledge-clock", self.acknowledge, Permission.ADMIN),
         )
 
     async def bootstrap(self, request: web.Request) -> web.Response:
@@ -54,6 +61,12 @@ class AdminRoutes:
         limit_s = timeout_s(request, self._timeout_s)
         body = await self._read(request, _TRANSFER)
         return json_response(await self._service.transfer(body.to, timeout_s=limit_s))
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        """Believe this member's clock."""
+        limit_s = timeout_s(request, self._timeout_s)
+        await self._read(request, _ACKNOWLEDGE)
+        return json_response(await self._service.acknowledge_clock(timeout_s=limit_s))
 
     async def _read(self, request: web.Request, kind: JsonBody[Body]) -> Body:
         """The call's body; its bytes are let go once they are decoded."""

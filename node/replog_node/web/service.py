@@ -64,6 +64,9 @@ class Service(Protocol):
     async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
         """Hand leadership over, here or through the leader."""
 
+    async def acknowledge_clock(self, *, timeout_s: float) -> Done:
+        """Believe this member's clock though it leapt; nothing, where it did not."""
+
     def status(self) -> ClusterStatus:
         """What this member knows, without asking anybody."""
 

@@ -154,6 +154,10 @@ class MemoryService:
         """Done."""
         return await self._admin(to, timeout_s)
 
+    async def acknowledge_clock(self, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin("acknowledge_clock", timeout_s)
+
     async def _admin(self, call: object, timeout_s: float) -> Done:
         self.calls.append(call)
         await self._called(timeout_s)

@@ -29,15 +29,19 @@ async def test_the_calls_reach_the_service_as_they_were_sent() -> None:
             await (await peer.post("/v1/cluster:transfer", json={"to": "m2"})).json(),
             await (await peer.post("/v1/cluster:transfer", json={})).json(),
             await (await peer.post("/v1/cluster:transfer")).json(),
+            await (await peer.post("/v1/cluster:acknowledge-clock", json={})).json(),
+            await (await peer.post("/v1/cluster:acknowledge-clock")).json(),
         ]
 
-    assert answers == [{"done": True, "detail": "done", "offset": 3}] * 5
+    assert answers == [{"done": True, "detail": "done", "offset": 3}] * 7
     assert service.calls == [
         BootstrapRequest("c", "o"),
         TargetRequest([MemberAddress("m1", "h:1")], "o", 4),
         "m2",
         None,
         None,
+        "acknowledge_clock",
+        "acknowledge_clock",
     ]
 
 
@@ -50,7 +54,7 @@ async def test_the_time_limit_of_a_call_is_the_callers_or_the_settings() -> None
     assert service.timeouts == [0.02, 3.0]
 
 
-@pytest.mark.parametrize("path", ["bootstrap", "target", "transfer"])
+@pytest.mark.parametrize("path", ["bootstrap", "target", "transfer", "acknowledge-clock"])
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "code"),
     [
