@@ -89,7 +89,7 @@ class IoThread:
         store: Store,
         on_failure: OnFailure,
         *,
-        notes: Notes | None = None,
+        notes: Notes,
         on_written: OnWritten = lambda _seconds, _size_bytes: None,
         callers_max: int = 0,
     ) -> None:
@@ -182,7 +182,7 @@ class IoThread:
                 event = "read_refused"
             case _:
                 event, segment = "read_failed", ""
-        if self._notes is None or (event, segment) in self._noted:
+        if (event, segment) in self._noted:
             return
         if len(self._noted) >= NOTED_MAX:
             self._noted.clear()

@@ -28,7 +28,7 @@ _ACKNOWLEDGE = JsonBody(AcknowledgeClockRequest, AcknowledgeClockRequest())
 
 
 class AdminRoutes:
-    """The three calls that change who leads and who belongs, and the one that vouches for a clock."""
+    """The calls that change who leads and who belongs, and the one that vouches for a clock."""
 
     def __init__(self, service: Service, settings: Settings, bodies: Bodies) -> None:
         self._service = service
