@@ -23,7 +23,8 @@ from replog.cli.exits import EXIT_USAGE, Failure, run
 from replog.cli.options import Shared, shared
 from replog.cli.progress import Progress
 from replog.cli.source import Source, Values
-from replog.client import Appended, Appender, Client, NewRecord
+from replog.client import Appended, Appender, Client, NewRecord, SessionEnded
+from replog.wire.limits import EXPIRES_AFTER_MOST_MS
 
 UNTERMINATED: Final = "replog-unterminated"
 """The record header of a value after which nothing came."""
@@ -35,6 +36,9 @@ RECORD_EXTRA_BYTES: Final = 32
 """The most that a record takes beside its key and value."""
 
 KEY_BYTES_MAX: Final = 16 * 1024
+
+SESSION_LEAST_MS: Final = 10 * 60 * 1000
+"""A command is soon over, and a loop of them must not fill the log with a day's sessions."""
 
 _MARK: Final = ((UNTERMINATED, b""),)
 
@@ -132,8 +136,8 @@ class _Pump:
             async for found in source.values():
                 for group in in_batches(found, len(self._key or b"")):
                     await self._send(group)
-        except (Failure, OSError):
-            await self._settle()  # the input failed; what was sent of it goes on
+        except (Failure, OSError, SessionEnded):
+            await self._settle()  # what was sent goes on; raises what ended the session
             raise
         await self._settle()
 
@@ -158,13 +162,20 @@ class _Pump:
             await appender.settle()
             appender = None
         if appender is None:
-            appender = self._appender = await Appender.begin(self._client)
+            appender = self._appender = await Appender.begin(
+                self._client, expires_after_ms=session_ms(self._client.timeout_s)
+            )
         return appender
 
     def _count(self, size_bytes: int, done: asyncio.Future[Appended]) -> None:
         if not done.cancelled() and done.exception() is None:
             self._total.add(done.result(), size_bytes)
             self._progress.advance(size_bytes)
+
+
+def session_ms(timeout_s: float) -> int:
+    """How long a session is to be remembered: for much longer than one call is repeated."""
+    return int(min(max(SESSION_LEAST_MS, 2000 * timeout_s), EXPIRES_AFTER_MOST_MS))
 
 
 def in_batches(found: Values, key_bytes: int) -> Iterator[Values]:

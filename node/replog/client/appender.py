@@ -12,14 +12,14 @@ replog_node/state/producers.py.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Self
 
 from replog.client.client import Client
 from replog.client.transport import Unavailable
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch, build_values
 from replog.wire.codes import NONE
-from replog.wire.limits import IN_FLIGHT_MAX, SEQUENCES
+from replog.wire.limits import EXPIRES_AFTER_MOST_MS, IN_FLIGHT_MAX, SEQUENCES, UNUSED_MS
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, ProducerSession
 
@@ -45,8 +45,15 @@ class _Flight(NamedTuple):
 class Appender:
     """A session. After a failure of anything that was sent it is over: begin another one."""
 
-    def __init__(self, client: Client, session: ProducerSession) -> None:
+    def __init__(
+        self,
+        client: Client,
+        session: ProducerSession,
+        *,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Use begin()."""
+        self._monotonic_s = monotonic_s
         self._client = client
         self._session = session
         self._sequence = 0
@@ -55,17 +62,24 @@ class Appender:
         self._sent = 0
         self._failure: Exception | None = None
         self._failed = 0
-        self._used_s = time.monotonic()
+        self._used_s = monotonic_s()
 
     @classmethod
-    async def begin(cls, client: Client) -> Self:
-        """Allocate a session."""
-        return cls(client, await client.allocate_producer())
+    async def begin(cls, client: Client, *, expires_after_ms: int = EXPIRES_AFTER_MOST_MS) -> Self:
+        """Allocate a session that is remembered for so long without an append (1 min…24 h).
+
+        The log remembers a bounded number: many short-lived appenders ask for a short time, but
+        for more than that for which a batch is retried.
+        """
+        return cls(client, await client.allocate_producer(expires_after_ms=expires_after_ms))
 
     @property
     def may_have_expired(self) -> bool:
         """Whether it was unused for so long that another one had better be begun."""
-        return time.monotonic() - self._used_s > self._session.expires_after_ms / 2000
+        after_ms = self._session.expires_after_ms
+        if not self._sent:
+            after_ms = min(after_ms, UNUSED_MS)
+        return self._monotonic_s() - self._used_s > after_ms / 2000
 
     async def append(
         self, records: Sequence[NewRecord], *, timeout_s: float | None = None, gzip: bool = False
@@ -139,6 +153,14 @@ class Appender:
             self._forget_done()
         if self._failure is not None:
             raise SessionEnded(f"the session has ended: {self._failure}") from self._failure
+        if not self._sent and self.may_have_expired:
+            await self._replace()
+
+    async def _replace(self) -> None:
+        """Allocate another session; nothing was sent in this one, so nothing can come twice."""
+        expires_after_ms = self._session.expires_after_ms
+        self._session = await self._client.allocate_producer(expires_after_ms=expires_after_ms)
+        self._used_s = self._monotonic_s()
 
     def _forget_done(self) -> None:
         while self._flights and self._flights[0].done.done():
@@ -146,7 +168,7 @@ class Appender:
 
     def _begin(self, batch: CheckedBatch, timeout_s: float | None) -> asyncio.Future[Appended]:
         self._sequence = (self._sequence + batch.count) % SEQUENCES
-        self._used_s = time.monotonic()
+        self._used_s = self._monotonic_s()
         self._sent += 1
         call = asyncio.create_task(self._client.append(batch, timeout_s=timeout_s))
         flight = _Flight(self._sent, call, asyncio.get_running_loop().create_future())

@@ -15,11 +15,13 @@ import msgspec
 
 from replog.client.transport import Answer, Transport
 from replog.wire.batches import CheckedBatch
+from replog.wire.limits import EXPIRES_AFTER_MOST_MS
 from replog.wire.schemas import (
     Appended,
     ClusterStatus,
     Done,
     LogInfo,
+    ProducerRequest,
     ProducerSession,
     TransferRequest,
     Why,
@@ -72,12 +74,17 @@ class Client:
         )
         return _decoded(answer, Appended)
 
-    async def allocate_producer(self) -> ProducerSession:
-        """Begin a producer session; repeating the call gives the same one, by its request key."""
+    async def allocate_producer(
+        self, *, expires_after_ms: int = EXPIRES_AFTER_MOST_MS
+    ) -> ProducerSession:
+        """Begin a producer session; repeating the call gives the same one, by its request key.
+
+        expires_after_ms: how long it is remembered without an append (docs/api.md has bounds).
+        """
         answer = await self.transport.call(
             "POST",
             "/v1/producers",
-            body=msgspec.json.encode({"request": str(uuid.uuid4())}),
+            body=msgspec.json.encode(ProducerRequest(str(uuid.uuid4()), expires_after_ms)),
             headers={"Content-Type": "application/json"},
             timeout_s=self.timeout_s,
             repeatable=True,

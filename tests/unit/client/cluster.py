@@ -19,6 +19,7 @@ from replog.wire.schemas import (
     Appended,
     ClusterStatus,
     MemberStatus,
+    ProducerRequest,
     ProducerSession,
     ReadRecord,
     RecordsPage,
@@ -28,7 +29,8 @@ from tests.unit.client.log import Log
 
 Fault = str | ApiError
 """cut: end the connection before anything is done; lose: after it was done; damage: answer with a
-wrong byte; hold: never answer; html: answer as some other server would; else a refusal."""
+wrong byte; hold: answer when `held` is set; html: answer as some other server would; "": nothing;
+else a refusal."""
 
 
 class Member:
@@ -136,10 +138,12 @@ async def _append(member: Member, request: web.Request) -> web.Response:
 
 
 async def _producer(member: Member, request: web.Request) -> web.Response:
-    key = msgspec.json.decode(await request.read())["request"]
-    producer = zlib.crc32(key.encode())
+    asked = msgspec.json.decode(await request.read(), type=ProducerRequest)
+    member.log.asked_ms.append(asked.expires_after_ms)
+    producer = zlib.crc32(asked.request.encode())
     member.log.expected.setdefault(producer, 0)
-    return _json(ProducerSession(producer, 0, member.log.expires_after_ms))
+    granted_ms = member.log.expires_after_ms or asked.expires_after_ms
+    return _json(ProducerSession(producer, 0, granted_ms))
 
 
 async def _read(member: Member, request: web.Request) -> web.Response:

@@ -8,14 +8,18 @@ from replog.wire.schemas import Appended, Wait
 
 
 class Log:
-    """What the members of a test share. hide: control offsets are left between batches."""
+    """What the members of a test share. hide: control offsets are left between batches.
+
+    expires_after_ms: of sessions; None: as asked for.
+    """
 
     def __init__(self) -> None:
         self.batches: list[bytes] = []
         self.end = 0
         self.expected: dict[int, int] = {}
         self.done: dict[tuple[int, int], Appended] = {}
-        self.expires_after_ms = 60_000
+        self.expires_after_ms: int | None = None
+        self.asked_ms: list[int] = []
         self.append_takes_s = 0.0
         self.under_way_most = 0
         self.waits: list[Wait] = []

@@ -18,6 +18,16 @@ def _values(*numbers: int) -> list[bytes]:
     return [b"%d" % number for number in numbers]
 
 
+class Clock:
+    """A time that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 @pytest.mark.asyncio
 async def test_an_append_returns_its_offsets() -> None:
     async with cluster() as made, _client(made) as client:
@@ -248,3 +258,37 @@ async def test_a_session_that_was_idle_for_long_says_so() -> None:
         assert not appender.may_have_expired
         await asyncio.sleep(0.06)
         assert appender.may_have_expired
+
+
+@pytest.mark.asyncio
+async def test_a_session_is_asked_to_last_a_day_or_as_long_as_its_caller_says() -> None:
+    async with cluster() as made, _client(made) as client:
+        await Appender.begin(client)
+        await Appender.begin(client, expires_after_ms=120_000)
+        assert made.log.asked_ms == [86_400_000, 120_000]
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_was_never_used_may_be_gone_after_minutes_not_after_its_day() -> None:
+    async with cluster() as made, _client(made) as client:
+        clock = Clock()
+        appender = Appender(client, await client.allocate_producer(), monotonic_s=clock)
+        clock.now_s += 301
+        assert appender.may_have_expired
+        await appender.append([NewRecord(b"a")])
+        clock.now_s += 301
+        assert not appender.may_have_expired
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_may_be_gone_before_its_first_batch_is_replaced() -> None:
+    async with cluster() as made, _client(made) as client:
+        clock = Clock()
+        session = await client.allocate_producer(expires_after_ms=70_000)
+        appender = Appender(client, session, monotonic_s=clock)
+        made.log.expected.clear()
+        clock.now_s += 36
+        await appender.append([NewRecord(b"a")])
+        await appender.append([NewRecord(b"b")])
+        assert made.log.values == [b"a", b"b"]
+        assert made.log.asked_ms == [70_000, 70_000]
