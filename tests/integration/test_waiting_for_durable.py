@@ -167,11 +167,14 @@ class Told:
     def on_read(self, *_: object) -> None:
         raise AssertionError("nobody asks for reads")
 
+    def note(self, level: str, event: str, **_fields: object) -> None:
+        raise AssertionError(f"no read fails: {level} {event}")
+
 
 async def told_too_early(kind: type[IoThread], *, assigning: bool) -> bool:
     """Let a write, or an assignment, be stuck; whether the driver hears of it all the same."""
     store, driver, failures = Stuck(), Told(), list[BaseException]()
-    io = kind(cast(Store, store), failures.append)
+    io = kind(cast(Store, store), failures.append, notes=driver)
     io.start(driver)
     try:
         if assigning:

@@ -93,3 +93,20 @@ def test_the_status_of_a_leader_tells_what_its_members_hold() -> None:
     theirs = follower.driver.status("1.2", {})
     assert theirs.leader == leader.member and not theirs.admitting
     assert all(member.match_offset is None for member in theirs.members)
+
+
+def test_a_sole_voter_whose_clock_leapt_goes_on_once_somebody_vouches_for_the_clock() -> None:
+    rig = Rig().found()
+    node = rig.nodes[0]
+    node.wall_ms_ += 2 * rig.core_limits.clock_jump_ms
+    rig.tick(2)
+    assert codes(node) == ["ClockJump"]
+    refused = node.append(batch("a"), within_s=0.2)
+    rig.tick(10)
+    assert refused.codes == ["not_ready"] and refused[0].extra["wait"] == "clock_jump"
+    node.driver.acknowledge_clock()
+    rig.deliver()
+    assert codes(node) == []
+    taken = node.append(batch("a"))
+    rig.deliver()
+    assert taken.codes == ["ok"]
