@@ -4,8 +4,11 @@ Decides: how it looks. Must not know: how members are kept running.
 Read next: supervisor.py.
 """
 
+import os
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -28,11 +31,21 @@ class Row(NamedTuple):
     status: ClusterStatus | None
 
 
+class _Output(Console):
+    """A console whose reader may leave, as `head` does; rich would end the program there."""
+
+    left = False
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = self.left = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Display:
     """Lines go to standard output; the table only where that is a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or _Output(highlight=False, soft_wrap=True)
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -50,9 +63,15 @@ class Display:
         if self._live is not None:
             self._live.stop()
 
+    @property
+    def left(self) -> bool:
+        """Whether whoever read the output is gone."""
+        return isinstance(self._console, _Output) and self._console.left
+
     def tell(self, text: str) -> None:
         """One thing that happened, with its time."""
-        self._console.print(Text(f"{time.strftime('%H:%M:%S')} {text}"))
+        with suppress(OSError):  # a full disk behind the output: the members matter more
+            self._console.print(Text(f"{time.strftime('%H:%M:%S')} {text}"))
 
     def advise(self, lines: Sequence[str]) -> None:
         """What to do next."""

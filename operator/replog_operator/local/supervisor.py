@@ -12,6 +12,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any, Final
 
+from replog.cli.exits import EXIT_READER_LEFT
 from replog.client import Client
 from replog.wire.schemas import ClusterStatus
 from replog_operator.local.directory import member_directory
@@ -102,6 +103,9 @@ class Supervisor:
             while True:
                 self._seen = await look(client, endpoints)
                 self._display.show(self._rows())
+                if self._display.left:
+                    self._code = EXIT_READER_LEFT
+                    self._stop.set()
                 await asyncio.sleep(SHOW_EVERY_S)
 
     def _rows(self) -> list[Row]:

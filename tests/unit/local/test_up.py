@@ -120,6 +120,24 @@ def test_files_where_the_command_runs_are_no_modules_of_the_node(tmp_path: Path)
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.asyncio
+async def test_it_stops_when_whoever_read_its_output_has_left(tmp_path: Path) -> None:
+    port = _free_port(12)
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from replog.cli.main import main\n"
+        "from replog_operator.local.command import up\nmain.add_command(up)\nmain()",
+        "up", "--data-dir", str(tmp_path / "data"), "--replicas", "1", "--client-port", str(port),
+        "--peer-port", str(port + 10), stdout=ours, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )  # fmt: skip
+    os.close(ours)
+    _, err = await asyncio.wait_for(started.communicate(), 30)
+    assert (started.returncode, err) == (141, b"")
+    assert not taken([("127.0.0.1", port), ("127.0.0.1", port + 10)])
+
+
 @asynccontextmanager
 async def _running(
     data: Path, port: int, replicas: int = 3, *options: str
