@@ -105,7 +105,7 @@ def test_a_sole_voter_whose_clock_leapt_goes_on_once_somebody_vouches_for_the_cl
     rig.tick(10)
     assert refused.codes == ["not_ready"] and refused[0].extra["wait"] == "clock_jump"
     node.driver.acknowledge_clock()
-    rig.deliver()
+    rig.tick()
     assert codes(node) == []
     taken = node.append(batch("a"))
     rig.deliver()
