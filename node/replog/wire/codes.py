@@ -142,7 +142,7 @@ ERRORS: Final = (
     _error("fenced", 503, "Fenced", "A newer lineage of this log exists.", "Ask another member, one of the newer.", elsewhere=True),
     _error("protocol_unsupported", 426, "Protocol not supported", "The peer speaks no version of the protocol that this member knows.",
            "Upgrade the older of the two."),
-    _error("storage_failed", 500, "Storage failed", "The disk refused; the process ends and recovers at its next start.",
+    _error("storage_failed", 500, "Storage failed", "The disk refused. After a write the process ends, and recovers at its next start; a read fails alone.",
            "Look at the disk and the node's log.", elsewhere=True, outcome=UNKNOWN),
     _error("not_alive", 503, "Not alive", "A restart would help; `detail` tells why.", "Restart the process.", retryable=True),
     _error("internal", 500, "Internal error", "The node failed; its log tells more under `id`.",
