@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -97,8 +98,8 @@ class Source:
                 hand_on(None)
             except (OSError, Failure) as problem:
                 hand_on(problem)
-        except RuntimeError:
-            return  # the loop has ended: nobody wants more
+        except (RuntimeError, CancelledError):
+            return  # the loop has ended or ends, after Ctrl-C: nobody wants more
 
     def _of(self, name: str) -> Iterator[Values]:
         file = sys.stdin.fileno() if name == "-" else os.open(name, os.O_RDONLY | os.O_CLOEXEC)

@@ -7,11 +7,13 @@ import re
 import shlex
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from replog.cli import exits
+from replog.cli.source import Source
 from replog.client import ApiError
 from replog.wire.schemas import Wait
 from tests.unit.cli.running import process, ran
@@ -114,6 +116,25 @@ async def test_ctrl_c_is_130_even_while_input_is_awaited() -> None:
         assert await asyncio.wait_for(started.wait(), 5) == 130
         assert started.stderr is not None
         assert b"acknowledged before it ended: 2 records" in await started.stderr.read()
+
+
+def test_an_end_while_more_input_waits_leaves_no_trace_of_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fell: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", fell.append)
+    (tmp_path / "one").write_bytes(b"1")
+
+    async def begin_and_end() -> None:
+        async for _ in Source([str(tmp_path / "one")] * 20, whole=True, end=b"\n").values():
+            await asyncio.sleep(0.2)  # the thread fills what may wait, and waits
+            return
+
+    asyncio.run(begin_and_end())
+    for thread in threading.enumerate():
+        if thread.name == "replog-input":
+            thread.join(5)
+    assert fell == []
 
 
 @pytest.mark.asyncio
