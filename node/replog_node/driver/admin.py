@@ -108,9 +108,7 @@ class Admin:
         transfers, self._transfers = self._transfers, []
         for call in transfers:
             if effect.done:
-                call.reply(
-                    Done(done=True, detail=f"{effect.to} was asked to lead and another leads")
-                )
+                call.reply(Done(done=True, detail=f"{effect.to} leads now"))
             else:
                 call.reply(ApiError("transfer_failed", f"{effect.to} did not take over in time"))
 
