@@ -53,7 +53,8 @@ rewrite: setup ## write what the scenario files would now show; read the diff be
 sim: setup ## run the simulation (SEED=7 for one seed)
 	@$(PY) -m pytest -q -s tests/simulation $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-lock: setup ## resolve the dependencies again and write both locks
+lock: setup ## resolve the dependencies again and write both locks (with Python 3.11, the oldest)
+	@$(PY) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("the locks are made with Python 3.11, so that they hold for all newer ones too")'
 	@for extra in "" "--extra dev -c requirements.lock"; do \
 	  $(PY) -m piptools compile -q --no-build-isolation --generate-hashes --strip-extras --allow-unsafe \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header $$extra \
