@@ -157,6 +157,7 @@ WAITS: Final = (
     _wait("Stopping", "Stopping", "The member hands over, drains and stops.", "Nothing."),
     _wait("NoLeader", "No leader", "No member has a majority's votes.", "See whether a majority of the voters runs and can reach each other."),
     _wait("DiskStalled", "Disk stalled", "A write has not come back from the disk for long.", "Look at the disk's latency and errors."),
+    _wait("LogUnreadable", "Log unreadable", "The disk does not give records that the member has to apply.", "Look for log_damaged in its log; replace the member by one with an empty directory."),
     _wait("ClockJump", "Clock jumped", "The only voter's clock leapt ahead of its monotonic clock.", _CLOCK),
     _wait("NotCaughtUp", "Not caught up", "The member has not yet applied what was committed when it started.", "Wait; if it lasts, look at its disk and its connection to the leader."),
     _wait("FirstTargetPending", "First target pending", "Client writes wait until the first target is reached.", "Set a target, or see why its members don't join."),

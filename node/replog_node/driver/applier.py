@@ -19,6 +19,9 @@ from replog_node.state.applied import AppliedState
 RETRY_TICKS: Final = 2
 """A read that gave nothing to apply is tried again: the disk may not have got there yet."""
 
+STUCK_AFTER: Final = 10
+"""Reads in a row that gave nothing to apply: then somebody should look at the disk."""
+
 
 class Applier:
     """Moves the applied state towards the commit."""
@@ -36,6 +39,12 @@ class Applier:
         self._limits = limits
         self._reading = False
         self._pause_ticks = 0
+        self._failures = 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the disk doesn't give what is to be applied next, however often it is asked."""
+        return self._failures >= STUCK_AFTER
 
     @property
     def behind(self) -> bool:
@@ -65,6 +74,7 @@ class Applier:
         """What the disk gave; whether anything moved."""
         self._reading = False
         moved = self._apply(entries or ())
+        self._failures = 0 if moved else self._failures + 1
         if not moved:
             self._pause_ticks = RETRY_TICKS
         return moved

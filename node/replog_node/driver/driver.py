@@ -438,6 +438,7 @@ class Driver:
             admitting=None if core is None else core.admitting,
             write_waits_s=0.0 if self._write_since_s is None else now_s - self._write_since_s,
             caught_up=self._caught_up,
+            unreadable=self._applier.stuck,
         )
 
     def _committed_part(self, entries: Sequence[Entry], max_bytes: int) -> tuple[Entry, ...]:

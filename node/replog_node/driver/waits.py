@@ -39,6 +39,7 @@ class Facts(msgspec.Struct, frozen=True):
     admitting: Reason | None
     write_waits_s: float
     caught_up: bool
+    unreadable: bool = False
 
 
 class Waits:
@@ -68,6 +69,8 @@ def waits_of(facts: Facts) -> Iterator[tuple[str, str]]:
         yield _STANDING[facts.standing], f"the member is {facts.standing.value}"
     if facts.write_waits_s >= DISK_STALLED_S:
         yield "DiskStalled", f"a write waits for {facts.write_waits_s:.1f} s"
+    if facts.unreadable:
+        yield "LogUnreadable", f"the disk doesn't give offset {facts.applied + 1}"
     if facts.core is None:
         return
     yield from _of_consensus(facts, facts.core)

@@ -74,6 +74,9 @@ class OsFile:
         """Make it durable (File.sync): data, and the metadata without which it can't be read."""
         with _reported(f"sync {self._path} for {why}"):
             os.fdatasync(self._descriptor)
+            if not os.fstat(self._descriptor).st_nlink:
+                # Somebody removed it under us: what is synced is gone when the process ends.
+                raise FileNotFoundError(errno.ENOENT, "the file was removed from its directory")
 
     def close(self) -> None:
         """Close the descriptor (File.close)."""

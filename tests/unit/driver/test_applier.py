@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from replog_node.driver.applier import STUCK_AFTER
 from replog_node.driver.limits import DriverLimits
 from replog_node.model.positions import Term
 from replog_node.raft.limits import CoreLimits
@@ -110,3 +111,23 @@ def test_watchers_are_bounded() -> None:
     node = rig.nodes[0]
     assert node.driver.watch(lambda: None)
     assert not node.driver.watch(lambda: None)
+
+
+def test_a_disk_that_does_not_give_what_is_to_be_applied_is_a_wait() -> None:
+    rig = Rig(3).found()
+    leader, follower, _ = rig.nodes
+    leader.append(batch("a"))
+    rig.tick(3)
+    follower.kill()
+    follower.start()
+    follower.stalled = True
+    rig.tick(30)
+    assert "LogUnreadable" not in [wait.code for wait in follower.driver.waits()]
+    for _ in range(STUCK_AFTER):
+        assert follower.reads
+        follower.driver.on_read(follower.reads.popleft()[0], None)
+        rig.tick(4)
+    assert "LogUnreadable" in [wait.code for wait in follower.driver.waits()]
+    follower.stalled = False
+    rig.tick(10)
+    assert "LogUnreadable" not in [wait.code for wait in follower.driver.waits()]

@@ -118,3 +118,12 @@ def test_readers_beside_writes_rolls_and_truncations_see_only_whole_proven_entri
     assert [reader.problem for reader in readers] == [None] * 3
     assert all(reader.rounds for reader in readers)
     store.close()
+
+
+def test_a_file_that_was_removed_under_us_is_not_told_to_be_durable(tmp_path: Path) -> None:
+    disk = OsDisk(tmp_path)
+    file = disk.create("x", 4096)
+    file.sync(Sync.BLOCK)
+    (tmp_path / "x").unlink()
+    with pytest.raises(DiskError, match="removed from its directory"):
+        file.sync(Sync.BLOCK)
