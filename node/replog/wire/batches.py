@@ -21,6 +21,7 @@ from replog.wire.limits import (
     BATCH_INNER_BYTES_MAX,
     BATCH_RECORDS_MAX,
     SEQUENCES,
+    TIMESTAMP_MAX_MS,
 )
 from replog.wire.problems import ApiError
 
@@ -162,7 +163,7 @@ def check_batch(data: bytes) -> CheckedBatch:
     """Return the batch that these bytes are; raises ApiError batch_invalid with the first fault.
 
     Everything is checked: sizes, magic, checksum, attributes, counts, and that the records within
-    decode, one after the other, within BATCH_INNER_BYTES_MAX.
+    decode, one after the other, within BATCH_INNER_BYTES_MAX, each with a timestamp in its range.
     """
     batch = recheck_batch(data)
     _check_records(data, _header(data))
@@ -250,18 +251,33 @@ def _check_producer(header: _Header) -> None:
 def _check_records(data: bytes, header: _Header) -> None:
     if header.attributes & _CODEC_MASK == _GZIP:
         _check_inner_size(data[HEADER_BYTES:])
-    found = 0
+    _check_time("first timestamp", header.first_ms)
+    _check_time("max timestamp", header.max_ms)
+    found = least_ms = greatest_ms = 0
     try:
         for record in DefaultRecordBatch(data):
             if record.offset - header.base != found:
                 raise _invalid(f"record {found} has offset delta {record.offset - header.base}")
             found += 1
+            stamp_ms = record.timestamp  # neither min() nor max(): they'd be half of the check
+            if stamp_ms > greatest_ms:
+                greatest_ms = stamp_ms
+            elif stamp_ms < least_ms:
+                least_ms = stamp_ms
     except ApiError:
         raise
     except Exception as problem:  # the codec raises whatever its parsing runs into
         raise _invalid(f"record {found} does not decode") from problem
     if found != header.records:
         raise _invalid(f"{found} records where the header says {header.records}")
+    _check_time("timestamp of a record", least_ms)
+    if greatest_ms != header.max_ms:
+        raise _invalid(f"the max timestamp {header.max_ms} is not the greatest, {greatest_ms}")
+
+
+def _check_time(what: str, time_ms: int) -> None:
+    if not 0 <= time_ms <= TIMESTAMP_MAX_MS:
+        raise _invalid(f"{what} {time_ms}: not within 0…{TIMESTAMP_MAX_MS} ms")
 
 
 def _check_inner_size(compressed: bytes) -> None:

@@ -15,6 +15,9 @@ BATCH_INNER_BYTES_MAX: Final = 32 * 1024 * 1024
 BATCH_RECORDS_MAX: Final = 1_000_000
 """Records of one batch; more are refused with `batch_invalid`."""
 
+TIMESTAMP_MAX_MS: Final = 2**62
+"""The greatest timestamp of a record; it leaves room for the differences that a batch stores."""
+
 SEQUENCES: Final = 2**31
 """A producer's sequences run from 0 and wrap here (Kafka's int32)."""
 

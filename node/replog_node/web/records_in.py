@@ -18,6 +18,7 @@ import msgspec
 from multidict import CIMultiDictProxy
 
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch, check_batch
+from replog.wire.limits import TIMESTAMP_MAX_MS
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Record
 from replog_node.web.json_bodies import NOT_JSON
@@ -36,9 +37,6 @@ Headers = CIMultiDictProxy[str]
 
 _CODEC_AT: Final = 22
 """The byte of a batch's attributes that names its codec."""
-
-_TIMESTAMP_MAX: Final = 2**62
-"""Leaves room for the differences that a batch stores."""
 
 _STAMP_IT: Final = "within a producer session give each record its timestamp, or a repeat differs"
 """The moment of arrival would make each repeat another batch, hence a sequence_conflict."""
@@ -142,7 +140,7 @@ def _single(headers: Headers, body: bytes, now_ms: int | None) -> NewRecord:
         headers=tuple(_record_header(text) for text in given),
         timestamp_ms=(now_ms or 0)
         if timestamp is None
-        else header_integer("Replog-Timestamp-Ms", timestamp, 0, _TIMESTAMP_MAX),
+        else header_integer("Replog-Timestamp-Ms", timestamp, 0, TIMESTAMP_MAX_MS),
     )
 
 
@@ -226,8 +224,8 @@ def _new_record(record: Record, now_ms: int | None) -> NewRecord:
         if now_ms is None:
             raise _RecordFault(_STAMP_IT)
         timestamp_ms = now_ms
-    elif not 0 <= timestamp_ms <= _TIMESTAMP_MAX:
-        raise _RecordFault(f"timestamp_ms is not within 0…{_TIMESTAMP_MAX}")
+    elif not 0 <= timestamp_ms <= TIMESTAMP_MAX_MS:
+        raise _RecordFault(f"timestamp_ms is not within 0…{TIMESTAMP_MAX_MS}")
     return NewRecord(
         value=_content("value", record.value, record.value_base64),
         key=_content("key", record.key, record.key_base64),

@@ -24,7 +24,8 @@ from replog.wire.batches import (
 from replog.wire.limits import BATCH_BYTES_MAX, BATCH_INNER_BYTES_MAX, BATCH_RECORDS_MAX, SEQUENCES
 from replog.wire.problems import ApiError
 
-LENGTH, MAGIC, CRC, ATTRIBUTES, LAST_DELTA, PRODUCER, COUNT = 8, 16, 17, 21, 23, 43, 57
+LENGTH, MAGIC, CRC, ATTRIBUTES, LAST_DELTA = 8, 16, 17, 21, 23
+FIRST_MS, MAX_MS, PRODUCER, COUNT = 27, 35, 43, 57
 BATCH = build_batch([NewRecord(b"one"), NewRecord(b"two", b"key", [("h", b"v")], 7)]).data
 
 new_records = st.builds(
@@ -129,6 +130,12 @@ def test_a_flipped_bit_anywhere_under_the_checksum_is_refused(at: int) -> None:
         (COUNT, pack(">i", 1), "contradicts"),
         (LAST_DELTA, pack(">i", 5), "contradicts"),
         (LAST_DELTA, pack(">i", -1), "contradicts"),
+        (FIRST_MS, pack(">q", -1), "first timestamp -1: not within"),
+        (FIRST_MS, pack(">q", 2**62 + 1), "first timestamp"),
+        (FIRST_MS, pack(">qq", 2**62, 2**62 + 7), "max timestamp"),
+        (MAX_MS, pack(">q", -1), "max timestamp -1"),
+        (MAX_MS, pack(">q", 6), "the max timestamp 6 is not the greatest, 7"),
+        (MAX_MS, pack(">q", 2**62), "is not the greatest, 7"),
         (PRODUCER, pack(">qhi", 7, -1, -1), "all or none"),
         (PRODUCER, pack(">qhi", -1, 0, 3), "all or none"),
         (PRODUCER, pack(">qhi", -2, -2, -2), "all or none"),
@@ -155,6 +162,39 @@ def test_more_records_than_the_header_says_are_refused() -> None:
     fewer = changed(changed(BATCH, COUNT, pack(">i", 1)), LAST_DELTA, pack(">i", 0))
 
     assert "does not decode" in fault(fewer)
+
+
+def record_of_delta(delta: int) -> bytes:
+    """A record without key and headers, its timestamp so far from the batch's first."""
+    body = b"\0" + varint(delta) + b"\0" + varint(-1) + varint(0) + varint(0)
+    return varint(len(body)) + body
+
+
+def varint(value: int) -> bytes:
+    """The number as Kafka writes it: zigzag, seven bits a byte."""
+    left = (value << 1) ^ (value >> 63)
+    out = b""
+    while left > 0x7F:
+        out, left = out + bytes([left & 0x7F | 0x80]), left >> 7
+    return out + bytes([left])
+
+
+@pytest.mark.parametrize("first_ms", [0, 5, 2**62])
+@pytest.mark.parametrize("delta", [-6, -(2**62) - 1, 2**62 + 1, 2**63 - 1, -(2**63)])
+def test_a_record_whose_time_is_out_of_range_is_refused(first_ms: int, delta: int) -> None:
+    one = build_batch([NewRecord(b"")]).data
+    lying = changed(one, FIRST_MS, pack(">qq", first_ms, first_ms))
+
+    found = with_records(lying, record_of_delta(delta))
+
+    if not 0 <= first_ms + delta <= 2**62:
+        assert "timestamp" in fault(found)
+
+
+def test_records_whose_times_fall_are_taken() -> None:
+    falling = build_batch([NewRecord(b"", timestamp_ms=9), NewRecord(b"", timestamp_ms=3)])
+
+    assert check_batch(falling.data) == falling
 
 
 def test_records_out_of_their_order_are_refused() -> None:
