@@ -8,7 +8,7 @@ Read next: calls.py (how they travel), ledger.py, ../raft/membership.py.
 """
 
 from collections import deque
-from typing import Any, assert_never
+from typing import assert_never
 
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
@@ -25,8 +25,8 @@ from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
 from replog_node.model.configuration import Member, Target
 from replog_node.model.entries import Payload
-from replog_node.model.positions import MemberId, Offset
-from replog_node.raft.effects import Accepted, Reason, TransferEnded
+from replog_node.model.positions import MemberId, Offset, Term
+from replog_node.raft.effects import Accepted, Reason, Rejected, TransferEnded
 from replog_node.raft.events import TargetRequested, TransferRequested
 from replog_node.state.head import HeadState
 
@@ -182,10 +182,12 @@ class Admin:
             call.reply(Done(done=True, detail="it leads already"))
             return
         verdict = self._kernel.run(TransferRequested(None if to is None else MemberId(to)))
-        if isinstance(verdict, Accepted) or verdict is None:
-            self._transfers.append(call)
-        else:
+        if isinstance(verdict, Rejected):
             call.reply(ApiError(verdict.reason.value, verdict.detail))
+        else:
+            self._transfers.append(call)
 
-    def _promise(self, call: Call, term: Any, base: Any, result: Any) -> None:
+    def _promise(
+        self, call: Call, term: Term, base: Offset, result: Done | ProducerSession
+    ) -> None:
         self._ledger.add(Promise(term, base, result, call.reply, deadline_s=call.deadline_s))

@@ -35,7 +35,7 @@ from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.ports import ClockPort, NetworkPort, ObserverPort, StoragePort
 from replog_node.driver.reading import DiskReads
 from replog_node.driver.reads import Read, Reads
-from replog_node.driver.standing import Self, Standing
+from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.status import cluster_status
 from replog_node.driver.waits import Facts, Waits
 from replog_node.frames.build import build_entry
@@ -91,7 +91,9 @@ class Driver:
         self.recovered = recovered
         self.clock = clock
         self.applied = AppliedState()
-        self.self_ = Self(recovered.cluster_id, recovered.lineage, removed=recovered.removed)
+        self.membership = Membership(
+            recovered.cluster_id, recovered.lineage, removed=recovered.removed
+        )
         self.kernel = Kernel(
             recovered.member,
             recovered.incarnation,
@@ -106,7 +108,7 @@ class Driver:
         self._limits = limits
         self._head = HeadState(self.applied)
         self._ledger = Ledger()
-        obstacles = Obstacles(self.kernel, self.self_, self.applied)
+        obstacles = Obstacles(self.kernel, self.membership, self.applied)
         self._obstacles = obstacles
         self.appends = Appends(self.kernel, self._head, self._ledger, obstacles, observer, limits)
         self._forwards = Forwards(self.kernel, self.appends, observer, limits)
@@ -116,7 +118,9 @@ class Driver:
         self._admin = Admin(self.kernel, self._head, self._ledger, obstacles, limits)
         self._calls = Calls(self.kernel, limits)
         self._clock_records = ClockRecords(self.kernel, self.applied, obstacles)
-        self._founding = Founding(self.kernel, self.self_, recovered, peer_address, new_lineage_id)
+        self._founding = Founding(
+            self.kernel, self.membership, recovered, peer_address, new_lineage_id
+        )
         self._waits = Waits()
         self._watchers: dict[int, Callable[[], None]] = {}
         self._watch_number = 0
@@ -209,7 +213,7 @@ class Driver:
 
     def fence(self, lineage: Lineage) -> None:
         """A newer life of the log exists: this member says nothing more in the old one."""
-        if self.self_.standing is Standing.MEMBER:
+        if self.membership.standing is Standing.MEMBER:
             self._observer.note("error", "fenced", by=str(lineage))
             self._leave(Standing.FENCED)
             self._forget_callers()
@@ -219,7 +223,7 @@ class Driver:
 
     def append(self, batch: CheckedBatch, reply: Reply[Appended], *, deadline_s: float) -> None:
         """Append a batch; it waits for flush(), so that what comes together goes together."""
-        refusal = self.self_.refusal()
+        refusal = self.membership.refusal()
         if refusal is not None:
             reply(refusal)
             return
@@ -230,7 +234,7 @@ class Driver:
 
     def read_index(self, reply: Reply[Offset], *, deadline_s: float) -> None:
         """Confirm a linearizable read; it waits for flush(). The reply: an applied offset."""
-        refusal = self.self_.refusal()
+        refusal = self.membership.refusal()
         if refusal is not None:
             reply(refusal)
         else:
@@ -238,7 +242,7 @@ class Driver:
 
     def call(self, request: Request, reply: Reply[object], *, deadline_s: float) -> None:
         """Carry out an admin call, here or at the leader."""
-        refusal = self.self_.refusal()
+        refusal = self.membership.refusal()
         if refusal is not None:
             reply(refusal)
             return
@@ -298,7 +302,7 @@ class Driver:
         return cluster_status(
             self.kernel.member,
             self.kernel.incarnation,
-            self.self_,
+            self.membership,
             None if core is None else core.status(),
             applied=self.applied.offset,
             admitting=self._obstacles.to_append() is None,
@@ -312,8 +316,8 @@ class Driver:
 
     def ready(self, what: str) -> str | None:
         """None when "read" or "write" can be served; else the wait that hinders it."""
-        if self.self_.standing is not Standing.MEMBER:
-            return self.self_.standing.wait
+        if self.membership.standing is not Standing.MEMBER:
+            return self.membership.standing.wait
         if not self._caught_up:
             return "NotCaughtUp"
         if what == "read":
@@ -328,10 +332,15 @@ class Driver:
 
     def begin_stop(self) -> None:
         """Take nothing new; hand leadership over, if it is held. Calls in flight go on."""
-        if self.self_.standing is Standing.MEMBER:
+        if self.membership.standing is Standing.MEMBER:
             self._hand_over()
             self._leave(Standing.STOPPING)
         self._settle()
+
+    @property
+    def self_(self) -> Membership:
+        """The former name of `membership`, until app.py, adapters and tests/simulation say that."""
+        return self.membership
 
     @property
     def drained(self) -> bool:
@@ -390,7 +399,7 @@ class Driver:
 
     def _refuse_what_it_cannot_lead(self) -> None:
         """Who sent something here must find the leader elsewhere, now or soon."""
-        if not self.kernel.leading or self.self_.standing is not Standing.MEMBER:
+        if not self.kernel.leading or self.membership.standing is not Standing.MEMBER:
             self._refuse_forwarded()
 
     def _refuse_forwarded(self) -> None:
@@ -401,7 +410,7 @@ class Driver:
     def _send_on(self) -> None:
         """Send to the leader what waits here."""
         leader = self.kernel.leader
-        if leader is None or self.self_.standing is not Standing.MEMBER:
+        if leader is None or self.membership.standing is not Standing.MEMBER:
             return
         self._forwards.flush()
         while not self._calls.full:
@@ -431,7 +440,7 @@ class Driver:
     def _facts(self, now_s: float) -> Facts:
         core = self.kernel.core
         return Facts(
-            standing=self.self_.standing,
+            standing=self.membership.standing,
             core=None if core is None else core.status(),
             applied=self.applied.offset,
             committed=self.kernel.committed.offset,
@@ -516,7 +525,7 @@ class Driver:
     def _removed(self) -> None:
         """Removed for good: the core answers others still, clients find no member here."""
         self.kernel.storage.park()
-        if self.self_.standing is Standing.MEMBER:
+        if self.membership.standing is Standing.MEMBER:
             self._leave(Standing.REMOVED)
 
     def _leave(self, standing: Standing) -> None:
@@ -526,16 +535,16 @@ class Driver:
         was begun goes on.
         """
         self._refuse_forwarded()
-        if self.self_.standing is not Standing.REMOVED:
-            self.self_.standing = standing
-        refusal = self.self_.refusal() or ApiError("shutting_down", "this member is stopping")
+        if self.membership.standing is not Standing.REMOVED:
+            self.membership.standing = standing
+        refusal = self.membership.refusal() or ApiError("shutting_down", "this member is stopping")
         self.appends.close(refusal)
         self._admin.refuse(refusal)
         self._wake()
 
     def _forget_callers(self) -> None:
         """Answer everybody whose call was begun: nobody will be told here what became of it."""
-        refusal = self.self_.refusal() or ApiError("shutting_down", "this member is stopping")
+        refusal = self.membership.refusal() or ApiError("shutting_down", "this member is stopping")
         self._admin.close(refusal)
         self._reads.close(refusal)
         self._forwards.close()

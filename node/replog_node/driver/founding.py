@@ -15,7 +15,7 @@ from replog.wire.problems import ApiError
 from replog.wire.schemas import BootstrapRequest, Done
 from replog_node.driver.answers import Reply
 from replog_node.driver.kernel import FOUNDING_TICKET, Kernel
-from replog_node.driver.standing import Self, Standing
+from replog_node.driver.standing import Membership, Standing
 from replog_node.frames.build import build_entry
 from replog_node.frames.chain import seed
 from replog_node.frames.decode import tail_of
@@ -40,12 +40,12 @@ class Founding:
     """The way from an empty directory to a running core."""
 
     def __init__(
-        self, kernel: Kernel, self_: Self, recovered: Recovered, address: str,
+        self, kernel: Kernel, membership: Membership, recovered: Recovered, address: str,
         new_lineage_id: Callable[[], str],
     ) -> None:  # fmt: skip
         """address: of this member's peer listener, as others reach it."""
         self._kernel = kernel
-        self._self = self_
+        self._membership = membership
         self._recovered = recovered
         self._address = address
         self._new_lineage_id = new_lineage_id
@@ -70,7 +70,7 @@ class Founding:
         if not request.operation:
             reply(ApiError("body_invalid", "a founding needs an operation id"))
             return
-        if self._self.cluster_id is not None or self._pending is not None:
+        if self._membership.cluster_id is not None or self._pending is not None:
             self._repeat(request, reply)
             return
         lineage = Lineage(FOUNDING_LINEAGE, self._new_lineage_id())
@@ -80,7 +80,7 @@ class Founding:
         self._kernel.storage.assign(*self._pending, request.operation)
 
     def _repeat(self, request: BootstrapRequest, reply: Reply[Done]) -> None:
-        held = self._pending[0] if self._pending is not None else self._self.cluster_id
+        held = self._pending[0] if self._pending is not None else self._membership.cluster_id
         if (held, self._operation) != (request.cluster_id, request.operation):
             reply(ApiError("already_bootstrapped", f"this member belongs to cluster {held}"))
         elif self._pending is None:
@@ -95,8 +95,8 @@ class Founding:
 
         False: it belongs, or is about to belong, to another one; or too many wait for it.
         """
-        if self._self.cluster_id is not None:
-            reply((self._self.cluster_id, self._self.lineage) == (cluster_id, lineage))
+        if self._membership.cluster_id is not None:
+            reply((self._membership.cluster_id, self._membership.lineage) == (cluster_id, lineage))
         elif self._pending is None:
             self._pending = (cluster_id, lineage)
             self._adoptions.append(reply)
@@ -152,12 +152,12 @@ class Founding:
 
     def _belong(self, cluster_id: ClusterId, lineage: Lineage) -> None:
         self._pending = None
-        self._self.cluster_id, self._self.lineage = cluster_id, lineage
-        if self._self.standing is Standing.UNASSIGNED:
-            self._self.standing = Standing.MEMBER
+        self._membership.cluster_id, self._membership.lineage = cluster_id, lineage
+        if self._membership.standing is Standing.UNASSIGNED:
+            self._membership.standing = Standing.MEMBER
 
     def _start(self, hard_state: HardState, log: LogBounds) -> None:
-        if self._self.standing is Standing.MEMBER:
+        if self._membership.standing is Standing.MEMBER:
             self._kernel.start(
                 Started(self._kernel.member, self._kernel.incarnation, hard_state, log)
             )

@@ -21,7 +21,6 @@ from replog_node.raft.effects import (
     Commit,
     Effect,
     Persist,
-    Reason,
     Rejected,
     Send,
 )
@@ -169,8 +168,3 @@ class Kernel:
         for send in held:
             self._send_in_order(send)
         self.run(Persisted(ticket))
-
-
-def refusal_code(reason: Reason) -> str:
-    """The code of the core's refusal; the values are the codes (effects.Reason)."""
-    return reason.value

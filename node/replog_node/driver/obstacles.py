@@ -8,16 +8,16 @@ Read next: appends.py, waits.py.
 
 from replog.wire.problems import ApiError
 from replog_node.driver.kernel import Kernel
-from replog_node.driver.standing import Self
+from replog_node.driver.standing import Membership
 from replog_node.state.applied import AppliedState
 
 
 class Obstacles:
     """Read-only: facts of this moment."""
 
-    def __init__(self, kernel: Kernel, self_: Self, applied: AppliedState) -> None:
+    def __init__(self, kernel: Kernel, membership: Membership, applied: AppliedState) -> None:
         self._kernel = kernel
-        self._self = self_
+        self._membership = membership
         self._applied = applied
 
     def to_append(self) -> str | None:
@@ -27,8 +27,8 @@ class Obstacles:
     def to_control(self) -> str | None:
         """As to_append, for the cluster's own records (targets come before client data)."""
         core = self._kernel.core
-        if self._self.refusal() is not None or core is None:
-            return self._self.standing.value
+        if self._membership.refusal() is not None or core is None:
+            return self._membership.standing.value
         reason = core.admitting
         if reason is not None:
             return reason.value
@@ -44,7 +44,7 @@ class Obstacles:
 
     def why_not_appended(self) -> ApiError:
         """The refusal of an append that waited in vain; nothing of it happened."""
-        refusal = self._self.refusal()
+        refusal = self._membership.refusal()
         if refusal is not None:
             return refusal
         if self._kernel.leader is None:

@@ -25,7 +25,7 @@ class Standing(StrEnum):
         return self.value.capitalize()
 
 
-class Self:
+class Membership:
     """The member's standing and the cluster it belongs to. Changed by founding.py and driver.py."""
 
     def __init__(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from replog.wire.schemas import ClusterStatus, MemberStatus, TargetStatus
-from replog_node.driver.standing import Self
+from replog_node.driver.standing import Membership
 from replog_node.model.configuration import Configuration
 from replog_node.model.positions import MemberId, Offset
 from replog_node.raft.messages import Incarnation
@@ -24,7 +24,7 @@ LOG_START: Final = 0
 def cluster_status(
     member: MemberId,
     incarnation: Incarnation,
-    self_: Self,
+    membership: Membership,
     core: CoreStatus | None,
     *,
     applied: Offset,
@@ -38,9 +38,9 @@ def cluster_status(
     return ClusterStatus(
         member=member,
         incarnation=incarnation.number,
-        state=self_.standing.value,
-        cluster_id=self_.cluster_id,
-        lineage=None if self_.lineage is None else str(self_.lineage),
+        state=membership.standing.value,
+        cluster_id=membership.cluster_id,
+        lineage=None if membership.lineage is None else str(membership.lineage),
         role="follower" if core is None else core.role,
         term=0 if core is None else core.term,
         leader=leader,

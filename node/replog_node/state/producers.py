@@ -23,7 +23,7 @@ EPOCH_MAX: Final = 2**15 - 1
 """The last epoch that a batch can hold (int16). Nothing could fence it, so nothing is appended."""
 
 
-class Appended(msgspec.Struct, frozen=True, array_like=True):
+class RememberedBatch(msgspec.Struct, frozen=True, array_like=True):
     """A batch that a session appended: sequences and offsets inclusive."""
 
     first_sequence: int
@@ -45,7 +45,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     allocated_at: Offset
     request: str
     last_append_ms: int
-    batches: tuple[Appended, ...] = ()
+    batches: tuple[RememberedBatch, ...] = ()
     used: bool = False
 
     @property
@@ -70,7 +70,7 @@ def begun(record: ProducerAllocated, offset: Offset, time_ms: int) -> Session:
 def with_batch(session: Session, stamp: Stamp, base: Offset, time_ms: int) -> Session:
     """The session after one more batch."""
     last = (stamp.base_sequence + stamp.records - 1) % SEQUENCES
-    appended = Appended(stamp.base_sequence, last, base, stamp.crc, stamp.records)
+    appended = RememberedBatch(stamp.base_sequence, last, base, stamp.crc, stamp.records)
     batches = (*session.batches, appended)[-IN_FLIGHT_MAX:]
     return msgspec.structs.replace(session, batches=batches, last_append_ms=time_ms, used=True)
 
@@ -80,7 +80,7 @@ def fenced(session: Session, epoch: int) -> Session:
     return msgspec.structs.replace(session, epoch=epoch, batches=())
 
 
-def judge(session: Session | None, batch: CheckedBatch, log_time_ms: int) -> Appended | None:
+def judge(session: Session | None, batch: CheckedBatch, log_time_ms: int) -> RememberedBatch | None:
     """None if the batch is the next one; the original if it is an exact repeat.
 
     Raises ApiError producer_unknown, producer_fenced, epoch_exhausted, sequence_gap,
@@ -103,7 +103,7 @@ def judge(session: Session | None, batch: CheckedBatch, log_time_ms: int) -> App
     return _repeat(session, batch)
 
 
-def _repeat(session: Session, batch: CheckedBatch) -> Appended:
+def _repeat(session: Session, batch: CheckedBatch) -> RememberedBatch:
     for known in session.batches:
         if known.first_sequence == batch.base_sequence:
             if (known.count, known.crc) == (batch.count, batch.crc):

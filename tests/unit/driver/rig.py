@@ -120,7 +120,7 @@ class Rig:
         done = Answers()
         founder.driver.bootstrap(BootstrapRequest(CLUSTER, "found"), done)
         self.deliver()
-        lineage = founder.driver.self_.lineage
+        lineage = founder.driver.membership.lineage
         assert lineage is not None
         for node in self.nodes[1:]:
             node.driver.adopt(ClusterId(CLUSTER), lineage, lambda _: None)

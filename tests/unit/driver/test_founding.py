@@ -27,7 +27,7 @@ def test_founding_is_answered_only_when_the_first_entry_is_durable() -> None:
     node.stalled = False
     rig.deliver()
     assert answers[0].offset == 1
-    assert node.driver.self_.standing is Standing.MEMBER
+    assert node.driver.membership.standing is Standing.MEMBER
 
 
 def test_a_founder_that_died_between_assignment_and_first_entry_goes_on_at_its_next_start() -> None:
@@ -88,7 +88,7 @@ def test_a_member_is_adopted_once_that_is_durable_and_by_one_cluster_only() -> N
     assert answers[-1] is True and others[-1] is False
     node.kill()
     node.start()
-    assert node.driver.self_.cluster_id == CLUSTER
+    assert node.driver.membership.cluster_id == CLUSTER
 
 
 def test_a_bootstrap_of_a_member_that_is_being_adopted_is_refused() -> None:
