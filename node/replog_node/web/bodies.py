@@ -35,7 +35,7 @@ class Bodies:
         Raises ApiError content_type_unsupported, body_too_large, overloaded, request_timeout,
         body_incomplete; nothing is held then.
         """
-        if request.headers.get("Content-Encoding", "identity") != "identity":
+        if set(request.headers.getall("Content-Encoding", ())) - {"identity"}:
             raise ApiError("content_type_unsupported", "encoded bodies are not taken", supported=[])
         declared = request.content_length or 0
         self._hold(declared, declared)

@@ -7,10 +7,19 @@ Read next: gate.py (what holds for a request that was understood), problems.py.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp.http_exceptions import (
+    BadHttpMethod,
+    BadStatusLine,
+    HttpProcessingError,
+    InvalidHeader,
+    InvalidURLError,
+    LineTooLong,
+    PayloadEncodingError,
+)
 
 from replog.wire.problems import ApiError
 from replog_node.settings import Settings
@@ -31,6 +40,10 @@ LINE_BYTES_MAX: Final = 8192
 
 HEADERS_MAX: Final = 100
 """Headers of one request; more: 400 `request_invalid`. With LINE_BYTES_MAX this bounds a head."""
+
+
+SAID_CHARS_MAX: Final = 100
+"""So much is told of what the HTTP library finds wrong with a head."""
 
 
 class Listener(web.AppRunner):
@@ -54,7 +67,7 @@ class _Server(web.Server):
 
     def __init__(self, made: web.Server, settings: Settings) -> None:
         super().__init__(
-            made.request_handler,
+            _framed(made.request_handler),
             request_factory=made.request_factory,
             access_log=None,
             auto_decompress=False,
@@ -70,6 +83,37 @@ class _Server(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+_Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def _framed(serve: _Serve) -> _Serve:
+    """Serve what is framed as we count upon; refuse the rest, and end its connection."""
+
+    async def framed(request: web.BaseRequest) -> web.StreamResponse:
+        fault = _framing_fault(request)
+        if fault is None:
+            return await serve(request)
+        response = response_of(ApiError("request_invalid", fault))
+        response.force_close()
+        return response
+
+    return framed
+
+
+def _framing_fault(request: web.BaseRequest) -> str | None:
+    """What aiohttp lets through: any version, and encodings before `chunked`, which would be
+    stored as they are."""
+    version = request.version
+    if version not in (HttpVersion10, HttpVersion11):
+        return f"HTTP/{version.major}.{version.minor}: HTTP/1.1 and 1.0 are served"
+    encoding = request.headers.get("Transfer-Encoding")
+    if encoding is None:
+        return None
+    if version == HttpVersion10:
+        return "Transfer-Encoding is not of HTTP/1.0"
+    return None if encoding.strip().lower() == "chunked" else "Transfer-Encoding: not just chunked"
 
 
 class _Protocol(web.RequestHandler):
@@ -147,8 +191,31 @@ class _Protocol(web.RequestHandler):
         return response
 
 
+_FAULTS: Final = {
+    BadHttpMethod: "no method of HTTP/1.1 at the beginning; TLS is not spoken here",
+    BadStatusLine: "the request line is not that of HTTP/1.1",
+    InvalidHeader: "a header that no request may have",
+    InvalidURLError: "the request line names no path",
+    PayloadEncodingError: "the body breaks its framing",
+}
+"""Exceptions of aiohttp whose messages hold the caller's bytes.
+
+Of others the first line says what is wrong, and holds none."""
+
+
+_CLEARER: Final = {
+    "Pause on PRI/Upgrade": "HTTP/2 is not spoken here",
+    "Too many headers received": f"more than {HEADERS_MAX} headers",
+    "": "no request of HTTP/1.1",
+}
+
+
 def _fault_of(fault: HttpProcessingError) -> str:
     """What is wrong with a head or a body's framing, without the caller's bytes."""
     if isinstance(fault, LineTooLong):
         return f"a line of the head is longer than {LINE_BYTES_MAX} bytes"
-    return f"not HTTP/1.1 with at most {HEADERS_MAX} headers ({type(fault).__name__})"
+    for kind, meaning in _FAULTS.items():
+        if isinstance(fault, kind):
+            return meaning
+    said = fault.message.partition("\n")[0].rstrip(":.")[:SAID_CHARS_MAX]
+    return _CLEARER.get(said, said)

@@ -95,10 +95,21 @@ def no_query(request: web.BaseRequest) -> None:
 
 def timeout_s(request: web.BaseRequest, default_s: float) -> float:
     """How long the call may take: Replog-Timeout-Ms, or the default; raises header_invalid."""
-    text = request.headers.get("Replog-Timeout-Ms")
+    text = single_header(request.headers, "Replog-Timeout-Ms")
     if text is None:
         return default_s
     return header_integer("Replog-Timeout-Ms", text, 1, TIMEOUT_MAX_MS) / 1000
+
+
+def single_header(headers: MultiMapping[str], name: str) -> str | None:
+    """A header that may be given once, None without it; raises ApiError header_invalid.
+
+    Of two values nobody knows which one was meant, and a proxy may take the other one.
+    """
+    found = headers.getall(name, ())
+    if len(found) > 1:
+        raise ApiError("header_invalid", f"{name}: given more than once", header=name)
+    return found[0] if found else None
 
 
 def header_integer(name: str, text: str, least: int, most: int) -> int:

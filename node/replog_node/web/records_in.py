@@ -22,7 +22,7 @@ from replog.wire.limits import TIMESTAMP_MAX_MS
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Record
 from replog_node.web.json_bodies import NOT_JSON
-from replog_node.web.query import header_integer
+from replog_node.web.query import header_integer, single_header
 
 OCTETS: Final = "application/octet-stream"
 NDJSON: Final = "application/x-ndjson"
@@ -104,7 +104,7 @@ def _ready_made(body: bytes, stamp: ProducerStamp) -> CheckedBatch:
 
 def _producer(headers: Headers) -> ProducerStamp:
     """The producer headers, all or none."""
-    texts = [headers.get(name) for name in _PRODUCER_HEADERS]
+    texts = [single_header(headers, name) for name in _PRODUCER_HEADERS]
     if texts == [None, None, None]:
         return _NO_PRODUCER
     ranges = (2**63 - 1, 2**15 - 1, 2**31 - 1)
@@ -129,8 +129,8 @@ def _refuse_record_headers(headers: Headers) -> None:
 
 def _single(headers: Headers, body: bytes, now_ms: int | None) -> NewRecord:
     """The record whose value is the body."""
-    key = headers.get("Replog-Key")
-    timestamp = headers.get("Replog-Timestamp-Ms")
+    key = single_header(headers, "Replog-Key")
+    timestamp = single_header(headers, "Replog-Timestamp-Ms")
     if timestamp is None and now_ms is None:
         raise ApiError("header_invalid", _STAMP_IT, header="Replog-Timestamp-Ms")
     given = headers.getall("Replog-Header", ())

@@ -206,6 +206,31 @@ async def test_a_malformed_header_is_named(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "Replog-Timeout-Ms", "Replog-Key", "Replog-Timestamp-Ms", "Producer-Id", "Producer-Epoch",
+        "Producer-Sequence",
+    ],
+)  # fmt: skip
+async def test_a_header_that_is_given_twice_is_refused_even_with_the_same_value(name: str) -> None:
+    given = {
+        "Replog-Timeout-Ms": "5", "Replog-Key": "5", "Replog-Timestamp-Ms": "5",
+        "Producer-Id": "5", "Producer-Epoch": "5", "Producer-Sequence": "5",
+    }  # fmt: skip
+
+    found = await refused(400, "header_invalid", b"v", OCTETS, *given.items(), (name, "5"))
+
+    assert (found["header"], found["detail"]) == (name, f"{name}: given more than once")
+
+
+async def test_a_second_type_or_encoding_of_a_body_is_not_passed_over() -> None:
+    found = await refused(400, "request_invalid", b"v", OCTETS, ("Content-Type", OCTETS))
+    assert "Content-Type" in found["detail"]
+    twice = (("Content-Encoding", "identity"), ("Content-Encoding", "gzip"))
+    await refused(415, "content_type_unsupported", b"v", OCTETS, *twice)
+
+
+@pytest.mark.parametrize(
     ("given", "named"),
     [
         ({"Producer-Id": "1"}, "Producer-Epoch"),

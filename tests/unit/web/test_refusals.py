@@ -20,6 +20,7 @@ from tests.unit.web.serving import (
 pytestmark = pytest.mark.asyncio
 
 OCTETS = {"Content-Type": "application/octet-stream"}
+REFUSED = (400, "request_invalid", "close")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,87 @@ async def test_what_is_no_http_is_refused_in_our_form(sent: bytes) -> None:
 
     assert (status, found["code"], found["outcome"]) == (400, "request_invalid", "none")
     assert service.appends == []
+
+
+@pytest.mark.parametrize("version", ["0.9", "2.0", "1.2", "3.0"])
+async def test_another_version_of_http_is_refused_and_named_where_it_is_known(version: str) -> None:
+    sent = f"GET /livez HTTP/{version}\r\nHost: x\r\n\r\n".encode()
+    async with client_listener(MemoryService()) as client:
+        status, headers, found = await raw_refusal(client, sent)
+
+    assert (status, found["code"], headers.get("connection", "close")) == REFUSED
+    known = f"HTTP/{version}: HTTP/1.1 and 1.0 are served"
+    assert found["detail"] in (known, "the request line is not that of HTTP/1.1")
+
+
+async def test_a_request_without_a_version_is_refused() -> None:
+    async with client_listener(MemoryService()) as client:
+        _, _, found = await raw_refusal(client, b"GET /livez\r\n\r\n")
+
+    assert found["code"] == "request_invalid"
+
+
+async def test_http_1_0_is_served_and_its_connection_ends() -> None:
+    service = MemoryService()
+    head = b"POST /v1/records HTTP/1.0\r\nContent-Type: application/octet-stream\r\n"
+    async with client_listener(service) as client:
+        answer = await raw_exchange(client, head + b"Content-Length: 1\r\n\r\nv")
+        chunked = head + b"Transfer-Encoding: chunked\r\n\r\n1\r\nv\r\n0\r\n\r\n"
+        _, _, found = await raw_refusal(client, chunked)
+
+    assert answer.startswith(b"HTTP/1.0 200 OK\r\n")
+    assert (found["code"], len(service.appends)) == ("request_invalid", 1)
+
+
+@pytest.mark.parametrize("encoding", ["gzip, chunked", "chunked, chunked", "gzip", "x, chunked"])
+async def test_a_body_in_another_encoding_than_chunks_is_refused(encoding: str) -> None:
+    service = MemoryService()
+    head = "POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+    sent = f"{head}Transfer-Encoding: {encoding}\r\n\r\n1\r\nv\r\n0\r\n\r\n".encode()
+    async with client_listener(service) as client:
+        status, headers, found = await raw_refusal(client, sent)
+
+    assert (status, found["code"], headers.get("connection", "close")) == REFUSED
+    assert "Transfer-Encoding" in found["detail"] and service.appends == []
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"no colon\r\n", "Invalid header token"),
+        (b"secret: a\0b\r\n", "Invalid header value char"),
+        (b"Host: secret\r\n", "Duplicate 'Host' header found"),
+        (b"a: secret\r\n" * 101, "more than 100 headers"),
+        (b"Content-Length: -1\r\n", "Invalid character in Content-Length"),
+        (b"a: secret" * 1000 + b"\r\n", "a line of the head is longer than 8192 bytes"),
+        (b"Sec-WebSocket-Key1: secret\r\n", "a header that no request may have"),
+    ],
+)
+async def test_what_is_wrong_with_a_head_is_told_without_its_bytes(head: bytes, told: str) -> None:
+    async with client_listener(MemoryService()) as client:
+        sent = b"GET /livez HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n"
+        _, _, found = await raw_refusal(client, sent)
+
+    assert found["detail"] == told
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"GET /livez HTTP/1.1\r\n\r\n", "Missing 'Host' header in request"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2 is not spoken here"),
+        (b"GET secret HTTP/1.1\r\nHost: x\r\n\r\n", "the request line names no path"),
+        (
+            b"\x16\x03\x01\x02\r\n\r\n",
+            "no method of HTTP/1.1 at the beginning; TLS is not spoken here",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_request_line_is_told(sent: bytes, told: str) -> None:
+    async with client_listener(MemoryService()) as client:
+        _, _, found = await raw_refusal(client, sent)
+
+    assert found["detail"] == told
 
 
 async def test_an_expectation_without_a_route_is_refused_in_our_form() -> None:
