@@ -110,7 +110,8 @@ async def _members(options: Shared) -> None:
         )
     _print_table(table)
     if known.target is not None and not known.target.reached:
-        click.echo(f"on the way to {len(known.target.members)} members; see `replog why`")
+        count = len(known.target.members)
+        click.echo(f"on the way to {count} members; see `replog why`", err=True)
 
 
 async def _leaders_view(options: Shared) -> ClusterStatus:

@@ -1,7 +1,7 @@
 """Exit codes, and how an error reads on a terminal or for a program.
 
 Decides: which failure is which code (docs/cli.md has the same table).
-Must not know: commands. Read next: main.py.
+Must not know: commands. Read next: commands.py.
 """
 
 import asyncio

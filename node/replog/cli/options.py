@@ -1,7 +1,7 @@
 """Options that all commands share: where the cluster is, who asks, how answers look.
 
 Decides: their names, defaults and environment variables. Must not know: commands.
-Read next: main.py.
+Read next: commands.py.
 """
 
 import math

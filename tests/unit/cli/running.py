@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from click.testing import CliRunner
 
-from replog.cli.main import main
+from replog.cli.commands import main
 from tests.unit.client.cluster import Cluster
 
 

@@ -15,7 +15,7 @@ import pytest
 from replog.cli import exits
 from replog.cli.source import Source
 from replog.client import ApiError
-from replog.wire.schemas import Wait
+from replog.wire.schemas import TargetStatus, Wait
 from tests.unit.cli.running import process, ran
 from tests.unit.client.cluster import cluster
 
@@ -118,6 +118,24 @@ async def test_ctrl_c_is_130_even_while_input_is_awaited() -> None:
         assert b"acknowledged before it ended: 2 records" in await started.stderr.read()
 
 
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("imported", "command"), [("click", "status"), ("yaml", "up")], ids=["itself", "a command"]
+)
+async def test_ctrl_c_is_130_and_quiet_while_modules_are_imported(
+    tmp_path: Path, imported: str, command: str
+) -> None:
+    (tmp_path / f"{imported}.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from replog.cli import main; main()", command,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])},
+    )  # fmt: skip
+    told = await asyncio.wait_for(started.communicate(), 30)
+
+    assert (started.returncode, *told) == (exits.EXIT_INTERRUPTED, b"", b"")
+
+
 def test_an_end_while_more_input_waits_leaves_no_trace_of_the_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +210,15 @@ async def test_status_and_why_tell_of_each_endpoint() -> None:
             (await ran(None, "status", "--output", "json", "--endpoint", both)).out
         )
         assert [seen["status"] is None for seen in as_json] == [False, False, True]
+
+
+@pytest.mark.asyncio
+async def test_a_membership_that_is_not_reached_is_told_beside_the_result() -> None:
+    async with cluster(1) as made:
+        made.log.target = TargetStatus(["member-0", "member-1"], "op", reached=False)
+        found = await ran(made, "members")
+    assert (found.code, found.err) == (0, "on the way to 2 members; see `replog why`\n")
+    assert b"member-0" in found.out and b"on the way" not in found.out
 
 
 @pytest.mark.asyncio

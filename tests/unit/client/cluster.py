@@ -172,7 +172,7 @@ async def _status(member: Member, request: web.Request) -> web.Response:
         commit_offset=log.end - 1, applied_offset=log.end - 1, durable_offset=log.end - 1,
         last_offset=log.end - 1, log_start_offset=0, configuration_offset=0, joint=False,
         members=[MemberStatus(member.name, "127.0.0.1:1", "voter", log.end - 1, True)],
-        target=None, admitting=True, version="0", feature_level=1,
+        target=log.target, admitting=True, version="0", feature_level=1,
     )  # fmt: skip
     return _json(known)
 

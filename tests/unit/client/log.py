@@ -4,7 +4,7 @@ from struct import pack_into
 
 from replog.wire.batches import CheckedBatch, records_of, stamp_of
 from replog.wire.problems import ApiError
-from replog.wire.schemas import Appended, Wait
+from replog.wire.schemas import Appended, TargetStatus, Wait
 
 
 class Log:
@@ -23,6 +23,7 @@ class Log:
         self.append_takes_s = 0.0
         self.under_way_most = 0
         self.waits: list[Wait] = []
+        self.target: TargetStatus | None = None
 
     @property
     def values(self) -> list[bytes | None]:

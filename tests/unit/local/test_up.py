@@ -34,7 +34,7 @@ def _free_port(count: int) -> int:
 
 
 def _refused(tmp_path: Path, *arguments: str) -> Result:
-    from replog.cli.main import main
+    from replog.cli.commands import main
 
     main.add_command(up)
     return CliRunner().invoke(main, ["up", "--data-dir", str(tmp_path / "data"), *arguments])
@@ -126,7 +126,7 @@ async def test_it_stops_when_whoever_read_its_output_has_left(tmp_path: Path) ->
     theirs, ours = os.pipe()
     os.close(theirs)
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from replog.cli.main import main\n"
+        sys.executable, "-c", "from replog.cli.commands import main\n"
         "from replog_operator.local.command import up\nmain.add_command(up)\nmain()",
         "up", "--data-dir", str(tmp_path / "data"), "--replicas", "1", "--client-port", str(port),
         "--peer-port", str(port + 10), stdout=ours, stderr=asyncio.subprocess.PIPE,
@@ -145,7 +145,7 @@ async def _running(
     """`replog up` that takes appends; it is asked to stop at the end and must do so cleanly."""
     paths = os.pathsep.join(path for path in sys.path if path)
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from replog.cli.main import main\n"
+        sys.executable, "-c", "from replog.cli.commands import main\n"
         "from replog_operator.local.command import up\nmain.add_command(up)\nmain()",
         "up", "--data-dir", str(data), "--replicas", str(replicas), "--client-port", str(port),
         "--peer-port", str(port + 10), *options,

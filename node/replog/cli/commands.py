@@ -13,7 +13,7 @@ import msgspec
 
 from replog.cli.append import append
 from replog.cli.cluster import members, status, transfer, why
-from replog.cli.exits import EXIT_USAGE, Failure
+from replog.cli.exits import EXIT_INTERRUPTED, EXIT_USAGE, Failure
 from replog.cli.options import JSON_OUTPUT
 from replog.cli.read import read, tail
 
@@ -38,7 +38,7 @@ class Commands(click.Group):
         return None
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command; a Failure becomes its message and exit code."""
+        """Run the command; a Failure becomes its message and exit code, Ctrl-C the code alone."""
         try:
             if sys.stdout is None:  # the next file or connection would take its number
                 raise Failure("standard output is closed; /dev/null takes it all", EXIT_USAGE)
@@ -49,6 +49,8 @@ class Commands(click.Group):
             else:
                 click.echo(f"replog: {failure.message}", err=True)
             raise click.exceptions.Exit(failure.code) from failure
+        except KeyboardInterrupt:  # while a command was imported
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
