@@ -202,9 +202,11 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a group is sent again after its connection broke",
-        "driver/forwards.py",
-        'sent.refuse(ApiError("outcome_unknown", "the connection to the leader broke"))',
-        "self._appends.put_back([w for w in sent.group if w is not None])",
+        "driver/driver.py",
+        "self._forwards.outstanding.lost(member)",
+        "for sent in self._forwards.outstanding._sent.values():\n"
+        "            self.appends.put_back([w for w in sent.callers if w is not None])\n"
+        "        self._forwards.outstanding._sent.clear()",
         scenario="a_connection_breaks_before_the_answer",
     ),
     Mutant(
@@ -216,7 +218,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a lost connection is told as if nothing had happened",
-        "driver/forwards.py",
+        "driver/outstanding.py",
         'ApiError("outcome_unknown", "the connection to the leader broke")',
         'ApiError("not_leader", "the connection to the leader broke")',
         scenario="a_connection_breaks_before_the_answer",

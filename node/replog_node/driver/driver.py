@@ -202,8 +202,8 @@ class Driver:
     def peer_down(self, member: MemberId) -> None:
         """The connection to a member is gone."""
         self.kernel.run(PeerDown(member))
-        self._forwards.lost(member)
-        self._calls.lost(member)
+        self._forwards.outstanding.lost(member)
+        self._calls.outstanding.lost(member)
         self._settle()
 
     def adopt(self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]) -> None:
@@ -348,8 +348,8 @@ class Driver:
         return not (
             (self.kernel.leading and self._handing_over)
             or self._ledger.waiting
-            or self._forwards.in_flight
-            or self._calls.in_flight
+            or self._forwards.outstanding.callers
+            or self._calls.outstanding.callers
             or self._reads.waiting
         )
 
@@ -413,7 +413,7 @@ class Driver:
         if leader is None or self.membership.standing is not Standing.MEMBER:
             return
         self._forwards.flush()
-        while not self._calls.full:
+        while not self._calls.outstanding.full:
             call = self._admin.take_for_leader()
             if call is None:
                 return
@@ -433,8 +433,8 @@ class Driver:
     def _expire(self, now_s: float) -> None:
         self.appends.expire(now_s)
         self._admin.expire(now_s)
-        self._forwards.expire(now_s)
-        self._calls.expire(now_s)
+        self._forwards.outstanding.expire(now_s)
+        self._calls.outstanding.expire(now_s)
         self._ledger.expire(now_s, self.kernel.term())
 
     def _facts(self, now_s: float) -> Facts:
@@ -547,8 +547,8 @@ class Driver:
         refusal = self.membership.refusal() or ApiError("shutting_down", "this member is stopping")
         self._admin.close(refusal)
         self._reads.close(refusal)
-        self._forwards.close()
-        self._calls.close()
+        self._forwards.outstanding.close()
+        self._calls.outstanding.close()
         self._ledger.close()
 
     def _hand_over(self) -> None:

@@ -1,16 +1,13 @@
 """Appends that another member leads: sent on in groups, once, with the time that is left.
 
-The follower's side keeps what it sent until the leader answers; a group whose connection broke has
-an unknown outcome and is never sent again. The leader's side answers a group when its last batch
-is answered.
+The follower's side keeps what it sent until the leader answers (outstanding.py). The leader's side
+answers a group when its last batch is answered.
 
 Decides: what is sent on and how an answer becomes the callers'.
-Must not know: admission. Read next: appends.py, messages.py.
+Must not know: admission. Read next: outstanding.py, appends.py, messages.py.
 """
 
 from collections.abc import Callable
-from math import inf
-from typing import Final
 
 from replog.wire.batches import CheckedBatch, recheck_batch
 from replog.wire.problems import ApiError
@@ -27,34 +24,10 @@ from replog_node.driver.messages import (
     told,
 )
 from replog_node.driver.once import Once
+from replog_node.driver.outstanding import Outstanding
 from replog_node.driver.ports import ObserverPort
 from replog_node.driver.wire import encode
 from replog_node.model.positions import MemberId
-
-GRACE_S: Final = 0.5
-"""How much longer than its time a batch is waited for: the leader's word counts."""
-
-
-class Sent:
-    """A group on its way to the leader. A place is None once its caller has heard."""
-
-    __slots__ = ("group", "leader")
-
-    def __init__(self, leader: MemberId, group: list[Waiting]) -> None:
-        self.leader = leader
-        self.group: list[Waiting | None] = list(group)
-
-    def refuse(self, refusal: ApiError, *, until_s: float = inf) -> None:
-        """Refuse those whose time ends by then; without a time, all."""
-        for place, waiting in enumerate(self.group):
-            if waiting is not None and waiting.deadline_s <= until_s:
-                self.group[place] = None
-                waiting.reply(refusal)
-
-    @property
-    def over(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return not any(self.group)
 
 
 class Forwards:
@@ -67,63 +40,43 @@ class Forwards:
         self._appends = appends
         self._observer = observer
         self._limits = limits
-        self._sent: dict[int, Sent] = {}
-        self._next_id = 0
         self._serving = 0
         self._once = Once()
-        self._refused = False
-
-    @property
-    def in_flight(self) -> int:
-        """Batches sent on and not answered."""
-        return sum(w is not None for sent in self._sent.values() for w in sent.group)
+        self.outstanding: Outstanding[Waiting] = Outstanding(kernel, limits.forwards)
 
     def flush(self) -> None:
         """Send what waits to the leader, if there is one elsewhere."""
         leader = self._kernel.leader
-        if leader is None or leader == self._kernel.member or self._refused:
+        if leader is None or leader == self._kernel.member:
             return
-        while self._appends.waiting and len(self._sent) < self._limits.forwards:
+        while self._appends.waiting and not self.outstanding.full:
             group = self._appends.take_group()
             if not self._send(leader, group):
                 self._appends.put_back(group)
                 return
 
     def _send(self, leader: MemberId, group: list[Waiting]) -> bool:
-        now_s = self._kernel.clock.monotonic_s()
-        deadline_s = max(waiting.deadline_s for waiting in group)
         message = ForwardAppends(
             sender=self._kernel.member,
             to=leader,
             incarnation=self._kernel.incarnation,
-            id=self._next_id,
-            budget_ms=max(1, int((deadline_s - now_s) * 1000)),
+            id=self.outstanding.next_id,
+            budget_ms=self.outstanding.budget_ms(max(w.deadline_s for w in group)),
             batches=tuple(waiting.batch.data for waiting in group),
         )
-        if not self._kernel.network.send(leader, encode(message), bulk=True):
+        if not self.outstanding.send(message, group):
             return False
-        self._sent[self._next_id] = Sent(leader, group)
-        self._next_id += 1
         self._observer.forwarded(len(group))
         return True
 
     def answered(self, message: ForwardResults) -> None:
-        """The leader's word on a group; of another incarnation's group, nothing.
+        """The leader's word on a group.
 
-        What a member refused because it doesn't lead waits, within its time, for the next leader;
-        it is sent on at the next tick at the earliest.
+        What a member refused because it doesn't lead waits, within its time, for the next leader.
         """
-        sent = self._sent.get(message.id)
-        if (
-            sent is None
-            or message.sender != sent.leader
-            or message.to_incarnation != self._kernel.incarnation
-            or len(message.results) != len(sent.group)
-        ):
-            return
-        del self._sent[message.id]
         again: list[Waiting] = []
-        for waiting, result in zip(sent.group, message.results, strict=True):
+        group = self.outstanding.answered(message, len(message.results))
+        for waiting, result in zip(group, message.results, strict=False):
             if waiting is None:
                 continue
             if _asked_the_wrong_one(result):
@@ -131,30 +84,8 @@ class Forwards:
             else:
                 waiting.reply(_told(result))
         if again:
-            self._refused = True
+            self.outstanding.paused = True
             self._appends.put_back(again)
-
-    def lost(self, member: MemberId) -> None:
-        """The connection to a member is gone: what it had of us may or may not have happened."""
-        for id_, sent in list(self._sent.items()):
-            if sent.leader == member:
-                del self._sent[id_]
-                sent.refuse(ApiError("outcome_unknown", "the connection to the leader broke"))
-
-    def expire(self, now_s: float) -> None:
-        """Give up on batches whose time is over; called once a tick."""
-        self._refused = False
-        refusal = ApiError("timeout", "the leader did not answer in time")
-        for id_, sent in list(self._sent.items()):
-            sent.refuse(refusal, until_s=now_s - GRACE_S)
-            if sent.over:
-                del self._sent[id_]
-
-    def close(self) -> None:
-        """The member stops."""
-        for sent in self._sent.values():
-            sent.refuse(ApiError("outcome_unknown", "the member stops before the leader answered"))
-        self._sent.clear()
 
     def serve(self, message: ForwardAppends) -> None:
         """Carry out another member's group, if this member leads; the same group only once."""

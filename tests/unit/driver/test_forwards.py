@@ -1,6 +1,5 @@
 """Appends that another member leads (replog_node/driver/forwards.py)."""
 
-from replog_node.driver.forwards import GRACE_S
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import (
     ForwardAppends,
@@ -8,6 +7,7 @@ from replog_node.driver.messages import (
     ForwardedRefusal,
     ForwardResults,
 )
+from replog_node.driver.outstanding import GRACE_S
 from replog_node.driver.wire import decode
 from replog_node.raft.messages import Incarnation
 from tests.unit.driver.rig import Answers, Node, Rig, batch
