@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support import SHOWN
+
 LEFT_OUT = ("skipped", "xfailed", "deselected")
 PROCESSES = ("tests/integration/", "tests/unit/local/", "tests/docs/test_replay.py")
 """Tests of real processes: they mostly wait, so one worker takes them, the other all else."""
@@ -62,9 +64,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneCluste
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == SHOWN:
+                terminalreporter.write_line(f"{value}")
     left_out = _left_out(terminalreporter)
     if left_out and os.environ.get("CI"):
         terminalreporter.write_line(f"left out, which CI does not allow: {left_out}", red=True)
+    else:
+        terminalreporter.write_line(f"left out: {left_out or 'nothing'}")
 
 
 @pytest.hookimpl(trylast=True)

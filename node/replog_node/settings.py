@@ -167,9 +167,8 @@ def usage() -> str:
     """The text of --help: each flag with its default and reason."""
     lines = ["usage: python -m replog_node --data-dir PATH [flags]", ""]
     for item in fields(Settings):
-        lines.append(
-            f"  {flag_of(item.name)}  ({item.metadata['unit']}; default {_shown(item.default)})"
-        )
+        default = _shown(getattr(Settings(), item.name))
+        lines.append(f"  {flag_of(item.name)}  ({item.metadata['unit']}; default {default})")
         lines.append(f"      {item.metadata['why']}")
     lines += ["  --config  (path)", "      a YAML file with the same names, written with _"]
     return "\n".join(lines)

@@ -6,15 +6,15 @@ keeps or tears any of it when power fails.
 
 import json
 import signal
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 
 import pytest
 
 from tests.integration.load import Load, check_everything
+from tests.support import SHOWN
 from tests.support.processes import LOSSY, Cluster, Node, cluster, eventually
 
 TIMES = 20
@@ -60,9 +60,10 @@ def told(what: str, happened: Sequence[Sequence[dict[str, int]]]) -> str:
 
 @pytest.mark.timeout(300)
 def test_power_fails_everywhere_twenty_times_and_nothing_acknowledged_is_lost(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    random, began_s = Random(), time.monotonic()
+    seed = SystemRandom().getrandbits(32)
+    random, began_s = Random(seed), time.monotonic()
     with cluster(tmp_path, command=LOSSY, env=SLOW) as three:
         three.found()
         with Load(three.endpoints, sure=2, single=2) as load:
@@ -76,19 +77,18 @@ def test_power_fails_everywhere_twenty_times_and_nothing_acknowledged_is_lost(
         check_everything(load, three)
         check_copies(three)
     happened = list(zip(*map(losses, three.nodes), strict=True))
-    with capsys.disabled():
-        said = told("all at once", happened)
-        sys.stdout.write(
-            f"\n{said}; {len(load.acked)} records acknowledged, {len(load.unknown)} unknown, "
-            f"{time.monotonic() - began_s:.0f} s\n"
-        )
+    record_property(
+        SHOWN,
+        f"{told('all at once', happened)}; {len(load.acked)} records acknowledged, "
+        f"{len(load.unknown)} unknown, {time.monotonic() - began_s:.0f} s, pauses of seed {seed}",
+    )
     assert len(happened) == TIMES
     assert sum(map(really_lost, happened)) >= REALLY
 
 
 @pytest.mark.timeout(120)
 def test_power_fails_at_each_member_alone_and_the_others_go_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with cluster(tmp_path, command=LOSSY, env=SLOW) as three:
         three.found()
@@ -101,8 +101,7 @@ def test_power_fails_at_each_member_alone_and_the_others_go_on(
         three.settled()
         check_everything(load, three)
         check_copies(three)
-    with capsys.disabled():
-        sys.stdout.write(f"\n{told('alone', happened)}\n")
+    record_property(SHOWN, told("alone", happened))
     assert any(map(really_lost, happened))
 
 

@@ -6,7 +6,9 @@ Must not know: commands. Read next: commands.py.
 
 import asyncio
 import os
+import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -39,7 +41,7 @@ class Failure(Exception):
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run a command's work to its end; raises Failure, SystemExit (Ctrl-C, lost reader)."""
     try:
-        asyncio.run(work)
+        asyncio.run(_until_interrupted(work))
     except ApiError as refusal:
         raise _refused(refusal) from refusal
     except OutcomeUnknown as problem:
@@ -65,6 +67,33 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         raise Failure(str(problem), EXIT_REFUSED) from problem
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; Ctrl-C cancels it.
+
+    The loop's own handler wakes it up whenever the signal comes; Python's plain one may find it
+    just falling asleep, and then waits for the next event, which may never come.
+    """
+    task, interrupted = asyncio.current_task(), False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = True
+        if task is not None:
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():  # signals come to no other
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _drop_output() -> None:

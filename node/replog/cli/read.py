@@ -14,6 +14,7 @@ import msgspec
 from replog.cli.append import UNTERMINATED
 from replog.cli.exits import run
 from replog.cli.options import Shared, shared
+from replog.cli.progress import Progress
 from replog.client.reader import read as read_pages
 from replog.wire.batches import StoredRecord
 from replog.wire.schemas import ReadRecord
@@ -97,19 +98,25 @@ async def _write(
     follow: bool,
 ) -> None:
     out = sys.stdout.buffer
+    # Between the lines of a terminal a bar would be noise; while they go elsewhere it helps.
+    watched = not follow and not sys.stdout.isatty()
     async with options.client() as client:
-        async for page in read_pages(
-            client,
-            start=start,
-            limit=limit,
-            follow=follow,
-            linearizable=consistency == "linearizable",
-        ):
-            if options.json:
-                out.write(_JSON.encode_lines([_json(record) for record in page.records]))
-            else:
-                out.write(_text(page.records, end))
-            out.flush()
+        with Progress("read", None) as progress:
+            async for page in read_pages(
+                client,
+                start=start,
+                limit=limit,
+                follow=follow,
+                linearizable=consistency == "linearizable",
+            ):
+                if options.json:
+                    content = _JSON.encode_lines([_json(record) for record in page.records])
+                else:
+                    content = _text(page.records, end)
+                out.write(content)
+                out.flush()
+                if watched:
+                    progress.advance(len(content))
 
 
 def _text(records: Iterable[StoredRecord], end: bytes) -> bytes:

@@ -71,8 +71,8 @@ def waits_of(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "DiskStalled", f"a write waits for {facts.write_waits_s:.1f} s"
     if facts.unreadable:
         yield "LogUnreadable", f"the disk doesn't give offset {facts.applied + 1}"
-    if facts.core is None:
-        return
+    if facts.core is None or facts.standing in (Standing.REMOVED, Standing.FENCED):
+        return  # the rest concerns members only
     yield from _of_consensus(facts, facts.core)
     yield from _of_membership(facts.core)
 

@@ -209,3 +209,7 @@ def test_the_usage_names_each_flag_once() -> None:
     for item in fields(Settings):
         flag = "--seed-peer" if item.name == "seed_peers" else "--" + item.name.replace("_", "-")
         assert text.count(f"  {flag}  (") == 1
+
+
+def test_the_usage_shows_defaults_and_no_objects() -> None:
+    assert "<" not in usage()

@@ -1,6 +1,8 @@
 """Real files: one holder, reserved space, errors that say what was tried, reads beside writes."""
 
+import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,41 @@ def test_a_file_that_was_removed_under_us_is_not_told_to_be_durable(tmp_path: Pa
     (tmp_path / "x").unlink()
     with pytest.raises(DiskError, match="removed from its directory"):
         file.sync(Sync.BLOCK)
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the system was really asked to sync, by path: its own calls are watched, and done."""
+    seen: list[str] = []
+
+    def watched(real: Callable[[int], None]) -> Callable[[int], None]:
+        def call(descriptor: int) -> None:
+            seen.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+            real(descriptor)
+
+        return call
+
+    monkeypatch.setattr(os, "fdatasync", watched(os.fdatasync))
+    monkeypatch.setattr(os, "fsync", watched(os.fsync))
+    return seen
+
+
+def test_a_file_s_sync_reaches_the_system(tmp_path: Path, synced: list[str]) -> None:
+    file = OsDisk(tmp_path).create("x", 4096)
+    synced.clear()
+    file.sync(Sync.BLOCK)
+    assert synced == [str(tmp_path / "x")]
+
+
+def test_the_directory_s_sync_reaches_the_system(tmp_path: Path, synced: list[str]) -> None:
+    disk = OsDisk(tmp_path)
+    synced.clear()
+    disk.sync_directory(Sync.IDENTITY_NAME)
+    assert synced == [str(tmp_path)]
+
+
+def test_a_new_directory_s_own_name_is_synced_in_each_of_its_parents(
+    tmp_path: Path, synced: list[str]
+) -> None:
+    OsDisk(tmp_path / "a" / "b")
+    assert {str(tmp_path), str(tmp_path / "a")} <= set(synced)

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientError, ClientResponse
 
 from replog.wire.batches import NewRecord, build_batch
+from replog_node.metrics import NodeMetrics
 from replog_node.web.listener import END_S, LINGERING_S
 from tests.unit.web.memory_service import MemoryService
 from tests.unit.web.serving import (
@@ -129,14 +130,17 @@ async def test_a_body_of_unknown_length_within_the_limit_is_taken() -> None:
 async def test_a_half_sent_body_appends_nothing_and_is_no_fault_of_ours(
     sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service = MemoryService()
-    async with client_listener(service) as client:
+    service, metrics = MemoryService(), NodeMetrics()
+    async with client_listener(service, metrics=metrics) as client:
         async with raw_connection(client) as (_, writer):
             writer.write(sent)
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.05)
 
         assert (service.appends, caplog.records) == ([], [])
+        if b"half" in sent:  # a head was served: its caller has left, so the count is all there is
+            counted = {"code": "body_incomplete"}
+            assert metrics.registry.get_sample_value("replog_refusals_total", counted) == 1
         assert (await client.post("/v1/records", data=b"v", headers=OCTETS)).status == 200
 
 
