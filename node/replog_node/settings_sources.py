@@ -7,6 +7,7 @@ Read next: settings.py.
 
 import difflib
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,7 +164,7 @@ def _take_file(path: str, types: Types, given: Given) -> None:
         elif type(value) is wanted:
             given.take(key, value, origin)
         else:
-            given.refuse(key, origin, f"{value!r} is not {_KIND[wanted]}")
+            given.refuse(key, origin, f"{_SHORT.repr(value)} is not {_KIND[wanted]}")
 
 
 def _read_yaml(path: str) -> dict[Any, object]:
@@ -179,6 +180,10 @@ def _read_yaml(path: str) -> dict[Any, object]:
         raise ValueError("not a mapping of names to values")
     return tree
 
+
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxlevel = 2  # with aliases a few lines may stand for gigabytes
+_SHORT.maxstring = 80
 
 _KIND: Final[Mapping[type, str]] = {
     int: "a whole number",

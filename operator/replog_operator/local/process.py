@@ -82,7 +82,8 @@ class Member:
                 return
             if loop.time() - began_s > STEADY_S:
                 pause_s = PAUSE_FIRST_S
-            self._tell(f"{self.name} {_ended(code)}; starting it again in {pause_s:.1f} s")
+            why = f"; see {self.log}" if code > 0 else ""
+            self._tell(f"{self.name} {_ended(code)}; starting it again in {pause_s:.1f} s{why}")
             await self._pause(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MOST_S)
 

@@ -7,6 +7,7 @@ Read next: supervisor.py.
 """
 
 import re
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +24,12 @@ NOT_LOCAL: Final = (
     "hibernate", "image", "log", "monitoring", "networkPolicy", "podTemplate", "resources",
     "service", "storage", "suspend", "update",
 )  # fmt: skip
+SHOWN_CHARS: Final = 80
+"""So much of a text is told back."""
+
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxlevel = 2
+_SHORT.maxstring = SHOWN_CHARS
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?")
 
 
@@ -66,7 +73,7 @@ def replicas_fault(replicas: int, *, allow_even: bool) -> str | None:
     if replicas == 0:
         return "0 members: stop `replog up` instead, the data stays"
     if not 1 <= replicas <= REPLICAS_MAX:
-        return f"{replicas} members: from 1 to {REPLICAS_MAX} are possible"
+        return f"{_shown(replicas)} members: from 1 to {REPLICAS_MAX} are possible"
     if replicas % 2 == 0 and not allow_even:
         return (
             f"{replicas} members tolerate no more failures than {replicas - 1}: choose an odd "
@@ -78,9 +85,9 @@ def replicas_fault(replicas: int, *, allow_even: bool) -> str | None:
 def _faults(found: Mapping[Any, Any]) -> Iterator[str]:
     yield from _unknown("", found, ("apiVersion", "kind", "metadata", "spec", "status"))
     if found.get("apiVersion") != API_VERSION:
-        yield f"apiVersion: {found.get('apiVersion')!r}, expected {API_VERSION!r}"
+        yield f"apiVersion: {_shown(found.get('apiVersion'))}, expected {API_VERSION!r}"
     if found.get("kind") != KIND:
-        yield f"kind: {found.get('kind')!r}, expected {KIND!r}"
+        yield f"kind: {_shown(found.get('kind'))}, expected {KIND!r}"
     yield from _metadata_faults(found.get("metadata"))
     yield from _spec_faults(found.get("spec"))
 
@@ -91,7 +98,8 @@ def _metadata_faults(metadata: Any) -> Iterator[str]:
         return
     name = metadata.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        yield f"metadata.name: {name!r}, expected lower-case letters, digits and dashes, at most 52"
+        wanted = "lower-case letters, digits and dashes, at most 52"
+        yield f"metadata.name: {_shown(name)}, expected {wanted}"
 
 
 def _spec_faults(spec: Any) -> Iterator[str]:
@@ -101,10 +109,10 @@ def _spec_faults(spec: Any) -> Iterator[str]:
     yield from _unknown("spec.", spec, ("replicas", "allowEvenReplicas", *NOT_LOCAL))
     allow_even = spec.get("allowEvenReplicas", False)
     if not isinstance(allow_even, bool):
-        yield f"spec.allowEvenReplicas: {allow_even!r}, expected true or false"
+        yield f"spec.allowEvenReplicas: {_shown(allow_even)}, expected true or false"
     replicas = spec.get("replicas", LocalSpec().replicas)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
-        yield f"spec.replicas: {replicas!r}, expected a number"
+        yield f"spec.replicas: {_shown(replicas)}, expected a number"
         return
     fault = replicas_fault(replicas, allow_even=allow_even is True)
     if fault is not None:
@@ -114,4 +122,13 @@ def _spec_faults(spec: Any) -> Iterator[str]:
 def _unknown(where: str, found: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
     for name in found:
         if name not in known:
-            yield f"{where}{name}: unknown; known are {', '.join(known)}"
+            shown = name[:SHOWN_CHARS] if isinstance(name, str) else _shown(name)
+            yield f"{where}{shown}: unknown; known are {', '.join(known)}"
+
+
+def _shown(value: Any) -> str:
+    """A value of the file, bounded: with aliases a few lines may stand for gigabytes."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:
+        return "a number of very many digits"

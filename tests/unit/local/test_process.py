@@ -30,11 +30,14 @@ async def test_a_dead_process_is_started_again_after_growing_pauses(tmp_path: Pa
     told: list[str] = []
     member = _member(tmp_path, "raise SystemExit(1)", told)
     running = asyncio.create_task(member.run())
-    await _until_told(told, "started", 3)
+    await _until_told(told, "member-0 started", 3)
     member.begin_stop()
     await asyncio.wait_for(running, 5)
-    pauses = [line.rpartition(" in ")[2] for line in told if "starting it again" in line]
-    assert pauses[:2] == ["0.2 s", "0.4 s"]
+    again = [line for line in told if "starting it again" in line]
+    assert again[:2] == [
+        f"member-0 ended (exit code 1); starting it again in {pause_s} s; see {member.log}"
+        for pause_s in (0.2, 0.4)
+    ]
 
 
 @pytest.mark.asyncio

@@ -54,6 +54,20 @@ def test_what_is_no_resource_is_told_in_one_sentence(text: str) -> None:
     assert faults and all("\n" not in fault for fault in faults)
 
 
+def test_what_is_told_back_of_a_value_is_short_whatever_it_stands_for() -> None:
+    many = "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 12))
+    places = (
+        "apiVersion: *a11\nkind: *a11\nmetadata: {name: *a11}\n"
+        "spec: {replicas: *a11, allowEvenReplicas: *a11}\n"
+    )
+    text = f"a0: &a0 lol\n{many}{places}{'x' * 1000}: 1\n"
+    faults = _faults(text)
+    assert len(faults) == 12 + 1 + 5
+    assert all(len(fault) < 400 for fault in faults)
+    digits = GOOD.replace("replicas: 5", f"replicas: 0x{'f' * 9000}")
+    assert len(_faults(digits)[0]) < 200
+
+
 def test_metadata_and_spec_must_be_mappings() -> None:
     faults = _faults("apiVersion: replog.dev/v1alpha1\nkind: ReplicatedLog\nspec: 3")
     assert [fault.split(":")[0] for fault in faults] == ["metadata", "spec"]

@@ -142,6 +142,15 @@ def test_a_file_that_is_no_mapping_of_a_sane_size_is_a_fault(tmp_path: Path, tex
     assert any(fault.startswith(f"{path}: ") for fault in faults(*DATA, "--config", path))
 
 
+def test_what_is_told_back_of_a_value_is_short_whatever_it_stands_for(tmp_path: Path) -> None:
+    lines = [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]" for at in range(1, 6)]
+    path = config(tmp_path, "\n".join(["a0: &a0 lol", *lines, "tick_ms: *a5", ""]))
+
+    (found,) = [fault for fault in faults(*DATA, "--config", path) if "tick_ms" in fault]
+
+    assert "is not a whole number" in found and len(found) < len(path) + 400
+
+
 @pytest.mark.parametrize("name", ["client_address", "peer_address"])
 def test_an_open_listener_beyond_loopback_must_be_asked_for(name: str) -> None:
     flag = "--" + name.replace("_", "-")
