@@ -202,11 +202,11 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a group is sent again after its connection broke",
-        "driver/driver.py",
-        "self._forwards.outstanding.lost(member)",
-        "for sent in self._forwards.outstanding._sent.values():\n"
+        "driver/callers.py",
+        "self.forwards.outstanding.lost(member)",
+        "for sent in self.forwards.outstanding._sent.values():\n"
         "            self.appends.put_back([w for w in sent.callers if w is not None])\n"
-        "        self._forwards.outstanding._sent.clear()",
+        "        self.forwards.outstanding._sent.clear()",
         scenario="a_connection_breaks_before_the_answer",
     ),
     Mutant(

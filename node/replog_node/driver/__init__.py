@@ -5,5 +5,6 @@ another member leads, confirms reads, applies what is committed and answers admi
 synchronous and keeps no clock, so the simulator runs it as it is.
 
 Decides: when a caller is answered, and with what. Must not know: asyncio, sockets, files, HTTP.
-Read next: driver.py (the whole), kernel.py (the core's ports), appends.py (the main path).
+Read next: driver.py (the order of a turn), kernel.py (the core's ports), callers.py (who waits for
+what), appends.py (the main path).
 """

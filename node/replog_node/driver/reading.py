@@ -1,7 +1,7 @@
 """Reads of entries from disk that are on their way, and who asked for each.
 
 Decides: nothing but whose an answer is. Must not know: what the entries are for.
-Read next: driver.py.
+Read next: pages.py, applier.py.
 """
 
 from collections.abc import Callable

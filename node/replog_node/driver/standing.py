@@ -1,7 +1,7 @@
 """What this member is to its cluster: unassigned, member, removed, fenced, or stopping.
 
 Decides: what each standing answers to a client. Must not know: how it came about.
-Read next: founding.py, obstacles.py.
+Read next: founding.py, leaving.py, obstacles.py.
 """
 
 from enum import StrEnum
@@ -26,7 +26,7 @@ class Standing(StrEnum):
 
 
 class Membership:
-    """The member's standing and the cluster it belongs to. Changed by founding.py and driver.py."""
+    """A member's standing and the cluster it belongs to. founding.py and leaving.py change them."""
 
     def __init__(
         self, cluster_id: ClusterId | None, lineage: Lineage | None, *, removed: bool = False

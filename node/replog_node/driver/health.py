@@ -1,0 +1,117 @@
+"""How this member is: whether it can serve, what it waits for, how stale its reads may be.
+
+Decides: which facts tell that. Must not know: who asks, how it is shown.
+Read next: waits.py, status.py, obstacles.py.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from replog.wire.schemas import ClusterStatus, Wait
+from replog_node.driver.applier import Applier
+from replog_node.driver.kernel import Kernel
+from replog_node.driver.obstacles import Obstacles
+from replog_node.driver.standing import Membership, Standing
+from replog_node.driver.status import cluster_status
+from replog_node.driver.waits import Facts, Waits
+from replog_node.model.positions import MemberId
+from replog_node.raft.limits import CoreLimits
+from replog_node.raft.messages import AppendEntries, Envelope, Heartbeat
+from replog_node.state.applied import AppliedState
+
+_OF_LEADER: Final = (AppendEntries, Heartbeat)
+
+
+class Health:
+    """Watches a member; changes nothing of it."""
+
+    def __init__(
+        self, kernel: Kernel, membership: Membership, applied: AppliedState, applier: Applier,
+        obstacles: Obstacles, limits: CoreLimits,
+    ) -> None:  # fmt: skip
+        self._kernel = kernel
+        self._membership = membership
+        self._applied = applied
+        self._applier = applier
+        self._obstacles = obstacles
+        self._limits = limits
+        self._waits = Waits()
+        self._write_since_s: float | None = None
+        self._caught_up = False
+        self._heard_s: float | None = None
+
+    def hear(self, message: Envelope) -> None:
+        """Remember when the leader was heard last: it tells how stale a local read may be."""
+        if message.sender == self._kernel.leader and isinstance(message.message, _OF_LEADER):
+            self._heard_s = self._kernel.clock.monotonic_s()
+
+    def note_progress(self) -> None:
+        """Whether it has caught up since its start (latched), and how long the disk takes."""
+        if self._kernel.leader is not None and self._kernel.committed.offset >= 0:
+            self._caught_up = self._caught_up or not self._applier.behind
+        if self._kernel.persisted_ticket >= self._kernel.ticket:
+            self._write_since_s = None
+        elif self._write_since_s is None:
+            self._write_since_s = self._kernel.clock.monotonic_s()
+
+    def tick(self, now_s: float) -> None:
+        """Look at what is waited for."""
+        self._waits.observe(self._facts(now_s), now_s)
+
+    def _facts(self, now_s: float) -> Facts:
+        core = self._kernel.core
+        return Facts(
+            standing=self._membership.standing,
+            core=None if core is None else core.status(),
+            applied=self._applied.offset,
+            committed=self._kernel.committed.offset,
+            admitting=None if core is None else core.admitting,
+            write_waits_s=0.0 if self._write_since_s is None else now_s - self._write_since_s,
+            caught_up=self._caught_up,
+            unreadable=self._applier.stuck,
+        )
+
+    def waits(self) -> list[Wait]:
+        """What this member waits for, worst first."""
+        return self._waits.all(self._kernel.clock.monotonic_s())
+
+    def ready(self, what: str) -> str | None:
+        """See Driver.ready."""
+        if self._membership.standing is not Standing.MEMBER:
+            return self._membership.standing.wait
+        if not self._caught_up:
+            return "NotCaughtUp"
+        if what == "read":
+            return None
+        if self._kernel.leader is None:
+            return "NoLeader"
+        obstacle = self._obstacles.to_append() if self._kernel.leading else None
+        configuration = self._kernel.configuration()
+        if configuration is not None and not configuration.target_reached:
+            return "FirstTargetPending"
+        return obstacle
+
+    def status(self, version: str, client_addresses: Mapping[MemberId, str]) -> ClusterStatus:
+        """What this member knows."""
+        core = self._kernel.core
+        return cluster_status(
+            self._kernel.member,
+            self._kernel.incarnation,
+            self._membership,
+            None if core is None else core.status(),
+            applied=self._applied.offset,
+            admitting=self._obstacles.to_append() is None,
+            version=version,
+            client_addresses=client_addresses,
+        )
+
+    def staleness_ms(self) -> int:
+        """See Driver.staleness_ms.
+
+        A leader may have been replaced for as long as check-quorum lets it lead without an answer.
+        """
+        if self._kernel.leading:
+            return self._limits.election_ticks * self._limits.tick_ms
+        if self._kernel.leader is None or self._heard_s is None:
+            return -1
+        return max(0, int((self._kernel.clock.monotonic_s() - self._heard_s) * 1000))
