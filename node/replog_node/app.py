@@ -229,7 +229,7 @@ class Node:
         self._driver.begin()
         self._peers.start(
             self._driver,
-            lambda: Belonging(self._driver.self_.cluster_id, self._driver.self_.lineage),
+            lambda: Belonging(self._driver.membership.cluster_id, self._driver.membership.lineage),
         )
 
     def _serving(self) -> None:
@@ -239,7 +239,7 @@ class Node:
             client=self._settings.client_endpoint,
             peer=self._settings.peer_endpoint,
             incarnation=self._store.recovered.incarnation.number,
-            cluster=self._driver.self_.cluster_id,
+            cluster=self._driver.membership.cluster_id,
         )
 
     async def _drain(self) -> None:

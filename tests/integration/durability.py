@@ -279,7 +279,7 @@ def _own_match_at_once(core: Core) -> None:
 
 
 def _answers_at_once(driver: Driver, method: str) -> None:
-    ledger = driver._ledger
+    ledger = driver._callers.ledger
     register = getattr(ledger, method)
 
     def eager(promise: Promise) -> None:

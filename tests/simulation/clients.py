@@ -114,7 +114,9 @@ class Client(ABC):
         random = self.world.clockwork.random
         alive = [node for node in self.world.nodes if node.driver is not None]
         if random.random() < 0.95:
-            alive = [n for n in alive if n.driver is not None and n.driver.self_.refusal() is None]
+            alive = [
+                n for n in alive if n.driver is not None and n.driver.membership.refusal() is None
+            ]
         return random.choice(alive) if alive else None
 
     def values(self) -> tuple[bytes, ...]:

@@ -195,10 +195,14 @@ class SimNode:
     def greet(self, other: SimNode, answered: Callable[[bool], None]) -> None:
         """Say hello to another member, by its UUID; it may be adopted by it."""
         driver = self.driver
-        if driver is None or driver.self_.cluster_id is None or driver.self_.lineage is None:
+        if (
+            driver is None
+            or driver.membership.cluster_id is None
+            or driver.membership.lineage is None
+        ):
             answered(False)
             return
-        cluster_id, lineage = driver.self_.cluster_id, driver.self_.lineage
+        cluster_id, lineage = driver.membership.cluster_id, driver.membership.lineage
         other.do(lambda theirs: theirs.adopt(cluster_id, lineage, answered))
 
     # driver.ports.StoragePort

@@ -78,7 +78,7 @@ class NodeService:
     async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
         """See Service.view."""
         if not linearizable:
-            refusal = self._driver.self_.refusal()
+            refusal = self._driver.membership.refusal()
             if refusal is not None:
                 raise refusal
             return self._view(self._driver.staleness_ms)
@@ -102,7 +102,7 @@ class NodeService:
         """See Service.wait_for_records."""
         deadline_s = self._loop.time() + timeout_s
         while self._driver.applied.last_record < at:
-            refusal = self._driver.self_.refusal()
+            refusal = self._driver.membership.refusal()
             if refusal is not None:
                 raise refusal
             if not await self._woken(deadline_s - self._loop.time()):
@@ -150,8 +150,8 @@ class NodeService:
         view = await self.view(linearizable=linearizable, timeout_s=timeout_s)
         last = self._driver.applied.last_record
         return LogInfo(
-            cluster_id=str(self._driver.self_.cluster_id),
-            lineage=str(self._driver.self_.lineage),
+            cluster_id=str(self._driver.membership.cluster_id),
+            lineage=str(self._driver.membership.lineage),
             log_start_offset=view.log_start_offset,
             end_offset=view.end_offset,
             last_record_offset=None if last < 0 else last,

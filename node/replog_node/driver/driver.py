@@ -88,7 +88,6 @@ class Driver:
             kernel, membership, applied, self._head, obstacles, observer, limits
         )
         self.appends = self._callers.appends
-        self._ledger = self._callers.ledger  # for tests/integration/durability.py
         self._watchers = Watchers(limits.watchers)
         self._disk_reads = DiskReads(storage)
         self._pages = Pages(kernel, self._disk_reads)
@@ -243,11 +242,6 @@ class Driver:
     def staleness_ms(self) -> int:
         """For how long this member may have missed commits; -1: unknown, no leader is known."""
         return self._health.staleness_ms()
-
-    @property
-    def self_(self) -> Membership:
-        """The former name of `membership`, until app.py, adapters and tests/simulation say that."""
-        return self.membership
 
     # Between a turn's effects and its end.
 
