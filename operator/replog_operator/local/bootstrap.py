@@ -68,6 +68,16 @@ def next_step(seen: Sequence[ClusterStatus | None], addresses: Sequence[str]) ->
     return _assigned(seen, addresses)
 
 
+def has_newcomer(seen: Sequence[ClusterStatus | None], addresses: Sequence[str]) -> bool:
+    """Whether a log that is there should take in a member that belongs to none.
+
+    So it is where a member's directory was lost while all of them ran: it comes back as a new one.
+    Of a target that somebody else has set, only this is undone.
+    """
+    new = any(status is not None and status.state == "unassigned" for status in seen)
+    return new and isinstance(next_step(seen, addresses), SetTarget)
+
+
 def _unassigned(seen: Sequence[ClusterStatus | None]) -> Step:
     silent = [index for index, status in enumerate(seen) if status is None]
     if silent:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from replog.cli.exits import EXIT_READER_LEFT
 from replog.client import Client
 from replog.wire.schemas import ClusterStatus
+from replog_operator.local.bootstrap import has_newcomer
 from replog_operator.local.directory import member_directory
 from replog_operator.local.display import Display, Row
 from replog_operator.local.joining import JoiningFailed, join, look
@@ -95,6 +96,19 @@ class Supervisor:
             self._stop.set()
             return
         self._display.advise(advice(settings))
+        await self._join_newcomers()
+
+    async def _join_newcomers(self) -> None:
+        """Let a member that has lost its directory be replaced by what it has become."""
+        settings = self._settings
+        while True:
+            await asyncio.sleep(SHOW_EVERY_S)
+            if not has_newcomer(self._seen, settings.peer_addresses):
+                continue
+            try:
+                await join(settings.peer_addresses, settings.token, self._display.tell)
+            except JoiningFailed as problem:  # the others go on: no reason to end them
+                self._display.tell(f"a new member is not taken in: {problem}")
 
     async def _watch(self) -> None:
         """Look at the members again and again, and show how they are."""

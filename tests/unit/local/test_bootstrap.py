@@ -3,7 +3,15 @@
 from msgspec.structs import replace
 
 from replog.wire.schemas import ClusterStatus, MemberAddress, TargetStatus
-from replog_operator.local.bootstrap import Found, Joined, SetTarget, Stuck, Wait, next_step
+from replog_operator.local.bootstrap import (
+    Found,
+    Joined,
+    SetTarget,
+    Stuck,
+    Wait,
+    has_newcomer,
+    next_step,
+)
 
 ADDRESSES = ["a:1", "b:1", "c:1"]
 NEW = ClusterStatus(
@@ -88,6 +96,21 @@ def test_a_member_with_an_emptied_directory_is_replaced() -> None:
     fresh = replace(NEW, member="d")
     step = next_step([_leader(A, "a", "b", "c"), _assigned(B), fresh], ADDRESSES)
     assert isinstance(step, SetTarget) and [m.id for m in step.members] == ["a", "b", "d"]
+
+
+def test_a_running_log_takes_in_who_came_back_empty_and_nobody_else() -> None:
+    fresh = replace(NEW, member="d")
+    leader = _leader(A, "a", "b", "c")
+    assert has_newcomer([leader, _assigned(B), fresh], ADDRESSES)
+    for seen in (
+        [leader, _assigned(B), _assigned(C)],
+        [leader, None, fresh],
+        [_assigned(A), _assigned(B), fresh],
+        [replace(leader, joint=True), _assigned(B), fresh],
+        [_leader(A, "a", "b"), _assigned(B), _assigned(C)],
+        [None, None, None],
+    ):
+        assert not has_newcomer(seen, ADDRESSES)
 
 
 def test_a_change_that_is_under_way_is_waited_for() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from replog.client import Appender, Client, read
+from replog.client import ApiError, Appender, Client, Unavailable, read
 from replog.wire.schemas import ClusterStatus
 from replog_operator.local.command import up
 from replog_operator.local.directory import held, taken
@@ -189,6 +189,40 @@ async def test_a_log_survives_deaths_stops_cleanly_and_grows(tmp_path: Path) -> 
             assert await _values(client) == [b"first", b"second"]
             known = await client.status(f"127.0.0.1:{port + 4}")
             assert len(known.members) == 5 and known.state == "member"
+
+
+@pytest.mark.asyncio
+async def test_a_member_that_loses_its_directory_is_replaced_while_it_runs(tmp_path: Path) -> None:
+    port = _free_port(20)
+    data = tmp_path / "data"
+    async with (
+        Client([f"127.0.0.1:{port + index}" for index in range(3)]) as client,
+        _running(data, port),
+    ):
+        await (await Appender.begin(client)).append_value(b"kept")
+        lost = (await _leader(client) + 1) % 3
+        endpoint = client.transport.endpoints[lost]
+        before = await client.status(endpoint)
+        process = _process_of(data, lost)
+        (data / f"member-{lost}").rename(tmp_path / "lost")
+        os.kill(process, signal.SIGKILL)
+        after = await _member_again(client, endpoint)
+        assert after.member != before.member
+        assert await _values(client) == [b"kept"]
+
+
+async def _member_again(client: Client, endpoint: str) -> ClusterStatus:
+    """What a member that was killed says, once it belongs to a settled log of three."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                known = await client.status(endpoint)
+            except (ApiError, Unavailable):
+                continue
+            voters = [member.id for member in known.members if member.role == "voter"]
+            if len(voters) == 3 and known.member in voters and not known.joint:
+                return known
+            await asyncio.sleep(0.1)
 
 
 async def _leader(client: Client) -> int:
