@@ -162,6 +162,7 @@ def test_a_damaged_hello_is_another_hello_or_refused(data: st.DataObject) -> Non
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] = data.draw(st.integers(0, 255))
     try:
-        decode_hello(bytes(whole))
+        found = decode_hello(bytes(whole))
     except HelloError:
         return
+    assert decode_hello(encode_hello(found)) == found

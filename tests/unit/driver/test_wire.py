@@ -155,9 +155,10 @@ def test_any_bytes_are_refused_and_nothing_else_is_raised(data: bytes) -> None:
     for kind in range(1, 6):
         for start in (b"", head(kind, VERSION, len(data)), head(kind, VERSION, len(data) // 2)):
             try:
-                decode(start + data)
+                found = decode(start + data)
             except WireError:
                 continue
+            assert decode(encode(found)) == found
 
 
 @settings(max_examples=300)
@@ -170,6 +171,7 @@ def test_damage_anywhere_is_refused_or_makes_another_message(
         place = data.draw(st.integers(0, min(len(whole), 4000) - 1))
         whole[place] = data.draw(st.integers(0, 255))
     try:
-        decode(bytes(whole))
+        found = decode(bytes(whole))
     except WireError:
         return
+    assert decode(encode(found)) == found
