@@ -177,6 +177,7 @@ class Node:
             self._driver,
             version=_version(),
             client_addresses=self._peers.client_addresses,
+            troubles=self._peers.unreachable,
             on_failure=self._failed,
         )
         self._ticker = Ticker(settings.tick_ms, self._driver.tick, self._failed)

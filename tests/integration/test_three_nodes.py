@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.processes import ask, cluster
+from tests.support.processes import Node, ask, cluster, eventually
 
 
 def test_any_member_takes_and_gives_records_and_the_leader_may_die(tmp_path: Path) -> None:
@@ -17,5 +17,13 @@ def test_any_member_takes_and_gives_records_and_the_leader_may_die(tmp_path: Pat
         ask("POST", alive.client, "/v1/records", b"after", headers=octets)
         values = [value for _, value in three.records(alive)]
         assert values == [b"r0", b"r1", b"r2", b"after"]
+        leader = three.leader()
+        eventually("why names the dead member and what is wrong with it", lambda: _told(leader))
         three.start()
         three.settled()
+
+
+def _told(leader: Node) -> bool:
+    waits = ask("GET", leader.peer, "/v1/why")["waits"]
+    silent = (wait["evidence"] for wait in waits if wait["code"] == "PeerUnreachable")
+    return any("Connect call failed" in evidence for evidence in silent)

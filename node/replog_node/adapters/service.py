@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+import msgspec
+
 from replog.wire.batches import CheckedBatch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
@@ -49,6 +51,7 @@ class NodeService:
         *,
         version: str,
         client_addresses: Callable[[], Mapping[MemberId, str]],
+        troubles: Callable[[], Mapping[MemberId, str]],
         on_failure: OnFailure,
     ) -> None:
         """on_failure: told of whatever a call of the driver raises; the node must end then."""
@@ -56,6 +59,7 @@ class NodeService:
         self._driver = driver
         self._version = version
         self._client_addresses = client_addresses
+        self._troubles = troubles
         self._loop = asyncio.get_running_loop()
         self._flush_due = False
         self.failed: str | None = None
@@ -197,8 +201,8 @@ class NodeService:
         return self._driver.status(self._version, self._client_addresses())
 
     def waits(self) -> list[Wait]:
-        """See Service.waits."""
-        return self._driver.waits()
+        """See Service.waits. Beside a member's id stands what its connection suffers from."""
+        return [_explained(wait, self._troubles()) for wait in self._driver.waits()]
 
     def ready(self, what: str) -> str | None:
         """See Service.ready."""
@@ -223,6 +227,13 @@ class NodeService:
     def _guarded(self, call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Call the driver; what it raises ends the node, for it can't be asked again."""
         guarded(self._on_failure, call, *args, **kwargs)
+
+
+def _explained(wait: Wait, troubles: Mapping[MemberId, str]) -> Wait:
+    evidence = wait.evidence
+    for member, trouble in troubles.items():
+        evidence = evidence.replace(member, f"{member} ({trouble})")
+    return msgspec.structs.replace(wait, evidence=evidence)
 
 
 def _resolve(answer: "asyncio.Future[T]") -> Callable[[Any], None]:
