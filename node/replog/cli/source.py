@@ -12,8 +12,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import CancelledError
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -69,27 +68,32 @@ class Source:
 
     async def values(self) -> AsyncIterator[Values]:
         """Yield what comes, as it comes. Raises Failure for a record too large, OSError."""
-        ahead: asyncio.Queue[Values | Exception | None] = asyncio.Queue(CHUNKS_AHEAD)
+        ahead: asyncio.Queue[Values | Exception | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        arguments = (ahead, loop)
+        room, ended = threading.Semaphore(CHUNKS_AHEAD), threading.Event()
+
+        def hand_on(found: Values | Exception | None) -> None:
+            room.acquire()
+            if ended.is_set():
+                raise RuntimeError("nobody wants more")
+            loop.call_soon_threadsafe(ahead.put_nowait, found)
+
+        arguments = (hand_on,)
         threading.Thread(
             target=self._read_all, args=arguments, name="replog-input", daemon=True
         ).start()
-        while (found := await ahead.get()) is not None:
-            if isinstance(found, Exception):
-                raise found
-            yield found
+        try:
+            while (found := await ahead.get()) is not None:
+                room.release()
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+        finally:
+            ended.set()
+            room.release()
 
-    def _read_all(
-        self,
-        ahead: "asyncio.Queue[Values | Exception | None]",
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+    def _read_all(self, hand_on: Callable[[Values | Exception | None], None]) -> None:
         """The thread: read until the end or the first fault, and hand on either."""
-
-        def hand_on(found: Values | Exception | None) -> None:
-            asyncio.run_coroutine_threadsafe(ahead.put(found), loop).result()
-
         try:
             try:
                 for name in self._names:
@@ -98,7 +102,7 @@ class Source:
                 hand_on(None)
             except (OSError, Failure) as problem:
                 hand_on(problem)
-        except (RuntimeError, CancelledError):
+        except RuntimeError:
             return  # the loop has ended or ends, after Ctrl-C: nobody wants more
 
     def _of(self, name: str) -> Iterator[Values]:
