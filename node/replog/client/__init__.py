@@ -1,18 +1,21 @@
 """The client library: append exactly once, read from anywhere, ask how the cluster is.
 
     async with Client(["127.0.0.1:7401", "127.0.0.1:7402"]) as client:
-        appender = await Appender.begin(client)
-        await appender.append([NewRecord(b"value")])
-        async for batch in read(client, start="earliest"):
+        async with Producer(client) as producer:
+            offset = await producer.append(b"value")
+        async for record in Consumer(client, start=offset):
             ...
 
 Decides: when a call is tried again, and where. Must not know: the command line, the node.
-Read next: transport.py (one call and its retries), appender.py, gatherer.py, reader.py.
+Read next: producer.py, consumer.py (what programs use), transport.py (one call and its retries),
+appender.py, gatherer.py, reader.py; docs/client.md has examples that are run.
 """
 
 from replog.client.appender import Appender, OutcomeUnknown, SessionEnded
 from replog.client.client import Client
+from replog.client.consumer import Consumer
 from replog.client.gatherer import Gatherer
+from replog.client.producer import Producer
 from replog.client.reader import Page, PageDamaged, read
 from replog.client.transport import Unavailable
 from replog.wire.batches import NewRecord
@@ -24,11 +27,13 @@ __all__ = [
     "Appended",
     "Appender",
     "Client",
+    "Consumer",
     "Gatherer",
     "NewRecord",
     "OutcomeUnknown",
     "Page",
     "PageDamaged",
+    "Producer",
     "SessionEnded",
     "Unavailable",
     "read",

@@ -74,6 +74,11 @@ class Appender:
         return cls(client, await client.allocate_producer(expires_after_ms=expires_after_ms))
 
     @property
+    def ended(self) -> bool:
+        """Whether a batch failed, so that nothing more can be appended in this session."""
+        return self._failure is not None
+
+    @property
     def may_have_expired(self) -> bool:
         """Whether it was unused for so long that another one had better be begun."""
         after_ms = self._session.expires_after_ms

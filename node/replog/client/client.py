@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from replog.client.discovery import Discovery
 from replog.client.transport import Answer, Transport
 from replog.wire.batches import CheckedBatch
 from replog.wire.limits import EXPIRES_AFTER_MOST_MS
@@ -42,13 +43,22 @@ class Client:
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
         timeout_s: float = 30.0,
+        discover: bool = False,
     ) -> None:
-        """timeout_s: for each call with all its tries."""
+        """timeout_s: for each call with all its tries.
+
+        discover: ask now and then who the members are, and turn to those too, so that a client
+        outlives all members that it was given. Their advertised client addresses must be
+        reachable from here.
+        """
         self.transport = Transport(endpoints, token=token, tls=tls)
         self.timeout_s = timeout_s
+        self._discovery = Discovery(self) if discover else None
 
     async def __aenter__(self) -> Self:
         await self.transport.open()
+        if self._discovery is not None:
+            self._discovery.begin()
         return self
 
     async def __aexit__(
@@ -57,6 +67,8 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._discovery is not None:
+            await self._discovery.end()
         await self.transport.close()
 
     async def append(self, batch: CheckedBatch, *, timeout_s: float | None = None) -> Appended:

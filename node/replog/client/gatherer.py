@@ -41,6 +41,8 @@ class Gatherer:
         self._appender = appender
         self._waiting: deque[_Waiting] = deque()
         self._some = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._room = asyncio.Semaphore(WAITING_MAX)
         self._pump: asyncio.Task[None] | None = None
 
@@ -70,7 +72,13 @@ class Gatherer:
             now_ms = time.time_ns() // 1_000_000
             self._waiting.append(_Waiting(NewRecord(value, key, (), now_ms), offset))
             self._some.set()
+            self._idle.clear()
             return await offset
+
+    async def close_when_settled(self) -> None:
+        """End once everything that waits was sent or refused; what was sent goes on."""
+        await self._idle.wait()
+        await self.__aexit__(None, None, None)
 
     async def _pumping(self) -> None:
         while True:
@@ -82,6 +90,8 @@ class Gatherer:
                 _fail(together, failure)
             else:
                 done.add_done_callback(partial(_tell, together))
+            if not self._waiting:
+                self._idle.set()
 
     def _take(self) -> list[_Waiting]:
         """The next records, in order, up to the bounds."""

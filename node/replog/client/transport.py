@@ -37,6 +37,9 @@ CONNECT_S: Final = 2.0
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """A page of whole batches has at most twice 4 MiB; a larger answer is nobody's we know."""
 
+ENDPOINTS_MAX: Final = 32
+"""Learned endpoints; a cluster has at most 9 members and as many that join or leave."""
+
 OUT_OF_TURN: Final = "sequence_gap"
 PAUSE_OUT_OF_TURN_S: Final = 0.01
 """Batches of one session travel side by side; the one that comes too early tries again."""
@@ -77,6 +80,7 @@ class Transport:
         """endpoints: host:port of client listeners. token: presented with every call."""
         if not endpoints:
             raise ValueError("at least one endpoint is needed")
+        self.seeds = tuple(endpoints)
         self.endpoints = tuple(endpoints)
         self._scheme = "http" if tls is None else "https"
         self._ssl: Any = True if tls is None else tls
@@ -114,19 +118,17 @@ class Transport:
         deadline = asyncio.get_running_loop().time() + timeout_s
         pauses = _Pauses()
         unknown = False
-        hopeless: set[int] = set()
+        hopeless: set[str] = set()
         while True:
             left_s = deadline - asyncio.get_running_loop().time()
-            at = self._at
+            at = self.endpoints[self._at]
             try:
-                return await self._send(
-                    method, self.endpoints[at], path, body, headers, min(TRY_S, left_s), wait_s
-                )
+                return await self._send(method, at, path, body, headers, min(TRY_S, left_s), wait_s)
             except (ApiError, Unavailable) as failure:
                 pause_s = pauses.after(failure)
                 over = deadline - asyncio.get_running_loop().time() <= pause_s
                 hopeless = hopeless | {at} if _for_good(failure) else hopeless - {at}
-                none_left = len(hopeless) == len(self.endpoints)
+                none_left = hopeless.issuperset(self.endpoints)
                 if over or none_left or not _again(failure, repeatable=repeatable):
                     raise _final(failure, unknown=unknown) from failure
                 unknown = unknown or failure.outcome == "unknown"
@@ -138,11 +140,20 @@ class Transport:
         if self.endpoints[self._at] == endpoint:
             self._at = (self._at + 1) % len(self.endpoints)
 
-    def _turn_from(self, at: int, failure: ApiError | Unavailable) -> None:
+    def learn(self, endpoints: Sequence[str]) -> None:
+        """These are the members now; asked besides the ones that the client was given.
+
+        What was learned before and is not named any more is forgotten: no more is kept than
+        ENDPOINTS_MAX. The member that is asked at present stays the one that is asked.
+        """
+        asked = self.endpoints[self._at]
+        self.endpoints = tuple(dict.fromkeys((*self.seeds, *endpoints[:ENDPOINTS_MAX])))
+        self._at = self.endpoints.index(asked) if asked in self.endpoints else 0
+
+    def _turn_from(self, endpoint: str, failure: ApiError | Unavailable) -> None:
         """Ask the next member from now on, unless another call has turned away meanwhile."""
-        in_order = isinstance(failure, ApiError) and failure.code == OUT_OF_TURN
-        if self._at == at and not in_order:
-            self._at = (at + 1) % len(self.endpoints)
+        if not (isinstance(failure, ApiError) and failure.code == OUT_OF_TURN):
+            self.turn_from(endpoint)
 
     async def ask(self, endpoint: str, path: str, timeout_s: float = TRY_S) -> Answer:
         """Ask one certain member, once."""

@@ -41,6 +41,7 @@ class Member:
         self.log = log
         self.faults: deque[Fault] = deque()
         self.calls: list[str] = []
+        self.known: list[Member] = [self]
         self.tokens: list[str | None] = []
         self.held = asyncio.Event()
         self.server = TestServer(_app(self))
@@ -57,6 +58,8 @@ class Cluster:
     def __init__(self, count: int) -> None:
         self.log = Log()
         self.members = [Member(f"member-{index}", self.log) for index in range(count)]
+        for member in self.members:
+            member.known = self.members
 
     @property
     def endpoints(self) -> list[str]:
@@ -171,7 +174,10 @@ async def _status(member: Member, request: web.Request) -> web.Response:
         leader_client_address=member.endpoint if leads else None,
         commit_offset=log.end - 1, applied_offset=log.end - 1, durable_offset=log.end - 1,
         last_offset=log.end - 1, log_start_offset=0, configuration_offset=0, joint=False,
-        members=[MemberStatus(member.name, "127.0.0.1:1", "voter", log.end - 1, True)],
+        members=[
+            MemberStatus(m.name, "127.0.0.1:1", "voter", log.end - 1, True, m.endpoint)
+            for m in member.known
+        ],
         target=log.target, admitting=True, version="0", feature_level=1,
     )  # fmt: skip
     return _json(known)
