@@ -14,7 +14,12 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support import SHOWN
 
 LEFT_OUT = ("skipped", "xfailed", "deselected")
-PROCESSES = ("tests/integration/", "tests/unit/local/", "tests/docs/test_replay.py")
+PROCESSES = (
+    "tests/integration/",
+    "tests/unit/local/",
+    "tests/docs/test_replay.py",
+    "tests/docs/test_client_document.py",
+)
 """Tests of real processes: they mostly wait, so one worker takes them, the other all else."""
 
 

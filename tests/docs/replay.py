@@ -44,7 +44,7 @@ class Cluster:
     def type(self, command: Command) -> CompletedProcess[str]:
         """Carry out a command in bash, with the default ports replaced by the ones here."""
         return run(
-            ["bash", "-euo", "pipefail", "-c", DEFAULT_PORT.sub(self._port, command.text)],
+            ["bash", "-euo", "pipefail", "-c", DEFAULT_PORT.sub(self.port, command.text)],
             cwd=self.folder,
             env=self.environment(),
             stdin=DEVNULL,
@@ -54,7 +54,8 @@ class Cluster:
             check=False,
         )
 
-    def _port(self, found: re.Match[str]) -> str:
+    def port(self, found: re.Match[str]) -> str:
+        """Return the port here for a default port that a document names."""
         first = self.first_peer if found[1] == "1" else self.first_client
         return str(first + int(found[2]) - 1)
 

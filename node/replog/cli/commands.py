@@ -12,10 +12,13 @@ import click
 import msgspec
 
 from replog.cli.append import append
+from replog.cli.bench import bench
 from replog.cli.cluster import members, status, transfer, why
+from replog.cli.completion import completion
 from replog.cli.exits import EXIT_INTERRUPTED, EXIT_USAGE, Failure
 from replog.cli.options import JSON_OUTPUT
 from replog.cli.read import read, tail
+from replog.cli.verify import verify
 
 GROUP: Final = "replog.commands"
 
@@ -59,5 +62,5 @@ def main() -> None:
     """A replicated log: append, read, look after it."""
 
 
-for command in (append, read, tail, status, members, transfer, why):
+for command in (append, read, tail, status, members, transfer, why, bench, verify, completion):
     main.add_command(command)

@@ -18,6 +18,7 @@ from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     Appended,
     ClusterStatus,
+    LogInfo,
     MemberStatus,
     ProducerRequest,
     ProducerSession,
@@ -96,6 +97,7 @@ def _app(member: Member) -> web.Application:
     app.router.add_post("/v1/producers", _faulty(member, _producer))
     app.router.add_get("/v1/cluster", _faulty(member, _status))
     app.router.add_get("/v1/why", _faulty(member, _why))
+    app.router.add_get("/v1/log", _faulty(member, _log_info))
     return app
 
 
@@ -185,6 +187,10 @@ async def _status(member: Member, request: web.Request) -> web.Response:
 
 async def _why(member: Member, request: web.Request) -> web.Response:
     return _json(Why(member.name, member.log.waits))
+
+
+async def _log_info(member: Member, request: web.Request) -> web.Response:
+    return _json(LogInfo("c", "1.x", 0, member.log.end, None, 0))
 
 
 def _json(value: msgspec.Struct) -> web.Response:
