@@ -29,6 +29,7 @@ from replog_node.adapters.peers import Belonging, Myself, Peers
 from replog_node.adapters.service import NodeService
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
+from replog_node.driver.ports import ClockPort
 from replog_node.logs import Log, configure
 from replog_node.metrics import NodeMetrics
 from replog_node.model.positions import MemberId
@@ -69,7 +70,12 @@ OpenDisk = Callable[[Path], Disk]
 _LOG: Final = Log("node")
 
 
-def run(argv: Sequence[str], *, open_disk: OpenDisk = OsDisk) -> int:
+def run(
+    argv: Sequence[str],
+    *,
+    open_disk: OpenDisk = OsDisk,
+    new_clock: Callable[[], ClockPort] = SystemClock,
+) -> int:
     """Run a node until told to stop (SIGTERM, SIGINT) or can't go on; return its exit code."""
     if {"-h", "--help"} & set(argv):
         sys.stdout.write(usage() + "\n")
@@ -93,7 +99,7 @@ def run(argv: Sequence[str], *, open_disk: OpenDisk = OsDisk) -> int:
         return EXIT_DATA
     configure(settings.log_format, settings.log_level, member=store.recovered.member)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:
-        return loop.run(_serve(settings, tokens, store))
+        return loop.run(_serve(settings, tokens, store, new_clock()))
 
 
 def _is_for_lack_of_space(problem: Exception) -> bool:
@@ -120,8 +126,8 @@ def _open_store(settings: Settings, open_disk: OpenDisk) -> Store:
     )
 
 
-async def _serve(settings: Settings, tokens: Tokens | None, store: Store) -> int:
-    node = Node(settings, tokens, store)
+async def _serve(settings: Settings, tokens: Tokens | None, store: Store, clock: ClockPort) -> int:
+    node = Node(settings, tokens, store, clock)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
@@ -131,7 +137,9 @@ async def _serve(settings: Settings, tokens: Tokens | None, store: Store) -> int
 class Node:
     """Everything of one process, from a store that is open to a store that is closed."""
 
-    def __init__(self, settings: Settings, tokens: Tokens | None, store: Store) -> None:
+    def __init__(
+        self, settings: Settings, tokens: Tokens | None, store: Store, clock: ClockPort
+    ) -> None:
         self._settings = settings
         self._store = store
         self._metrics = NodeMetrics()
@@ -162,7 +170,7 @@ class Node:
             found,
             storage=self._io,
             network=self._peers,
-            clock=SystemClock(),
+            clock=clock,
             observer=observer,
             limits=_driver_limits(settings),
             core_limits=_core_limits(settings),
