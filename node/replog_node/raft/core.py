@@ -167,7 +167,10 @@ class Core:
                 self._request(event)
             case ReadRequested(context=context):
                 self._read(context)
-            case EntriesRead() | PeerUp() | PeerDown() | ClockAcknowledged():
+            case PeerDown():
+                if event.member == self._s.leader:
+                    self._elections.lost()
+            case EntriesRead() | PeerUp() | ClockAcknowledged():
                 self._tell_leader(event)
             case _:
                 assert_never(event)
@@ -215,7 +218,7 @@ class Core:
         else:
             self._asked.ask(context)
 
-    def _tell_leader(self, event: EntriesRead | PeerUp | PeerDown | ClockAcknowledged) -> None:
+    def _tell_leader(self, event: EntriesRead | PeerUp | ClockAcknowledged) -> None:
         leader = self._leader
         if leader is None:
             return
@@ -224,8 +227,6 @@ class Core:
                 leader.replication.entries_read(event.follower, event.after, event.entries)
             case PeerUp():
                 leader.replication.lost(event.member)
-            case PeerDown():
-                pass  # silence tells the same, and a broken connection may be back at once
             case ClockAcknowledged():
                 leader.time.acknowledge()
 

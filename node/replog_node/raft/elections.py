@@ -23,6 +23,7 @@ class Elections:
         self._transfer = False
         self._timer_from = 0
         self._timeout = self._draw()
+        self._lost = False
 
     def _draw(self) -> int:
         """A timeout between once and twice election_ticks, drawn without randomness."""
@@ -36,11 +37,30 @@ class Elections:
         """Wait a whole timeout from now on."""
         self._timer_from = self._s.tick
         self._timeout = self._draw()
+        self._lost = False
 
     def heard(self) -> None:
         """The leader lives."""
         self._s.heard_tick = self._s.tick
         self._timer_from = self._s.tick
+        if self._lost:
+            self._lost, self._timeout = False, self._draw()
+
+    def lost(self) -> None:
+        """The connection to the leader broke: its process may have ended, so doubt it sooner.
+
+        It is given a heartbeat's time to come back, and up to half an election timeout more, drawn
+        as the timeout is. Whoever still hears it goes on sticking to it (thesis 4.2.3), so a broken
+        connection of one member deposes nobody.
+        """
+        s = self._s
+        limits = s.limits
+        if self._lost or s.role != FOLLOWER or s.leader is None:
+            return
+        self._lost = True
+        wait = limits.heartbeat_ticks + self._timeout % max(1, limits.election_ticks // 2)
+        self._timeout = min(self._timeout, s.tick - self._timer_from + wait)
+        s.heard_tick = min(s.heard_tick, s.tick + limits.heartbeat_ticks - limits.election_ticks)
 
     def tick(self) -> None:
         """Campaign when the time has come."""
