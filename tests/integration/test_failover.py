@@ -62,8 +62,7 @@ def test_after_the_leaders_death_a_write_is_accepted_within_a_second_and_a_half(
         median_s = statistics.median(gaps_s)
         sys.stdout.write(
             f"leader killed {KILLS} times; seconds without writes: median {median_s:.2f}, "
-            f"longest {max(gaps_s):.2f}
-"
+            f"longest {max(gaps_s):.2f}\n"
         )
         assert median_s < MEDIAN_S_MAX, gaps_s
         assert max(gaps_s) < LONGEST_S_MAX, gaps_s
