@@ -34,6 +34,9 @@ from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
 from replog_node.raft.effects import (
     ConfigurationActive,
     Effect,
+    FetchSnapshot,
+    HandingOver,
+    InstallSnapshot,
     MemberRemoved,
     ReadEntries,
     ReadFailed,
@@ -296,6 +299,8 @@ class Driver:
             case TransferEnded():
                 self._leaving.transfer_ended()
                 self._callers.admin.transfer_ended(effect)
+            case InstallSnapshot() | FetchSnapshot() | HandingOver():
+                raise InvariantViolation(f"not carried out yet: {effect}")
             case ConfigurationActive():
                 pass  # peers are compared at the end of the turn
             case RoleChanged():

@@ -34,6 +34,7 @@ from replog_node.raft.messages import (
     ReadIndexReply,
     ReadIndexRequest,
     RequestVote,
+    SnapshotOffer,
     TimeoutNow,
     VoteReply,
 )
@@ -64,6 +65,7 @@ CORE_KINDS: Final[tuple[type[CoreMessage], ...]] = (
     VoteReply,
     AppendEntries,
     AppendReply,
+    SnapshotOffer,
     Heartbeat,
     HeartbeatReply,
     TimeoutNow,

@@ -15,6 +15,7 @@ from replog_node.raft.effects import Effect, Reason, Rejected, TransferEnded
 from replog_node.raft.elections import Elections
 from replog_node.raft.events import (
     ClockAcknowledged,
+    DiskState,
     EntriesRead,
     Event,
     PeerDown,
@@ -23,6 +24,8 @@ from replog_node.raft.events import (
     Proposed,
     ReadRequested,
     Received,
+    SnapshotFetched,
+    SnapshotKept,
     Started,
     TargetRequested,
     Tick,
@@ -42,6 +45,7 @@ from replog_node.raft.messages import (
     ReadIndexReply,
     ReadIndexRequest,
     RequestVote,
+    SnapshotOffer,
     TimeoutNow,
     VoteReply,
 )
@@ -172,6 +176,8 @@ class Core:
                     self._elections.lost()
             case EntriesRead() | PeerUp() | ClockAcknowledged():
                 self._tell_leader(event)
+            case SnapshotFetched() | SnapshotKept() | DiskState():
+                pass
             case _:
                 assert_never(event)
 
@@ -317,6 +323,8 @@ class Core:
             case AppendReply():
                 if self._leader is not None:
                     self._leader.append_replied(sender, message)
+            case SnapshotOffer():
+                pass
             case HeartbeatReply():
                 if self._leader is not None:
                     self._leader.heartbeat_replied(sender, message)

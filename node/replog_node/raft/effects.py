@@ -13,6 +13,7 @@ import msgspec
 from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.events import HardState
 from replog_node.raft.messages import CoreMessage, Incarnation
 
@@ -28,6 +29,31 @@ class Persist(msgspec.Struct, frozen=True):
     hard_state: HardState | None
     truncate_to: Position | None
     entries: tuple[Entry, ...]
+
+
+class InstallSnapshot(msgspec.Struct, frozen=True):
+    """Begin the log anew at S+1 with this snapshot; what the log had is gone.
+
+    In order with every Persist: those before it are overtaken, those after it follow S. Answered by
+    Persisted(ticket) when the snapshot is the log's durable beginning; a crash before that leaves
+    the old log or finishes the install. Followed in the same list by ConfigurationActive, and by
+    Commit(S): everything up to S is applied by loading the snapshot.
+    """
+
+    ticket: int
+    snapshot: SnapshotMeta
+
+
+class FetchSnapshot(msgspec.Struct, frozen=True):
+    """This member needs this snapshot, which `source` offers; answered by SnapshotFetched.
+
+    Any member that has the same position and digest may serve it. The same effect comes again as
+    long as the leader repeats its offer: a fetch that is under way just goes on. Another snapshot
+    replaces the one wanted before.
+    """
+
+    snapshot: SnapshotMeta
+    source: MemberId
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -115,6 +141,17 @@ class TransferEnded(msgspec.Struct, frozen=True):
     done: bool
 
 
+class HandingOver(msgspec.Struct, frozen=True):
+    """This leader begins a transfer by itself. Followed by TransferEnded, as one on request.
+
+    why: "slow_disk" (a quorum has on disk what this member's disk doesn't get done) | "hole" (this
+    member can't read a part of its log) | "leaving" (the configuration doesn't name it any more).
+    """
+
+    to: MemberId
+    why: str
+
+
 class RoleChanged(msgspec.Struct, frozen=True):
     """This member's role, term or known leader changed.
 
@@ -143,6 +180,8 @@ class MemberRemoved(msgspec.Struct, frozen=True):
 
 Effect = (
     Persist
+    | InstallSnapshot
+    | FetchSnapshot
     | Send
     | Commit
     | ReadEntries
@@ -151,6 +190,7 @@ Effect = (
     | Accepted
     | Rejected
     | TransferEnded
+    | HandingOver
     | RoleChanged
     | ConfigurationActive
     | MemberRemoved

@@ -9,7 +9,8 @@ import msgspec
 
 from replog_node.model.configuration import Configuration, Target
 from replog_node.model.entries import Entry, Payload, Tail
-from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.model.positions import ORIGIN, MemberId, Offset, Position, Term
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.messages import Envelope, Incarnation
 
 
@@ -25,11 +26,22 @@ class LogBounds(msgspec.Struct, frozen=True):
 
     term_starts: (term, first offset of that term), ascending; configurations: (offset of the
     record, configuration), ascending, all of those in the log. tail: what the next entry follows.
+
+    start: the entry end after which the log begins; nothing at or below it can be read. committed:
+    the newest snapshot's S, at or after start: known to be committed. base: the snapshot to offer
+    to members that need what lies at or below start; its S is in the log, or is start.
+    first_hole, unproven, lacking: as in DiskState.
     """
 
     tail: Tail
     term_starts: tuple[tuple[Term, Offset], ...] = ()
     configurations: tuple[tuple[Offset, Configuration], ...] = ()
+    start: Position = ORIGIN
+    committed: Position = ORIGIN
+    base: SnapshotMeta | None = None
+    first_hole: Offset | None = None
+    unproven: Position | None = None
+    lacking: bool = False
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -109,6 +121,43 @@ class TransferRequested(msgspec.Struct, frozen=True):
     to: MemberId | None
 
 
+class SnapshotFetched(msgspec.Struct, frozen=True):
+    """The snapshot of a FetchSnapshot is here: verified, and synced as a file.
+
+    Answered by InstallSnapshot, or by nothing if it isn't needed any more.
+    """
+
+    snapshot: SnapshotMeta
+
+
+class SnapshotKept(msgspec.Struct, frozen=True):
+    """The storage keeps this snapshot as its base and has let go of what lies at or below start.
+
+    Neither ever moves back.
+    """
+
+    base: SnapshotMeta
+    start: Position
+
+
+class DiskState(msgspec.Struct, frozen=True):
+    """What this member's disk is like; told whenever it changes.
+
+    free_bytes: of the file system. low: under the soft limit, above which alone a leader admits
+    data. full: the reserve is used up: nothing more can be taken. first_hole: the base of the first
+    entry that can't be read; None without one. unproven: the durable mark, when it lies beyond the
+    last readable entry; None when it doesn't. lacking: the log begins after the log's logical
+    start, so records that must be kept are missing.
+    """
+
+    free_bytes: int
+    low: bool
+    full: bool
+    first_hole: Offset | None = None
+    unproven: Position | None = None
+    lacking: bool = False
+
+
 class ClockAcknowledged(msgspec.Struct, frozen=True):
     """Somebody looked at a clock that had jumped, and says that it is right (Reason.CLOCK_JUMP)."""
 
@@ -125,4 +174,7 @@ Event = (
     | TargetRequested
     | TransferRequested
     | ClockAcknowledged
+    | SnapshotFetched
+    | SnapshotKept
+    | DiskState
 )

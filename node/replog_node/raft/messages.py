@@ -10,6 +10,7 @@ import msgspec
 
 from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.model.snapshots import SnapshotMeta
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type"):
@@ -57,12 +58,26 @@ class AppendReply(Message, frozen=True, tag="AppendReply"):
 
     Not ok: `prev` didn't match; `hint` is the highest end of the follower's log at which the
     leader's may still agree (ends of its terms, so that probing takes one round per term).
+    full: the follower's disk takes nothing more; `match` is what it holds.
     """
 
     session: int
     ok: bool
     match: Position
     hint: Position
+    full: bool = False
+
+
+class SnapshotOffer(Message, frozen=True, tag="SnapshotOffer"):
+    """What the follower lacks is no longer in the leader's log: here is what to begin with.
+
+    Answered by AppendReply (ok, match = S) once the follower's log has S; until then repeated.
+    session: as in AppendEntries. The bytes are fetched beside the core (paper, section 7, pushes
+    them; a pull can be resumed, and can ask anybody who has the same).
+    """
+
+    session: int
+    snapshot: SnapshotMeta
 
 
 class Heartbeat(Message, frozen=True, tag="Heartbeat"):
@@ -78,10 +93,19 @@ class Heartbeat(Message, frozen=True, tag="Heartbeat"):
 
 
 class HeartbeatReply(Message, frozen=True, tag="HeartbeatReply"):
-    """clock_ms: the follower's wall clock when it answered."""
+    """clock_ms: the follower's wall clock when it answered.
+
+    free_bytes, low, full: of its disk (events.DiskState); -1: not known. whole: its log can be read
+    from end to end, up to all that it ever acknowledged; one that isn't whole must not lead, and a
+    learner hasn't caught up.
+    """
 
     round: int
     clock_ms: int
+    free_bytes: int = -1
+    low: bool = False
+    full: bool = False
+    whole: bool = True
 
 
 class TimeoutNow(Message, frozen=True, tag="TimeoutNow"):
@@ -107,6 +131,7 @@ CoreMessage = (
     | VoteReply
     | AppendEntries
     | AppendReply
+    | SnapshotOffer
     | Heartbeat
     | HeartbeatReply
     | TimeoutNow

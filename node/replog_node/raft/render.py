@@ -18,6 +18,9 @@ from replog_node.raft.effects import (
     Commit,
     ConfigurationActive,
     Effect,
+    FetchSnapshot,
+    HandingOver,
+    InstallSnapshot,
     MemberRemoved,
     Persist,
     ReadEntries,
@@ -30,6 +33,7 @@ from replog_node.raft.effects import (
 )
 from replog_node.raft.events import (
     ClockAcknowledged,
+    DiskState,
     EntriesRead,
     Event,
     HardState,
@@ -39,6 +43,8 @@ from replog_node.raft.events import (
     Proposed,
     ReadRequested,
     Received,
+    SnapshotFetched,
+    SnapshotKept,
     TargetRequested,
     Tick,
     TransferRequested,
@@ -52,6 +58,7 @@ from replog_node.raft.messages import (
     ReadIndexReply,
     ReadIndexRequest,
     RequestVote,
+    SnapshotOffer,
     TimeoutNow,
     VoteReply,
 )
@@ -97,6 +104,12 @@ def render_event(member: MemberId, event: Event) -> str:
             said = f"transfer to {to or 'the best'} requested"
         case ClockAcknowledged():
             said = "clock acknowledged"
+        case SnapshotFetched(snapshot=snapshot):
+            said = f"snapshot {_position(snapshot.position)} fetched"
+        case SnapshotKept(base=base, start=start):
+            said = f"keeps snapshot {_position(base.position)}, log starts at {_position(start)}"
+        case DiskState():
+            said = f"disk {_disk(event)}"
         case _:
             assert_never(event)
     return f"{member} {said}"
@@ -114,6 +127,10 @@ def _effect(effect: Effect) -> str:
     match effect:
         case Persist():
             return _persist(effect)
+        case InstallSnapshot(ticket=ticket, snapshot=snapshot):
+            return f"installs #{ticket} snapshot {_position(snapshot.position)}"
+        case FetchSnapshot(snapshot=snapshot, source=source):
+            return f"fetches snapshot {_position(snapshot.position)} of {source}"
         case Commit(position=position):
             return f"commits {position.offset}"
         case ReadEntries(follower=follower, after=after):
@@ -128,6 +145,8 @@ def _effect(effect: Effect) -> str:
             return f"rejected {reason.value}" + (f": {detail}" if detail else "")
         case TransferEnded(to=to, done=done):
             return f"transfer to {to} {'done' if done else 'failed'}"
+        case HandingOver(to=to, why=why):
+            return f"hands over to {to}: {why}"
         case RoleChanged():
             return _role(effect)
         case ConfigurationActive(offset=offset, configuration=configuration):
@@ -171,14 +190,16 @@ def _message(message: CoreMessage) -> str:
         case AppendEntries(prev=prev, commit=commit, entries=entries):
             held = f" {_entries(entries)}" if entries else ""
             return f" prev={_position(prev)}{held} commit={commit}"
-        case AppendReply(ok=True, match=match):
-            return f" ok match={match.offset}"
+        case AppendReply(ok=True, match=match, full=full):
+            return f" ok match={match.offset}" + (" full" if full else "")
         case AppendReply(hint=hint):
             return f" differs hint={_position(hint)}"
+        case SnapshotOffer(snapshot=snapshot):
+            return f" snapshot={_position(snapshot.position)}"
         case Heartbeat(commit=commit, round=number):
             return f" round={number} commit={commit}"
-        case HeartbeatReply(round=number):
-            return f" round={number}"
+        case HeartbeatReply():
+            return f" round={message.round}{_answered_disk(message)}"
         case TimeoutNow():
             return ""
         case ReadIndexRequest(context=context):
@@ -187,6 +208,21 @@ def _message(message: CoreMessage) -> str:
             return f" read={context} {f'index={index}' if ok else 'refused'}"
         case _:
             assert_never(message)
+
+
+def _disk(state: DiskState) -> str:
+    words = [f"{state.free_bytes} free"]
+    words += [name for name in ("low", "full", "lacking") if getattr(state, name)]
+    if state.first_hole is not None:
+        words.append(f"hole at {state.first_hole}")
+    if state.unproven is not None:
+        words.append(f"unproven to {_position(state.unproven)}")
+    return " ".join(words)
+
+
+def _answered_disk(reply: HeartbeatReply) -> str:
+    flags = {"low": reply.low, "full": reply.full, "damaged": not reply.whole}
+    return "".join(f" {name}" for name, true in flags.items() if true)
 
 
 def render_configuration(configuration: Configuration) -> str:

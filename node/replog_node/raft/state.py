@@ -183,12 +183,20 @@ class CoreState:
 
 
 class MemberProgress(msgspec.Struct, frozen=True):
-    """What a leader knows of a member. next: the offset that it will be sent next."""
+    """What a leader knows of a member. next: the offset that it will be sent next.
+
+    state: "probe" | "replicate" | "snapshot". free_bytes (-1: unknown), low, full, whole: as it
+    answered last (messages.HeartbeatReply).
+    """
 
     match: Position
     next: Offset
     state: str
     alive: bool
+    free_bytes: int = -1
+    low: bool = False
+    full: bool = False
+    whole: bool = True
 
 
 class CoreStatus(msgspec.Struct, frozen=True):

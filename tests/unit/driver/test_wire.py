@@ -15,7 +15,18 @@ from replog_node.driver.messages import (
     Message,
 )
 from replog_node.driver.wire import CORE_KINDS, VERSION, WireError, decode, encode
-from replog_node.model.positions import ORIGIN, TERM_MAX, MemberId, Offset, Position, Term
+from replog_node.model.configuration import Configuration, Member
+from replog_node.model.positions import (
+    ORIGIN,
+    TERM_MAX,
+    ClusterId,
+    Lineage,
+    MemberId,
+    Offset,
+    Position,
+    Term,
+)
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.messages import (
     AppendEntries,
     AppendReply,
@@ -27,6 +38,7 @@ from replog_node.raft.messages import (
     ReadIndexReply,
     ReadIndexRequest,
     RequestVote,
+    SnapshotOffer,
     TimeoutNow,
     VoteReply,
 )
@@ -43,6 +55,14 @@ def envelope(message: CoreMessage, answers: Incarnation | None = None) -> Envelo
     return Envelope(A, B, RUN, answers, message)
 
 
+MEMBERS = (Member(A, "a:1"), Member(B, "b:1"))
+SNAPSHOT = SnapshotMeta(
+    position=AT, chain=bytes(range(16)), log_time_ms=5, log_start=Offset(7),
+    configuration=Configuration(MEMBERS, outgoing=MEMBERS[:1]), configuration_offset=Offset(3),
+    cluster_id=ClusterId("c"), lineage=Lineage(2, "l"), feature_level=1, size_bytes=2**33,
+    digest=bytes(16),
+)  # fmt: skip
+
 CORE: tuple[CoreMessage, ...] = (
     RequestVote(T, AT, pre=True, transfer=False, attempt=2),
     VoteReply(T, granted=True, pre=False, attempt=2),
@@ -54,6 +74,9 @@ CORE: tuple[CoreMessage, ...] = (
     TimeoutNow(Term(TERM_MAX)),
     ReadIndexRequest(T, 5),
     ReadIndexReply(T, 5, ok=True, index=Offset(41)),
+    AppendReply(T, 9, ok=True, match=AT, hint=AT, full=True),
+    SnapshotOffer(T, 9, SNAPSHOT),
+    HeartbeatReply(T, 2, 3, free_bytes=2**50, low=True, full=True, whole=False),
 )
 
 DRIVER: tuple[Message, ...] = (

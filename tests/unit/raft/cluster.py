@@ -24,6 +24,7 @@ from replog_node.model.positions import (
     Position,
     Term,
 )
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.core import Core
 from replog_node.raft.effects import (
     Accepted,
@@ -105,6 +106,18 @@ def founding(voters: str, *, learners: str = "", framer: Framer = framer) -> Ent
     created = LogCreated(ClusterId("c"), Lineage(1, "l"))
     change = ConfigurationChanged("found", "found", configuration)
     return framer(Payload((created, change)), Term(1), SEED, 0)
+
+
+def snapshot_at(
+    position: Position, configuration: Configuration, offset: int = 1, chain: bytes = b"\0" * 16
+) -> SnapshotMeta:
+    """A snapshot's header; offset: of the configuration."""
+    return SnapshotMeta(
+        position=position, chain=chain, log_time_ms=0, log_start=Offset(position.offset + 1),
+        configuration=configuration, configuration_offset=Offset(offset),
+        cluster_id=ClusterId("c"), lineage=Lineage(1, "l"), feature_level=1, size_bytes=100,
+        digest=f"{position}".encode(),
+    )  # fmt: skip
 
 
 class Watcher(Protocol):

@@ -9,6 +9,9 @@ from replog_node.raft.effects import (
     Commit,
     ConfigurationActive,
     Effect,
+    FetchSnapshot,
+    HandingOver,
+    InstallSnapshot,
     MemberRemoved,
     Persist,
     ReadEntries,
@@ -22,6 +25,7 @@ from replog_node.raft.effects import (
 )
 from replog_node.raft.events import (
     ClockAcknowledged,
+    DiskState,
     EntriesRead,
     Event,
     HardState,
@@ -31,6 +35,8 @@ from replog_node.raft.events import (
     Proposed,
     ReadRequested,
     Received,
+    SnapshotFetched,
+    SnapshotKept,
     TargetRequested,
     Tick,
     TransferRequested,
@@ -46,6 +52,7 @@ from replog_node.raft.messages import (
     ReadIndexReply,
     ReadIndexRequest,
     RequestVote,
+    SnapshotOffer,
     TimeoutNow,
     VoteReply,
 )
@@ -56,12 +63,13 @@ from replog_node.raft.render import (
     render_message,
     render_status,
 )
-from tests.unit.raft.cluster import Cluster, data, founding, members, target
+from tests.unit.raft.cluster import Cluster, data, founding, members, snapshot_at, target
 
 A, B = MemberId("a"), MemberId("b")
 T2 = Term(2)
 AT = Position(T2, Offset(4))
 FIRST = founding("ab")
+SNAPSHOT = snapshot_at(AT, Configuration(members("ab")))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +91,12 @@ FIRST = founding("ab")
         (TimeoutNow(T2), "TimeoutNow t2"),
         (ReadIndexRequest(T2, 3), "ReadIndexRequest t2 read=3"),
         (ReadIndexReply(T2, 3, True, Offset(4)), "ReadIndexReply t2 read=3 index=4"),
+        (AppendReply(T2, 1, True, AT, AT, full=True), "AppendReply t2 ok match=4 full"),
+        (SnapshotOffer(T2, 1, SNAPSHOT), "SnapshotOffer t2 snapshot=(2,4)"),
+        (
+            HeartbeatReply(T2, 7, 0, low=True, full=True, whole=False),
+            "HeartbeatReply t2 round=7 low full damaged",
+        ),
         (ReadIndexReply(T2, 3, False, Offset(-1)), "ReadIndexReply t2 read=3 refused"),
     ],
 )
@@ -111,6 +125,9 @@ def test_a_message_is_one_line(message: CoreMessage, line: str) -> None:
         (RoleChanged("candidate", T2, None, Offset(-1)), "a is candidate t2"),
         (ConfigurationActive(Offset(4), Configuration(members("ab"))), "a configuration 4 {a,b}"),
         (MemberRemoved(Offset(4)), "a removed at 4"),
+        (InstallSnapshot(3, SNAPSHOT), "a installs #3 snapshot (2,4)"),
+        (FetchSnapshot(SNAPSHOT, B), "a fetches snapshot (2,4) of b"),
+        (HandingOver(B, "slow_disk"), "a hands over to b: slow_disk"),
     ],
 )
 def test_an_effect_is_one_line(effect: Effect, line: str) -> None:
@@ -127,6 +144,13 @@ def test_an_effect_is_one_line(effect: Effect, line: str) -> None:
         ),
         (Proposed(data(3), 5), "a proposed 3"),
         (Persisted(3), "a persisted #3"),
+        (SnapshotFetched(SNAPSHOT), "a snapshot (2,4) fetched"),
+        (SnapshotKept(SNAPSHOT, AT), "a keeps snapshot (2,4), log starts at (2,4)"),
+        (DiskState(9, False, False), "a disk 9 free"),
+        (
+            DiskState(9, True, True, Offset(3), AT, True),
+            "a disk 9 free low full lacking hole at 3 unproven to (2,4)",
+        ),
         (EntriesRead(B, AT, (FIRST,)), "a read for b: 0..1 {a,b}"),
         (EntriesRead(B, AT, None), "a read for b: nothing"),
         (PeerUp(B), "a peer b up"),
