@@ -61,6 +61,26 @@ class ProducerFenced(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class SnapshotPoint(msgspec.Struct, frozen=True):
+    """All members build a snapshot at the end of the entry that holds this. Type 7.
+
+    So that all have it at the same place, and equal bytes can be told from different ones.
+    cause: "size" | "call".
+    """
+
+    cause: str
+
+
+class LogTrimmed(msgspec.Struct, frozen=True):
+    """Records below log_start are given up; the log start never falls. Type 8.
+
+    cause: "call" | "bytes" | "age".
+    """
+
+    log_start: int
+    cause: str
+
+
 Control = (
     LogCreated
     | TermStarted
@@ -68,6 +88,8 @@ Control = (
     | ClockAdvanced
     | ProducerAllocated
     | ProducerFenced
+    | SnapshotPoint
+    | LogTrimmed
 )
 
 CONTROL_TYPES: dict[type, tuple[int, int]] = {
@@ -77,5 +99,7 @@ CONTROL_TYPES: dict[type, tuple[int, int]] = {
     ClockAdvanced: (4, 0),
     ProducerAllocated: (5, 0),
     ProducerFenced: (6, 0),
+    SnapshotPoint: (7, 0),
+    LogTrimmed: (8, 0),
 }
 """Kind -> (type, version): the key of its record."""
