@@ -14,5 +14,5 @@ removing or shortening what it supersedes is only tidying and may be lost and re
 
 Decides: what is durable when, and what is believed after a crash.
 Must not know: roles, messages, threads, time.
-Read next: disk.py, blocks.py, segment.py, recovery.py, store.py.
+Read next: disk.py, blocks.py, segment.py, recovery.py, snapshots.py, store.py.
 """

@@ -29,6 +29,10 @@ class Sync(StrEnum):
     VOTE = "term and vote"
     RENEWED_VOTE = "term and vote, found at start"
     MEMBER_NAMES = "the names of a new member's files"
+    SNAPSHOT = "a snapshot's bytes"
+    SNAPSHOT_NAME = "a snapshot's name"
+    START = "where the log may begin"
+    START_NAME = "the name of where the log may begin"
     IDENTITY = "the identity"
     IDENTITY_NAME = "the identity's name"
 

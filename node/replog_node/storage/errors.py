@@ -60,6 +60,19 @@ class FormatUnknown(StorageError):
     """Sound bytes in a format that this build doesn't know: a newer one wrote them."""
 
 
+class SnapshotUnusable(StorageError):
+    """A snapshot's file is missing, torn or rotten. Nothing of it was used.
+
+    name: the file. Drop it (Store.drop_snapshot); another one or another member's takes its place.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        """Keep the file and a sentence about it."""
+        super().__init__(f"{name}: {what}")
+        self.name = name
+        self.what = what
+
+
 class ChainBroken(StorageError):
     """The entries to write don't follow the log's tail. Nothing was written."""
 

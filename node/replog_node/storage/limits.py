@@ -24,6 +24,9 @@ class StoreLimits(msgspec.Struct, frozen=True):
     read_bytes: int = 256 * 1024
     """How much a read takes from a file at once."""
 
+    snapshots_between: int = 4
+    """Snapshots kept between the base and the newest; past it the most crowded ones are removed."""
+
     @property
     def index_interval_bytes(self) -> int:
         """The bytes of a segment between two rows of its index."""

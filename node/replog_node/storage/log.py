@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from replog_node.frames.chain import empty_tail
 from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Tail
-from replog_node.model.positions import ORIGIN, Position
+from replog_node.model.positions import ORIGIN, Offset, Position
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, encode_block, split
 from replog_node.storage.disk import Disk, File, Sync
 from replog_node.storage.errors import StoreMisused
@@ -106,6 +105,11 @@ class Log:
         self.view = View(sealed, opened.segment, 0, Cursors())
 
     @property
+    def start(self) -> Tail:
+        """What the first entry follows: the empty log's tail, unless a snapshot stands before."""
+        return self.view.start
+
+    @property
     def tail(self) -> Tail:
         """The durable tail, which the next entry must follow."""
         return self._opened.segment.summary.tail
@@ -123,9 +127,10 @@ class Log:
     def plan_cut(self, to: Position) -> Cut:
         """Return what truncating after `to` takes; raises StoreMisused if no entry ends there."""
         segments = (*self.view.sealed, self.view.active)
-        if to == ORIGIN:
-            return Cut(empty_tail(self.view.active.header.cluster_id), ())
-        if not ORIGIN.offset < to.offset <= self.view.last:
+        start = self.start
+        if to == start.position:
+            return Cut(start, ())
+        if not start.position.offset < to.offset <= self.view.last:
             raise StoreMisused(f"the log can't be cut at {to}: it ends at {self.tail.position}")
         held = self.view.segment_of(to.offset)
         entry, end = place_at(self._disk, held, to.offset, self._limits.read_bytes)
@@ -141,18 +146,39 @@ class Log:
 
         The fresh segment's header is the lowered mark: once it is durable nothing claims what is
         cut any more. Only then are the older files removed and shortened, and losing that is
-        harmless: they stay superseded.
+        harmless: they stay superseded. A cut that keeps nothing, after the end of a snapshot, is
+        how a log restarts there.
         """
         dropped = (*self.view.sealed, self.view.active)[len(cut.kept) :]
-        self._begin(cut.tail)
+        self._begin(cut.tail, restart=not cut.kept and cut.tail.position != ORIGIN)
         self.view = View(cut.kept, self._opened.segment, self.view.generation + 1, Cursors())
+        self._remove(tuple(reversed(dropped)))
+        if cut.kept:
+            seal(self._disk, cut.kept[-1])
+
+    def releases(self, up_to: Offset) -> bool:
+        """Whether there is a full segment that ends at or before this offset."""
+        return bool(self.view.sealed) and self.view.sealed[0].last <= up_to
+
+    def release(self, up_to: Offset) -> tuple[Segment, ...]:
+        """Let go of the full segments that end at or before this offset, and return them.
+
+        They are read no more. Their files are the caller's to remove, which may be lost.
+        """
+        sealed = self.view.sealed
+        gone = tuple(segment for segment in sealed if segment.last <= up_to)
+        if gone:
+            self.view = msgspec.structs.replace(
+                self.view, sealed=sealed[len(gone) :], generation=self.view.generation + 1
+            )
+        return gone
+
+    def _remove(self, segments: Sequence[Segment]) -> None:
         names = self._disk.names()  # a sealed segment's summary may be lost
-        for header in (segment.header for segment in reversed(dropped)):
+        for header in (segment.header for segment in segments):
             self._disk.remove(header.name)
             if header.summary_name in names:
                 self._disk.remove(header.summary_name)
-        if cut.kept:
-            seal(self._disk, cut.kept[-1])
 
     def close(self) -> None:
         """Give the active file back."""
@@ -205,13 +231,14 @@ class Log:
         self.view = msgspec.structs.replace(self.view, sealed=sealed, active=self._opened.segment)
         seal(self._disk, full)
 
-    def _begin(self, predecessor: Tail) -> None:
+    def _begin(self, predecessor: Tail, *, restart: bool = False) -> None:
         old = self._opened
         header = SegmentHeader(
             cluster_id=old.segment.header.cluster_id,
             sequence=old.segment.header.sequence + 1,
             nonce=self._random64(),
             predecessor=predecessor,
+            restart=restart,
         )
         self._opened = begin_segment(self._disk, self._limits, header)
         self._marked = predecessor.position

@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from replog_node.model.entries import Entry
-from replog_node.model.positions import Offset
+from replog_node.model.entries import Entry, Tail
+from replog_node.model.positions import Offset, Term
 from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.errors import LogDamaged, ReadRefused
 from replog_node.storage.summary import Place, Segment
@@ -48,13 +48,19 @@ class Cursors:
 class View(msgspec.Struct, frozen=True):
     """What can be read: sealed segments, ascending, and the one that grows.
 
-    generation: counts truncations; what fails under an older one may only have been cut.
+    generation: counts truncations and releases; what fails under an older one may only have been
+    taken away.
     """
 
     sealed: tuple[Segment, ...]
     active: Segment
     generation: int
     cursors: Cursors
+
+    @property
+    def start(self) -> Tail:
+        """What the log's first entry follows; nothing up to it is there any more."""
+        return (self.sealed or (self.active,))[0].header.predecessor
 
     @property
     def last(self) -> Offset:
@@ -67,18 +73,23 @@ class View(msgspec.Struct, frozen=True):
             return self.active
         return self.sealed[bisect_right(self.sealed, at, key=lambda segment: segment.base) - 1]
 
+    def term_at(self, at: Offset) -> Term:
+        """Return the term of the entry that holds offset `at`, which must be within the log."""
+        starts = self.segment_of(at).summary.term_starts
+        return starts[bisect_right(starts, at, key=lambda start: start[1]) - 1][0]
+
 
 def read_entries(
     disk: Disk, view: View, at: Offset, *, max_bytes: int, read_bytes: int
 ) -> tuple[Entry, ...]:
     """Return the entry that holds `at`, then those after it while all fit into `max_bytes`.
 
-    Nothing if the log doesn't reach that far. What can't be read ends the answer before it; if it
-    is the first entry, raises LogDamaged or ReadRefused.
+    Nothing if the log doesn't reach that far, or begins later. What can't be read ends the answer
+    before it; if it is the first entry, raises LogDamaged or ReadRefused.
     """
     found: list[Entry] = []
     room = max_bytes
-    while 0 <= at <= view.last and (not found or room > 0):
+    while view.start.position.offset < at <= view.last and (not found or room > 0):
         try:
             entries, more = _read_segment(disk, view, at, room, read_bytes, first=not found)
         except (LogDamaged, ReadRefused):

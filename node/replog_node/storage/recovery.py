@@ -7,12 +7,12 @@ the next start finds the same marks, or the new segment.
 Above the mark an unreadable end is torn and cut. At or below it something durable is lost: then
 nothing is changed and LogDamaged is raised.
 
-Decides: which segments count, how far, and what is damage.
+Decides: how far the segments that count are sound, and what is damage.
 Must not know: who this member is, what it voted.
-Read next: walk.py, store.py.
+Read next: path.py, walk.py, store.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -31,6 +31,7 @@ from replog_node.storage.disk import Disk, File
 from replog_node.storage.errors import LogDamaged
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Log, Random64, begin_segment, seal
+from replog_node.storage.path import Ground, live_path
 from replog_node.storage.segment import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -59,11 +60,13 @@ class _Found(msgspec.Struct, frozen=True):
     rescanned: bool
 
 
-def recover_log(disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId) -> Log:
+def recover_log(
+    disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId, ground: Ground
+) -> Log:
     """Return the log, every entry of it durable. Raises LogDamaged, FormatUnknown, DiskError."""
     names = tuple(name for name in disk.names() if is_segment(name))
     headers = [read_header(disk, name, cluster_id) for name in names]
-    path = _live_path(headers, cluster_id)
+    path = live_path(headers, cluster_id, ground)
     sealed = [
         _load_sealed(disk, limits, header, after.predecessor) for header, after in pairwise(path)
     ]
@@ -74,6 +77,7 @@ def recover_log(disk: Disk, limits: StoreLimits, random64: Random64, cluster_id:
         sequence=max(each.sequence for each in headers) + 1,
         nonce=random64(),
         predecessor=marked.summary.tail,
+        restart=marked.header.restart and marked.last < marked.base,
     )
     opened = begin_segment(disk, limits, header, above)
     if marked.last >= marked.base:
@@ -90,19 +94,6 @@ def begin_log(disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: C
     )
     opened = begin_segment(disk, limits, header)
     return Log(disk, limits, random64, sealed=(), opened=opened)
-
-
-def _live_path(headers: Iterable[SegmentHeader], cluster_id: ClusterId) -> list[SegmentHeader]:
-    """Return the segments that count, by base: each superseded older ones from its base on."""
-    path: list[SegmentHeader] = []
-    for header in sorted(headers, key=lambda each: each.sequence):
-        while path and path[-1].base >= header.base:
-            path.pop()
-        path.append(header)
-    if not path or path[0].predecessor != empty_tail(cluster_id):
-        name = path[0].name if path else "no segment"
-        raise LogDamaged(name, Offset(0), "the log's first segment is missing")
-    return path
 
 
 def _check_nothing_followed(disk: Disk, last: SegmentHeader) -> None:

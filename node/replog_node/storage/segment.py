@@ -31,7 +31,8 @@ class SegmentHeader(msgspec.Struct, frozen=True):
     """What a segment's first sector says.
 
     predecessor: the durable tail that it begins after. size: the file's bytes when it was begun;
-    it is never shorter while no other segment follows it.
+    it is never shorter while no other segment follows it. restart: the log begins here, after a
+    snapshot at the predecessor; whatever older segments hold is superseded, before it too.
     """
 
     cluster_id: ClusterId
@@ -39,6 +40,7 @@ class SegmentHeader(msgspec.Struct, frozen=True):
     nonce: int
     predecessor: Tail
     size: int = 0
+    restart: bool = False
 
     @property
     def base(self) -> Offset:
@@ -69,6 +71,11 @@ def is_segment(name: str) -> bool:
 def is_log_file(name: str) -> bool:
     """Whether a file of this name is a segment or a summary."""
     return _NAME.fullmatch(name) is not None
+
+
+def sequence_of(name: str) -> int:
+    """Return the sequence number in a segment's name."""
+    return int(name[21:31])
 
 
 def begin(disk: Disk, header: SegmentHeader, blocks: bytes) -> File:

@@ -9,14 +9,15 @@ time; `read` may come from any, beside them.
 Read next: log.py, recovery.py.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
-from replog_node.frames.decode import succeeds, tail_of
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ORIGIN, ClusterId, Lineage, MemberId, Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState, LogBounds
 from replog_node.raft.messages import Incarnation
@@ -26,16 +27,33 @@ from replog_node.storage.errors import (
     ChainBroken,
     IdentityDamaged,
     LogDamaged,
+    ReadRefused,
+    SnapshotUnusable,
     StorageFailed,
     StoreMisused,
 )
 from replog_node.storage.hardstate import HardStateFiles, create_hard_state, load_hard_state
 from replog_node.storage.identity import IDENTITY_NAME, Identity, load_identity, save_identity
+from replog_node.storage.kept import KeptSnapshots
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Cut, Log, Random64
+from replog_node.storage.merging import check_chain, merge
+from replog_node.storage.path import Ground, find_ground
 from replog_node.storage.reader import read_entries
 from replog_node.storage.recovery import begin_log, discard_begun_log, recover_log
 from replog_node.storage.segment import is_segment
+from replog_node.storage.snapshots import (
+    Incoming,
+    base_of,
+    part_name,
+    prove,
+    read_meta,
+    snapshot_name,
+)
+from replog_node.storage.start import Start, save_start
+
+_REMOVED_AT_ONCE = 8
+"""Files removed by a release itself; each further write removes one."""
 
 _EMPTY = Tail(ORIGIN, b"", 0)
 """The tail of a member that has no log yet: nothing can follow it."""
@@ -46,6 +64,8 @@ class Recovered(msgspec.Struct, frozen=True):
 
     cluster_id, lineage: None while unassigned; then the log is empty. founding: the operation
     with which this member founded its cluster, "" if it joined it. removed: it was, for good.
+    snapshot: the newest one, to start from; the log may begin after it or long before it.
+    damaged_snapshots: files that were removed because they were damaged.
     """
 
     member: MemberId
@@ -56,14 +76,8 @@ class Recovered(msgspec.Struct, frozen=True):
     log: LogBounds
     founding: str = ""
     removed: bool = False
-
-
-class Merged(msgspec.Struct, frozen=True):
-    """Several Persists as one: what they leave, without what a later one takes back."""
-
-    hard_state: HardState | None = None
-    truncate_to: Position | None = None
-    entries: tuple[Entry, ...] = ()
+    snapshot: SnapshotMeta | None = None
+    damaged_snapshots: tuple[str, ...] = ()
 
 
 def open_store(
@@ -85,10 +99,23 @@ def open_store(
             _create_member(disk, names, new_member_id)
         identity = load_identity(disk)
         hard_state = load_hard_state(disk, identity.member)
-        log = _open_log(disk, limits, random64, identity.cluster_id)
+        ground, log = _open_log(disk, limits, random64, identity)
+        kept = KeptSnapshots(disk, ground.found, limits.snapshots_between)
+        if log is not None:
+            kept.remove_old_parts()
+            kept.cover(log.start.position)
         identity = msgspec.structs.replace(identity, incarnation=identity.incarnation + 1)
         save_identity(disk, identity)
-    return Store(disk, limits, random64, identity=identity, hard_state=hard_state, log=log)
+    return Store(
+        disk,
+        limits,
+        random64,
+        identity=identity,
+        hard_state=hard_state,
+        log=log,
+        start=ground.start,
+        kept=kept,
+    )
 
 
 class Store:
@@ -103,6 +130,8 @@ class Store:
         identity: Identity,
         hard_state: HardStateFiles,
         log: Log | None,
+        start: Start,
+        kept: KeptSnapshots,
     ) -> None:
         """Use open_store."""
         self._disk = disk
@@ -111,6 +140,9 @@ class Store:
         self._identity = identity
         self._hard_state = hard_state
         self._log = log
+        self._start = start
+        self._kept = kept
+        self._released: deque[str] = deque()
         self._failed: str | None = None
         self.recovered = Recovered(
             member=identity.member,
@@ -118,9 +150,11 @@ class Store:
             lineage=identity.lineage,
             incarnation=Incarnation(identity.incarnation, random64()),
             hard_state=hard_state.state,
-            log=_bounds(log),
+            log=_bounds(log, self._kept.newest),
             founding=identity.founding,
             removed=identity.removed,
+            snapshot=self._kept.newest,
+            damaged_snapshots=kept.damaged,
         )
 
     @property
@@ -132,6 +166,28 @@ class Store:
     def hard_state(self) -> HardState:
         """The durable term and vote."""
         return self._hard_state.state
+
+    @property
+    def start(self) -> Tail:
+        """What the log's first entry follows; nothing up to it is on the disk any more."""
+        return _EMPTY if self._log is None else self._log.start
+
+    @property
+    def snapshots(self) -> tuple[SnapshotMeta, ...]:
+        """The sound snapshots, durable, ascending. Any thread may look."""
+        return self._kept.all
+
+    @property
+    def base(self) -> SnapshotMeta | None:
+        """The newest snapshot from which all retained entries follow, as far as is known here.
+
+        None: there is none, or none is needed since the log begins at its beginning.
+        """
+        newest = self._kept.newest
+        known = self._start.base.offset + 1
+        return base_of(
+            self._kept.all, Offset(max(known, 0 if newest is None else newest.log_start))
+        )
 
     def write(self, persists: Sequence[Persist]) -> None:
         """Make all of these durable, as if one after the other; on return they are.
@@ -145,13 +201,14 @@ class Store:
             if merged.hard_state is not None:
                 self._hard_state.check(merged.hard_state)
             cut = self._plan_cut(merged.truncate_to)
-            _check_chain(self.tail if cut is None else cut.tail, merged.entries)
+            check_chain(self.tail if cut is None else cut.tail, merged.entries)
             if merged.hard_state is not None:
                 self._hard_state.save(merged.hard_state)
             if cut is not None:
                 self._assigned().truncate(cut)
             if merged.entries:
                 self._assigned().append(merged.entries)
+            self._remove_released(1)
 
     def write_idle_mark(self) -> None:
         """Say on disk that the whole log is durable, if it doesn't say so yet.
@@ -162,6 +219,7 @@ class Store:
         with self._guarded():
             if self._log is not None:
                 self._log.write_mark()
+            self._remove_released(1)
 
     def read(self, at: Offset, max_bytes: int) -> tuple[Entry, ...]:
         """Return the entry that holds `at`, then those after it while all fit into `max_bytes`.
@@ -218,6 +276,99 @@ class Store:
                 save_identity(self._disk, identity)
                 self._identity = identity
 
+    def adopt_snapshot(self, name: str) -> SnapshotMeta:
+        """Make a snapshot of a file written by write_snapshot, or fetched whole; durable on return.
+
+        Raises StoreMisused if it isn't of this log, SnapshotUnusable (the state's own digest is
+        checked by who reads it, not here), StorageFailed.
+        """
+        with self._guarded():
+            meta = read_meta(self._disk, name)
+            self._check_of_this_log(meta)
+            self._kept.take(name, meta)
+            return meta
+
+    def install(self, meta: SnapshotMeta) -> None:
+        """Let the log restart after this snapshot, durably: it takes the place of all entries.
+
+        The snapshot is one that Incoming.finish has proven, or one of `snapshots`. Once it has
+        begun, the next start finishes it. Raises StoreMisused if there is no such file or a newer
+        snapshot, SnapshotUnusable, StorageFailed.
+        """
+        with self._guarded():
+            log, newest = self._assigned(), self._kept.newest
+            fetched = part_name(meta) in self._disk.names()
+            if not fetched and meta not in self._kept.all:
+                raise StoreMisused(f"there is no snapshot {meta.position} to install")
+            if newest is not None and newest.position.offset > meta.position.offset:
+                raise StoreMisused(f"{meta.position} is older than the snapshot {newest.position}")
+            if fetched:
+                prove(self._disk, part_name(meta), meta)
+            save_start(self._disk, Start(self._start.base, installing=meta))
+            if fetched:
+                self._kept.take(part_name(meta), meta)
+            self._kept.cover(meta.position)
+            log.truncate(Cut(meta.tail, ()))
+            self._start = Start(meta.position)
+            save_start(self._disk, self._start)
+            self._kept.thin(meta.position.offset, log.start.position)
+
+    def release(self, log_start: Offset) -> tuple[SnapshotMeta | None, Tail]:
+        """Let go of what no retained entry needs; returns the base and what the log follows now.
+
+        log_start: the first retained offset, as committed. The base is the newest snapshot that
+        ends before it; whole segments up to the base go, some with each of the next writes, and
+        snapshots that aren't worth keeping. Without a base nothing goes. Raises StorageFailed.
+        """
+        with self._guarded():
+            log = self._assigned()
+            base = base_of(self._kept.all, log_start)
+            if base is None:
+                return self.base, log.start
+            up_to = base.position
+            if log.releases(up_to.offset):
+                self._kept.cover(up_to)
+                self._start = Start(max(up_to, self._start.base, key=lambda each: each.offset))
+                save_start(self._disk, self._start)
+                for segment in log.release(up_to.offset):
+                    self._released += (segment.header.name, segment.header.summary_name)
+            self._kept.thin(up_to.offset, log.start.position)
+            self._remove_released(_REMOVED_AT_ONCE)
+            return base, log.start
+
+    def incoming(self, meta: SnapshotMeta) -> Incoming:
+        """Return the part file of a snapshot that is fetched, as long as it is. Raises DiskError.
+
+        It is its caller's alone, in any thread; of two at once the newer one wins.
+        """
+        self._check_usable()
+        return Incoming(self._disk, meta)
+
+    def drop_snapshot(self, meta: SnapshotMeta) -> None:
+        """Forget a snapshot whose file turned out to be damaged. Raises StorageFailed."""
+        with self._guarded():
+            if meta in self._kept.all:
+                self._kept.drop(meta)
+
+    def read_state(self, meta: SnapshotMeta) -> bytes:
+        """Return a snapshot's state, proven. Any thread may call this.
+
+        Raises SnapshotUnusable, ReadRefused, StorageFailed.
+        """
+        self._check_usable()
+        with _refusing(meta):
+            return self._kept.read_state(meta)
+
+    def read_chunk(self, meta: SnapshotMeta, at: int, max_bytes: int) -> bytes:
+        """Return bytes of a snapshot's file from byte `at` on, for another member.
+
+        With the first ones the whole file is proven here; who fetches it proves it once more. Any
+        thread may call this. Raises SnapshotUnusable, ReadRefused, StorageFailed.
+        """
+        self._check_usable()
+        with _refusing(meta):
+            return self._kept.read_chunk(meta, at, max_bytes)
+
     def close(self) -> None:
         """Give files and directory back. What was not marked yet is proven at the next start."""
         self._hard_state.close()
@@ -230,6 +381,29 @@ class Store:
         if to is None or to == self.tail.position:
             return None
         return self._assigned().plan_cut(to)
+
+    def _check_of_this_log(self, meta: SnapshotMeta) -> None:
+        """Raise StoreMisused unless this log has, or had, the entry that the snapshot ends with."""
+        held, position = self._identity, meta.position
+        if (meta.cluster_id, meta.lineage) != (held.cluster_id, held.lineage):
+            raise StoreMisused(f"a snapshot of {meta.cluster_id} {meta.lineage}")
+        log = self._assigned()
+        within = log.start.position.offset < position.offset
+        if position.offset > log.tail.position.offset or (
+            within and log.view.term_at(position.offset) != position.term
+        ):
+            raise StoreMisused(f"the log, up to {log.tail.position}, has no entry {position}")
+
+    def _remove_released(self, count: int) -> None:
+        """Remove some of what was released: not all at once, since each takes the disk a while."""
+        while self._released and count > 0:
+            name = self._released.popleft()
+            try:
+                self._disk.remove(name)
+            except DiskError as problem:
+                if not problem.missing:  # a summary may never have been written
+                    raise
+            count -= 1
 
     def _assigned(self) -> Log:
         if self._log is None:
@@ -247,41 +421,19 @@ class Store:
         try:
             with _failing():
                 yield
-        except (ChainBroken, StoreMisused):
+        except (ChainBroken, StoreMisused, SnapshotUnusable):
             raise
         except BaseException as problem:
             self._failed = str(problem) or type(problem).__name__
             raise
 
 
-def merge(persists: Sequence[Persist]) -> Merged:
-    """Return what these leave, carried out in order."""
-    hard_state: HardState | None = None
-    truncate_to: Position | None = None
-    entries: list[Entry] = []
-    for persist in persists:
-        hard_state = persist.hard_state or hard_state
-        cut = persist.truncate_to
-        if cut is not None and entries and cut.offset >= entries[0].base:
-            entries = _cut_entries(entries, cut)
-        elif cut is not None:
-            truncate_to, entries = cut, []
-        entries += persist.entries
-    return Merged(hard_state, truncate_to, tuple(entries))
-
-
-def _cut_entries(entries: list[Entry], cut: Position) -> list[Entry]:
-    kept = [entry for entry in entries if entry.last <= cut.offset]
-    if not kept or kept[-1].position != cut:
-        raise StoreMisused(f"no entry ends at {cut}")
-    return kept
-
-
-def _check_chain(tail: Tail, entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        if not succeeds(tail, entry):
-            raise ChainBroken(f"the entry at offset {entry.base} doesn't follow {tail.position}")
-        tail = tail_of(entry)
+@contextmanager
+def _refusing(meta: SnapshotMeta) -> Iterator[None]:
+    try:
+        yield
+    except DiskError as problem:
+        raise ReadRefused(snapshot_name(meta), str(problem)) from problem
 
 
 @contextmanager
@@ -312,22 +464,34 @@ def _create_member(disk: Disk, names: Sequence[str], new_member_id: Callable[[],
 
 
 def _open_log(
-    disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId | None
-) -> Log | None:
-    if cluster_id is None:
+    disk: Disk, limits: StoreLimits, random64: Random64, identity: Identity
+) -> tuple[Ground, Log | None]:
+    if identity.cluster_id is None:
         discard_begun_log(disk)
-        return None
-    return recover_log(disk, limits, random64, cluster_id)
+        return Ground(), None
+    cluster_id = identity.cluster_id
+    ground = find_ground(disk, limits, random64, cluster_id, identity.lineage)
+    log = recover_log(disk, limits, random64, cluster_id, ground)
+    if not ground.start.known:
+        ground = Ground(Start(log.start.position), ground.found)
+        save_start(disk, ground.start)
+    return ground, log
 
 
-def _bounds(log: Log | None) -> LogBounds:
-    """Return what the core must know of the log, gathered from the segments' summaries."""
+def _bounds(log: Log | None, newest: SnapshotMeta | None) -> LogBounds:
+    """Return what the core must know of the log, gathered from the segments' summaries.
+
+    The configuration in force where the log begins is in no segment, but in the snapshot.
+    """
     if log is None:
         return LogBounds(_EMPTY)
     summaries = [segment.summary for segment in (*log.view.sealed, log.view.active)]
     starts = {term: at for s in reversed(summaries) for term, at in reversed(s.term_starts)}
+    found = tuple(each for summary in summaries for each in summary.configurations)
+    if newest is not None and newest.configuration_offset <= log.start.position.offset:
+        found = ((newest.configuration_offset, newest.configuration), *found)
     return LogBounds(
         tail=log.tail,
         term_starts=tuple(sorted(starts.items())),
-        configurations=tuple(found for s in summaries for found in s.configurations),
+        configurations=found,
     )

@@ -13,10 +13,12 @@ from replog_node.model.configuration import Configuration, Member
 from replog_node.model.controls import ClockAdvanced, ConfigurationChanged
 from replog_node.model.entries import Entry, Payload, Tail
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position, Term
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState
 from replog_node.storage.disk import Disk
 from replog_node.storage.limits import StoreLimits
+from replog_node.storage.snapshots import Incoming, described, encode_header, write_snapshot
 from replog_node.storage.store import Store, open_store
 
 CLUSTER = ClusterId("5d1c0f5e-cluster")
@@ -100,9 +102,54 @@ def voting(term: int, vote: str | None = None) -> Persist:
     return Persist(1, HardState(Term(term), voted_for), None, ())
 
 
+def _after(store: Store, found: Sequence[Entry]) -> Offset:
+    return Offset((found[-1].last if found else store.start.position.offset) + 1)
+
+
+def snapshot_at(
+    tail: Tail, state: bytes, *, log_start: int = 0, configuration_offset: int = 1
+) -> SnapshotMeta:
+    """Return what describes a snapshot with this state after this tail."""
+    plain = SnapshotMeta(
+        position=tail.position,
+        chain=tail.chain,
+        log_time_ms=tail.append_time_ms,
+        log_start=Offset(log_start),
+        configuration=Configuration((Member(MEMBER, "here:7411"),)),
+        configuration_offset=Offset(configuration_offset),
+        cluster_id=CLUSTER,
+        lineage=LINEAGE,
+        feature_level=1,
+        size_bytes=0,
+        digest=b"",
+    )
+    return described(plain, state)
+
+
+def built(store: Store, disk: Disk, state: bytes, after: Entry | None = None) -> SnapshotMeta:
+    """Write a snapshot after this entry, or the last one, and let the store adopt it."""
+    meta = snapshot_at(store.tail if after is None else tail_of(after), state)
+    return store.adopt_snapshot(write_snapshot(disk, meta, state))
+
+
+def bytes_of(meta: SnapshotMeta, state: bytes) -> bytes:
+    """Return the bytes of the file that another member would give."""
+    return encode_header(meta) + state
+
+
+def fetched(store: Store, meta: SnapshotMeta, content: bytes, pieces: int = 3) -> Incoming:
+    """Write all bytes of a snapshot into its part file, from where that ends."""
+    incoming = store.incoming(meta)
+    size = -(-len(content) // pieces)
+    while incoming.size < len(content):
+        at = incoming.size
+        incoming.write(at, content[at : at + size])
+    return incoming
+
+
 def whole_log(store: Store, max_bytes: int = 1 << 30) -> tuple[Entry, ...]:
     """Return all entries, read in as many calls as it takes."""
     found: list[Entry] = []
-    while more := store.read(Offset(found[-1].last + 1 if found else 0), max_bytes):
+    while more := store.read(_after(store, found), max_bytes):
         found += more
     return tuple(found)

@@ -17,11 +17,14 @@ from typing import NamedTuple
 
 from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Payload, Tail
-from replog_node.model.positions import MemberId, Position
+from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState
+from replog_node.storage.disk import DiskError
 from replog_node.storage.errors import IdentityDamaged, LogDamaged, StorageFailed, VoteStateLost
 from replog_node.storage.hardstate import HARD_STATE_NAMES
+from replog_node.storage.snapshots import is_snapshot, write_snapshot
 from replog_node.storage.store import Store, open_store
 from tests.support.simdisk import Crashed, SimDisk, SyncSite
 from tests.unit.storage.building import (
@@ -31,15 +34,19 @@ from tests.unit.storage.building import (
     SMALL,
     START,
     appending,
+    bytes_of,
     chained,
     configured,
     cutting,
     data,
+    fetched,
+    snapshot_at,
     voting,
     whole_log,
 )
 
 OPERATION = "founding-op"
+STATE = b"a state of some bytes " * 50
 
 
 class Lost(AssertionError):
@@ -47,21 +54,31 @@ class Lost(AssertionError):
 
 
 class Held(NamedTuple):
-    """What a member holds. incarnations: how many starts it finished."""
+    """What a member holds. incarnations: how many starts it finished.
+
+    entries: of the log since its start or its last restart, which was after `after`. released: the
+    offset up to which entries may be gone. start: of a found log, what its first entry follows.
+    snapshots: those that must be there; of a found log, all of them.
+    """
 
     entries: tuple[Entry, ...] = ()
     hard_state: HardState = HardState()
     assigned: bool = False
     incarnations: int = 0
     member: MemberId | None = None
+    after: Tail = START
+    released: int = -1
+    start: int = -1
+    snapshots: tuple[SnapshotMeta, ...] = ()
 
 
 class Step(NamedTuple):
-    """One call of the script, and what is held once it has returned. persists: None for others."""
+    """One call of the script, and what is held once it has returned. persists, meta: its own."""
 
     kind: str
     after: Held
     persists: tuple[Persist, ...] = ()
+    meta: SnapshotMeta | None = None
 
 
 class Crash(NamedTuple):
@@ -105,15 +122,43 @@ class Script:
         first = (voting(self._term, vote),) if vote else ()
         return self._write((*first, cutting(tail.position, *entries)), (*kept, *entries))
 
+    def snapshot(self, log_start: int = 0) -> "Script":
+        """Build one after the last entry; from then on, the log isn't cut any more before it."""
+        meta = snapshot_at(self._tail(self._held.entries), STATE, log_start=log_start)
+        snapshots = (*self._held.snapshots, meta)
+        return self._add("snapshot", self._held._replace(snapshots=snapshots), meta=meta)
+
+    def release(self, number: int) -> "Script":
+        """Retain what is after the snapshot of this number, from 0; older ones go."""
+        snapshots = self._held.snapshots[number:]
+        base = snapshots[0]
+        after = self._held._replace(snapshots=snapshots, released=base.position.offset)
+        return self._add("release", after, meta=base)
+
+    def install(self, ahead: int) -> "Script":
+        """Fetch and install the snapshot of another log, which ends so many offsets further."""
+        offset = Offset(self._tail(self._held.entries).position.offset + ahead)
+        self._term += 1
+        tail = Tail(Position(Term(self._term), offset), bytes([self._term]) * 16, 1000)
+        meta = snapshot_at(tail, STATE)
+        after = self._held._replace(entries=(), after=tail, released=offset, snapshots=(meta,))
+        return self._add("install", after, meta=meta)
+
     def _tail(self, entries: Sequence[Entry]) -> Tail:
-        return tail_of(entries[-1]) if entries else START
+        return tail_of(entries[-1]) if entries else self._held.after
 
     def _write(self, persists: tuple[Persist, ...], entries: tuple[Entry, ...]) -> "Script":
         state = persists[0].hard_state or self._held.hard_state
         return self._add("write", self._held._replace(entries=entries, hard_state=state), persists)
 
-    def _add(self, kind: str, after: Held, persists: tuple[Persist, ...] = ()) -> "Script":
-        self.steps.append(Step(kind, after, persists))
+    def _add(
+        self,
+        kind: str,
+        after: Held,
+        persists: tuple[Persist, ...] = (),
+        meta: SnapshotMeta | None = None,
+    ) -> "Script":
+        self.steps.append(Step(kind, after, persists, meta))
         self._held = after
         return self
 
@@ -134,6 +179,22 @@ def truncating() -> list[Step]:
     script.cut(3, data(700), data(700), vote="m3").call("idle").append(data(2500)).call("restart")
     script.cut(4).cut(4, CLOCK).append(CLOCK).cut(2, data(1200)).call("restart").cut(0, CLOCK)
     return script.append(data(900)).call("idle").cut(1).call("restart").steps
+
+
+def trimming() -> list[Step]:
+    """Snapshots, releases of whole segments, installs over a log and over nothing, and restarts."""
+    script = Script().assign().append(CLOCK, configured("m1")).append(data(900), data(1800))
+    script.append(data(1800), data(1800)).snapshot().append(data(2500)).append(data(900))
+    script.call("restart").snapshot().release(0).append(data(1500)).append(data(3000)).release(1)
+    script.append(data(400)).call("restart").snapshot().append(data(2500)).release(1)
+    script.call("idle").cut(11, data(300)).call("restart").install(40).append(data(700))
+    return script.call("restart").install(7).call("restart").append(CLOCK).steps
+
+
+def installing() -> list[Step]:
+    """A new member's log that begins with a snapshot, and is replaced by one of a longer log."""
+    script = Script().assign().install(30).append(data(900)).append(data(3500), data(900))
+    return script.install(5).cut(0, data(300)).call("restart").steps
 
 
 def wandering(seed: int) -> list[Step]:
@@ -187,6 +248,8 @@ class Life:
             recovered.cluster_id is not None,
             recovered.incarnation.number,
             recovered.member,
+            start=store.start.position.offset,
+            snapshots=store.snapshots,
         )
 
 
@@ -200,7 +263,7 @@ def run(disk: SimDisk, steps: Iterable[Step]) -> tuple[Held, Held] | None:
             under_way = step.after._replace(incarnations=held.incarnations, member=held.member)
             store = _carry_out(step, store, life)
             held = under_way._replace(incarnations=store.recovered.incarnation.number)
-    except (Crashed, StorageFailed):
+    except (Crashed, StorageFailed, DiskError):
         return held, under_way
     store.close()
     return None
@@ -215,9 +278,21 @@ def _carry_out(step: Step, store: Store, life: Life) -> Store:
         case "restart":
             store.close()
             return life.open()
+        case "snapshot" if step.meta is not None:
+            store.adopt_snapshot(write_snapshot(life.disk, step.meta, STATE))
+        case "release" if step.meta is not None:
+            store.release(Offset(step.meta.position.offset + 1))
+        case "install" if step.meta is not None:
+            _install(store, step.meta)
         case _:
             store.write(step.persists)
     return store
+
+
+def _install(store: Store, meta: SnapshotMeta) -> None:
+    incoming = fetched(store, meta, bytes_of(meta, STATE))
+    assert incoming.finish()
+    store.install(meta)
 
 
 def crashes(steps: Sequence[Step], left_out: Iterable[SyncSite] = ()) -> Iterator[Crash]:
@@ -270,15 +345,29 @@ def judge(found: Held, held: Held, under_way: Held) -> None:
         raise Lost(f"assigned: {found.assigned}")
     if found.hard_state not in (held.hard_state, under_way.hard_state):
         raise Lost(f"{found.hard_state}, not {held.hard_state} or {under_way.hard_state}")
-    if found.entries == held.entries:
+    if found.start > max(held.released, under_way.released, held.start):
+        raise Lost(f"the log begins after {found.start}")
+    before, after = _entries(held, found.start), _entries(under_way, found.start)
+    if found.entries == before:
         return
-    kept = sum(1 for _ in takewhile(_same, zip(held.entries, under_way.entries, strict=False)))
-    if not kept <= len(found.entries) <= len(under_way.entries):
-        raise Lost(f"{len(found.entries)} entries, not {len(held.entries)}")
-    if found.entries != under_way.entries[: len(found.entries)]:
+    kept = sum(1 for _ in takewhile(_same, zip(before, after, strict=False)))
+    if not kept <= len(found.entries) <= len(after):
+        raise Lost(f"{len(found.entries)} entries, not {len(before)}")
+    if found.entries != after[: len(found.entries)]:
         raise Lost(f"other entries than those up to {_end(under_way)}")
     if found.hard_state != under_way.hard_state:
         raise Lost("the log of the new term is there, but not the term")
+
+
+def judge_snapshots(found: Held, held: Held, under_way: Held) -> None:
+    """Raise Lost unless all snapshots are there that were, and that weren't being let go of."""
+    lost = {*held.snapshots} & {*under_way.snapshots} - {*found.snapshots}
+    if lost:
+        raise Lost(f"snapshots {sorted(meta.position for meta in lost)} are gone")
+
+
+def _entries(held: Held, start: int) -> tuple[Entry, ...]:
+    return tuple(entry for entry in held.entries if entry.base > start)
 
 
 def _same(pair: tuple[Entry, Entry]) -> bool:
@@ -309,6 +398,15 @@ def power_fails_and_a_copy_rots(disk: SimDisk, random: Random) -> None:
         disk.damage(name, random.randrange(64), b"\xff\xff")
 
 
+def power_fails_and_a_snapshot_rots(disk: SimDisk, random: Random) -> None:
+    """As power_fails, and a file of a snapshot is damaged afterwards."""
+    disk.lose_power(random)
+    names = [name for name in disk.names() if is_snapshot(name)]
+    if names:
+        name = random.choice(names)
+        disk.damage(name, random.randrange(len(disk.content(name))), b"\xff")
+
+
 def survive(crash: Crash, happens: Recovering, random: Random) -> None:
     """Let it happen to a copy of the disk, start, and judge; then all that must hold afterwards."""
     disk = crash.disk.copy()
@@ -317,6 +415,8 @@ def survive(crash: Crash, happens: Recovering, random: Random) -> None:
     life = Life(disk, random.getrandbits(32))
     _, found = life.found()
     judge(found, crash.held, crash.under_way)
+    if happens is not power_fails_and_a_snapshot_rots:
+        judge_snapshots(found, crash.held, crash.under_way)
     happens(disk, random)
     store, again = life.found()
     judge(again, found, found)

@@ -12,36 +12,48 @@ from tests.unit.storage.crashing import (
     Step,
     crashes,
     failures,
+    installing,
     power_fails,
     power_fails_and_a_copy_rots,
+    power_fails_and_a_snapshot_rots,
     process_dies,
     rolling,
     run,
     survive,
+    trimming,
     truncating,
     wandering,
 )
 
-SCRIPTS = [rolling, truncating, partial(wandering, 1)]
+OF_ENTRIES = [rolling, truncating, partial(wandering, 1)]
+OF_SNAPSHOTS = [trimming, installing]
+SCRIPTS = [*OF_ENTRIES, *OF_SNAPSHOTS]
 POWER_LOSSES = 3
 """Random outcomes of a power loss that are tried at each operation."""
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
-    ("happens", "seeds"),
+    ("happens", "seeds", "script"),
     [
-        (process_dies, 1),
-        (power_fails, POWER_LOSSES),
-        (power_fails_and_a_copy_rots, POWER_LOSSES),
+        *((process_dies, 1, script) for script in SCRIPTS),
+        *((power_fails, POWER_LOSSES, script) for script in SCRIPTS),
+        *((power_fails_and_a_copy_rots, POWER_LOSSES, script) for script in OF_ENTRIES),
     ],
 )
 def test_a_crash_at_any_operation_keeps_what_was_acknowledged(
-    script: Callable[[], list[Step]], happens: Recovering, seeds: int
+    happens: Recovering, seeds: int, script: Callable[[], list[Step]]
 ) -> None:
     for crash in crashes(script()):
         for seed in range(seeds):
             survive(crash, happens, Random(f"{crash.at} {seed}"))
+
+
+@pytest.mark.parametrize("script", OF_SNAPSHOTS)
+def test_a_snapshot_that_rots_at_a_crash_costs_nothing_of_the_log(
+    script: Callable[[], list[Step]],
+) -> None:
+    for crash in crashes(script()):
+        survive(crash, power_fails_and_a_snapshot_rots, Random(crash.at))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -18,6 +18,7 @@ from tests.unit.storage.crashing import (
     rolling,
     run,
     survive,
+    trimming,
     truncating,
 )
 
@@ -35,6 +36,12 @@ SITES = [
     SyncSite(Sync.MEMBER_NAMES),
     SyncSite(Sync.IDENTITY),
     SyncSite(Sync.IDENTITY_NAME),
+]
+OF_SNAPSHOTS = [
+    SyncSite(Sync.SNAPSHOT),
+    SyncSite(Sync.SNAPSHOT_NAME),
+    SyncSite(Sync.START),
+    SyncSite(Sync.START_NAME),
 ]
 
 
@@ -57,6 +64,12 @@ def test_leaving_out_one_sync_loses_something(site: SyncSite) -> None:
     script = beginning if site.why is Sync.MEMBER_NAMES else truncating
     with pytest.raises(Lost):
         search_for_a_loss(script, site)
+
+
+@pytest.mark.parametrize("site", OF_SNAPSHOTS, ids=lambda site: site.why.name)
+def test_leaving_out_one_sync_of_snapshots_loses_something(site: SyncSite) -> None:
+    with pytest.raises(Lost):
+        search_for_a_loss(trimming, site)
 
 
 def test_with_all_syncs_the_same_search_finds_no_loss() -> None:
@@ -92,9 +105,9 @@ def test_leaving_out_the_sync_of_an_idle_mark_lets_rot_pass_for_a_torn_write() -
 
 def test_the_scripts_make_every_sync_that_there_is() -> None:
     made: set[SyncSite] = set()
-    for script in (rolling, truncating):
+    for script in (rolling, truncating, trimming):
         disk = SimDisk()
         run(disk, script())
         made |= set(disk.syncs)
-    assert made == {*SITES, SyncSite(Sync.MARK)}
+    assert made == {*SITES, *OF_SNAPSHOTS, SyncSite(Sync.MARK)}
     assert {site.why for site in made} == set(Sync)

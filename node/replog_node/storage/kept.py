@@ -1,0 +1,145 @@
+"""The snapshots that a member has: taking one in, and letting go of those that are of no more use.
+
+While the log begins after a snapshot, two sound files stand for what is before it: two snapshots,
+or one and its copy. So one rotten file costs nothing.
+
+Decides: which files there are. Must not know: segments, who asked.
+Read next: snapshots.py, store.py.
+"""
+
+from collections.abc import Iterable
+
+from replog_node.model.positions import ORIGIN, Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
+from replog_node.storage.checked import TEMPORARY
+from replog_node.storage.disk import Disk, DiskError, Sync
+from replog_node.storage.errors import SnapshotUnusable
+from replog_node.storage.snapshots import (
+    Found,
+    copy_name,
+    is_part,
+    is_snapshot,
+    part_offset,
+    prove,
+    read_piece,
+    read_state,
+    snapshot_name,
+    which_to_keep,
+    write_copy,
+)
+
+
+class KeptSnapshots:
+    """The sound snapshots. `all` is replaced whole, so any thread may look at it.
+
+    damaged: the files that the start removed.
+    """
+
+    def __init__(self, disk: Disk, found: Found, between: int = 0) -> None:
+        """Go on with what a start found; between: see which_to_keep."""
+        self._disk = disk
+        self._between = between
+        self.all = found.snapshots
+        self.damaged = found.damaged
+
+    @property
+    def newest(self) -> SnapshotMeta | None:
+        """The newest one, which is the best to start from."""
+        return self.all[-1] if self.all else None
+
+    def take(self, name: str, meta: SnapshotMeta) -> None:
+        """Give a durable file the name of a snapshot, durably. Raises DiskError."""
+        self._disk.rename(name, snapshot_name(meta))
+        self._disk.sync_directory(Sync.SNAPSHOT_NAME)
+        others = [each for each in self.all if each.position.offset != meta.position.offset]
+        self.all = tuple(sorted((*others, meta), key=lambda each: each.position.offset))
+
+    def drop(self, meta: SnapshotMeta) -> None:
+        """Remove a damaged snapshot; its copy takes its place if there is one. Raises DiskError."""
+        try:
+            prove(self._disk, copy_name(meta), meta)
+        except SnapshotUnusable:
+            self.all = tuple(each for each in self.all if each != meta)
+            self._remove(snapshot_name(meta))
+        else:
+            self._disk.rename(copy_name(meta), snapshot_name(meta))
+            self._disk.sync_directory(Sync.SNAPSHOT_NAME)
+
+    def cover(self, start: Position) -> None:
+        """Make sure that two sound files stand for what is before `start`, durably.
+
+        Nothing to do for a log that begins at its beginning. Raises DiskError; SnapshotUnusable
+        if the only snapshot turns out to be damaged.
+        """
+        self._copy_only(self.all, start)
+
+    def _copy_only(self, metas: Iterable[SnapshotMeta], start: Position) -> SnapshotMeta | None:
+        """Return the snapshot that stands alone for what is before `start`, after copying it."""
+        covering = [meta for meta in metas if meta.position.offset >= start.offset]
+        if start == ORIGIN or len(covering) != 1:
+            return None
+        if copy_name(covering[0]) not in self._disk.names():
+            self._write_copy(covering[0])
+        return covering[0]
+
+    def _write_copy(self, meta: SnapshotMeta) -> None:
+        """Write the copy, unless the disk is full: then there is one file, and the log goes on."""
+        try:
+            write_copy(self._disk, meta, snapshot_name(meta), copy_name(meta))
+        except DiskError as problem:
+            if not problem.full:
+                raise
+            self._remove(copy_name(meta) + TEMPORARY)
+            return
+        self._disk.sync_directory(Sync.SNAPSHOT_NAME)
+
+    def thin(self, base: Offset | None, start: Position) -> None:
+        """Remove what isn't worth keeping, and copies of what no longer needs one; see cover.
+
+        base: the base's offset. Nothing is synced: what comes back at a start goes again.
+        """
+        held = [meta.position.offset for meta in self.all]
+        kept = which_to_keep(held, base, self._between)
+        left = tuple(meta for meta in self.all if meta.position.offset in kept)
+        only = self._copy_only(left, start)
+        self.all = left
+        names = {snapshot_name(meta) for meta in left}
+        if only is not None:
+            names.add(copy_name(only))
+        for name in self._disk.names():
+            if is_snapshot(name) and name not in names:
+                self._disk.remove(name)
+
+    def remove_old_parts(self) -> None:
+        """Remove what was being fetched and is no newer than what is there."""
+        newest = -1 if self.newest is None else self.newest.position.offset
+        for name in self._disk.names():
+            if is_part(name) and part_offset(name) <= newest:
+                self._disk.remove(name)
+
+    def read_state(self, meta: SnapshotMeta) -> bytes:
+        """Return the state's bytes, proven; of the copy if need be. Any thread may call this.
+
+        Raises SnapshotUnusable when neither is sound, DiskError.
+        """
+        try:
+            return read_state(self._disk, snapshot_name(meta), meta)
+        except SnapshotUnusable as problem:
+            try:
+                return read_state(self._disk, copy_name(meta), meta)
+            except SnapshotUnusable:
+                raise problem from None
+
+    def read_chunk(self, meta: SnapshotMeta, at: int, max_bytes: int) -> bytes:
+        """Return bytes of the snapshot's file; before the first ones, all of it is proven.
+
+        Any thread may call this. Raises SnapshotUnusable, DiskError.
+        """
+        name = snapshot_name(meta)
+        if at == 0:
+            prove(self._disk, name, meta)
+        return read_piece(self._disk, name, at, max_bytes)
+
+    def _remove(self, name: str) -> None:
+        if name in self._disk.names():
+            self._disk.remove(name)

@@ -1,0 +1,134 @@
+"""Where the log begins at a start: which segments count, after what snapshot.
+
+Decides: what supersedes what, that a log begins at its beginning or where it was given up to, and
+how an install that was cut off is finished. Must not know: what is in a segment.
+Read next: start.py, recovery.py.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from replog_node.frames.chain import empty_tail
+from replog_node.model.entries import Tail
+from replog_node.model.positions import ClusterId, Lineage, Offset
+from replog_node.model.snapshots import SnapshotMeta
+from replog_node.storage.disk import Disk
+from replog_node.storage.errors import LogDamaged, SnapshotUnusable
+from replog_node.storage.kept import KeptSnapshots
+from replog_node.storage.limits import StoreLimits
+from replog_node.storage.log import Random64, begin_segment
+from replog_node.storage.segment import SegmentHeader, is_segment, read_header, sequence_of
+from replog_node.storage.snapshots import Found, find_snapshots, part_name, prove
+from replog_node.storage.start import Start, load_start, save_start
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What the log stands on: what was given up, and the snapshots that stand for it."""
+
+    start: Start = Start()
+    found: Found = Found()
+
+    def covers(self, first: Offset) -> bool:
+        """Whether there is a snapshot for what is before this offset."""
+        return any(first <= meta.position.offset + 1 for meta in self.found.snapshots)
+
+
+def find_ground(
+    disk: Disk,
+    limits: StoreLimits,
+    random64: Random64,
+    cluster_id: ClusterId,
+    lineage: Lineage | None,
+) -> Ground:
+    """Return what the log stands on, after finishing an install that was cut off.
+
+    Raises LogDamaged, FormatUnknown, DiskError.
+    """
+    start, found = load_start(disk), find_snapshots(disk, cluster_id, lineage)
+    meta = start.installing
+    if meta is None:
+        return Ground(start, found)
+    base = start.base
+    if _restarted(disk, meta, cluster_id):
+        base = meta.position
+    elif _take_fetched(disk, meta, found):
+        begin_anew(disk, limits, random64, cluster_id, meta.tail)
+        found = find_snapshots(disk, cluster_id, lineage)
+        base = meta.position
+    start = Start(base=base)
+    save_start(disk, start)
+    return Ground(start, found)
+
+
+def begin_anew(
+    disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId, tail: Tail
+) -> None:
+    """Begin the segment with which the log restarts after `tail`, superseding all others."""
+    sequences = [sequence_of(name) for name in disk.names() if is_segment(name)]
+    header = SegmentHeader(
+        cluster_id=cluster_id,
+        sequence=max(sequences, default=0) + 1,
+        nonce=random64(),
+        predecessor=tail,
+        restart=True,
+    )
+    begin_segment(disk, limits, header).file.close()
+
+
+def _restarted(disk: Disk, meta: SnapshotMeta, cluster_id: ClusterId) -> bool:
+    """Whether the log was restarted after this snapshot already."""
+    first = f"{meta.position.offset + 1:020d}."
+    return any(
+        read_header(disk, name, cluster_id).restart
+        for name in disk.names()
+        if is_segment(name) and name.startswith(first)
+    )
+
+
+def _take_fetched(disk: Disk, meta: SnapshotMeta, found: Found) -> bool:
+    """Give a fetched snapshot its name, durably; whether it is there at all.
+
+    If it isn't, the install never happened, and nobody was told that it did.
+    """
+    kept = KeptSnapshots(disk, found)
+    if meta not in found.snapshots:
+        try:
+            prove(disk, part_name(meta), meta)
+        except SnapshotUnusable:
+            return False
+        kept.take(part_name(meta), meta)
+    kept.cover(meta.position)
+    return True
+
+
+def live_path(
+    headers: Iterable[SegmentHeader], cluster_id: ClusterId, ground: Ground
+) -> list[SegmentHeader]:
+    """Return the segments that count, by base: each superseded older ones from its base on.
+
+    Raises LogDamaged if the log begins later than it may, or nothing stands for what is before.
+    """
+    path: list[SegmentHeader] = []
+    for header in sorted(headers, key=lambda each: each.sequence):
+        while path and (header.restart or path[-1].base >= header.base):
+            path.pop()
+        path.append(header)
+    while len(path) > 1 and path[1].base <= ground.start.base.offset + 1:
+        del path[0]
+    if not path:
+        raise LogDamaged("no segment", Offset(0), "the log's first segment is missing")
+    _check_first(path[0], cluster_id, ground)
+    return path
+
+
+def _check_first(first: SegmentHeader, cluster_id: ClusterId, ground: Ground) -> None:
+    if first.predecessor == empty_tail(cluster_id):
+        return
+    if not first.restart and not ground.start.allows(first.base):
+        raise LogDamaged(first.name, Offset(0), "the log's first segment is missing")
+    if not ground.covers(first.base):
+        if ground.found.refused is not None:
+            raise ground.found.refused
+        what = f"it begins at {first.base}, and no snapshot stands for what is before"
+        raise LogDamaged(first.name, Offset(0), what)
