@@ -148,15 +148,15 @@ MUTANTS: Final = (
     Mutant(
         "the leader counts its own entries before they are durable",
         "raft/leader.py",
-        "held[s.member] = s.log.durable.offset",
+        "held[s.member] = s.acknowledged(s.log.durable).offset",
         "held[s.member] = s.log.last.offset",
         scenario="a_leader_dies_before_its_own_disk_has_it",
     ),
     Mutant(
         "a follower looks at the offset of prev, not at its term",
         "raft/follower.py",
-        "if not s.log.has(message.prev):",
-        "if message.prev.offset > s.log.last.offset:",
+        "if not s.log.has(prev):",
+        "if prev.offset > s.log.last.offset:",
         scenario="an_old_entry_reaches_a_majority_late",
     ),
     Mutant(

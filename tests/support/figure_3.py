@@ -17,7 +17,8 @@ from bisect import bisect_left
 
 from replog_node.model.entries import Entry
 from replog_node.model.positions import ORIGIN, Position
-from replog_node.raft.effects import Commit, Effect, Persist, ReadReady
+from replog_node.model.snapshots import SnapshotMeta
+from replog_node.raft.effects import Commit, Effect, InstallSnapshot, Persist, ReadReady
 from replog_node.raft.events import Event, ReadRequested
 from replog_node.raft.messages import Envelope, RequestVote, VoteReply
 from tests.properties.naive import is_quorum
@@ -55,8 +56,13 @@ class Figure3:
     def after(self, node: Node, effects: list[Effect]) -> None:
         """Look at what a member wants to write, to commit and to answer."""
         log = node.entries
+        installed: SnapshotMeta | None = None
         for effect in effects:
             match effect:
+                case InstallSnapshot(snapshot=snapshot):
+                    log, installed = [], snapshot
+                case Commit(position=position) if installed and position == installed.position:
+                    self._installs(node, installed)
                 case Persist():
                     self._written(node, effect)
                     log = _after(log, effect)
@@ -93,7 +99,8 @@ class Figure3:
         held = {entry.last: entry for entry in log}
         for led, position in self._led:
             entry = held.get(position.offset)
-            if led < term and (entry is None or entry.position != position):
+            begins = position.offset <= node.begins.offset
+            if led < term and not begins and (entry is None or entry.position != position):
                 raise Breach(f"{node.member} leads {term} without {position}, committed in {led}")
 
     def _written(self, node: Node, persist: Persist) -> None:
@@ -113,19 +120,31 @@ class Figure3:
             self._led_to(node, log, end)
         elif position.offset > self.highest.offset:
             raise Breach(f"{node.member} commits {position}; leaders committed {self.highest}")
-        self._agrees(node, end)
+        self._agrees(node, position, end.chain)
+
+    def _installs(self, node: Node, snapshot: SnapshotMeta) -> None:
+        """A log begins anew behind what leaders have committed."""
+        if node.core.role == "leader" or snapshot.position.offset > self.highest.offset:
+            raise Breach(f"{node.member} installs {snapshot.position}, {self.highest} is committed")
+        self._agrees(node, snapshot.position, snapshot.chain)
 
     def _led_to(self, node: Node, log: list[Entry], end: Entry) -> None:
         if end.term != node.core.term:
             raise Breach(
                 f"{node.member} leads {node.core.term} and commits {end.position} , an older term's"
             )
-        configuration = [entry.configuration for entry in log if entry.configuration][-1]
+        known = [entry.configuration for entry in log if entry.configuration]
+        if node.disk.base is not None:
+            known.insert(0, node.disk.base.configuration)
+        configuration = known[-1]
         holding: set[str] = {
             other.member
             for other in node.cluster.nodes.values()
-            if (found := _find(other.disk.entries, end.last)) is not None
-            and found.chain == end.chain
+            if other.disk.begins.offset >= end.last
+            or (
+                (found := _find(other.disk.entries, end.last)) is not None
+                and found.chain == end.chain
+            )
         }
         if not is_quorum(
             holding, set(configuration.voter_ids()), set(configuration.outgoing_ids())
@@ -135,14 +154,14 @@ class Figure3:
             self.highest = end.position
         self._led.append((node.core.term, end.position))
 
-    def _agrees(self, node: Node, end: Entry) -> None:
-        offset: int = end.last
+    def _agrees(self, node: Node, end: Position, chain: bytes) -> None:
+        offset: int = end.offset
         place = bisect_left(self._committed, offset, key=_offset_of)
         if place < len(self._committed) and self._committed[place][0] == offset:
-            if self._committed[place][1] != end.chain:
-                raise Breach(f"{node.member} commits another history up to {end.position}")
+            if self._committed[place][1] != chain:
+                raise Breach(f"{node.member} commits another history up to {end}")
         else:
-            self._committed.insert(place, (offset, end.chain))
+            self._committed.insert(place, (offset, chain))
 
     def _ready(self, node: Node, context: int, index: int) -> None:
         needed = self._asked.pop((node.member, node.life, context))

@@ -50,9 +50,13 @@ from replog_node.raft.messages import (
     VoteReply,
 )
 from replog_node.raft.reads import Asker, FollowerReads
+from replog_node.raft.snapshots import Snapshots
 from replog_node.raft.state import LEADER, CoreState, CoreStatus
 
 _REPLIES = (VoteReply, AppendReply, HeartbeatReply, ReadIndexReply)
+
+
+_OF_LEADER = (AppendEntries, Heartbeat, SnapshotOffer)
 
 
 class Core:
@@ -65,6 +69,7 @@ class Core:
         self._s = CoreState(started, framer, limits)
         self._elections = Elections(self._s)
         self._follower = Follower(self._s, self._elections)
+        self._snapshots = Snapshots(self._s)
         self._asked = FollowerReads(self._s)
         self._leader: Leader | None = None
         self._watch = Watch(self._s)
@@ -116,8 +121,16 @@ class Core:
         """None while a Proposed is sure to be Accepted; else the reason that it would get."""
         return Reason.NOT_LEADER if self._leader is None else self._leader.obstacle
 
+    @property
+    def roomy(self) -> bool:
+        """Whether this member leads and there is room for data on enough disks, its own included.
+
+        While not, membership, trims and clock records may be proposed, data shouldn't.
+        """
+        return self._leader is not None and self._leader.roomy
+
     def term_at(self, offset: Offset) -> Term | None:
-        """The term of the entry that holds `offset`; None beyond the log."""
+        """The term of the entry that holds `offset`; None outside of the log."""
         return self._s.log.term_at(offset)
 
     def recent(self, at: Offset, max_bytes: int | None = None) -> Sequence[Entry] | None:
@@ -153,6 +166,11 @@ class Core:
             transferring=None if leader is None else leader.transfer.to,
             log_time_ms=s.log.tail.append_time_ms,
             ready_at=s.ready_at,
+            start=s.log.start,
+            base=s.base,
+            disk=s.disk,
+            unproven=s.unproven,
+            roomy=self.roomy,
         )
 
     # Events.
@@ -176,8 +194,12 @@ class Core:
                     self._elections.lost()
             case EntriesRead() | PeerUp() | ClockAcknowledged():
                 self._tell_leader(event)
-            case SnapshotFetched() | SnapshotKept() | DiskState():
-                pass
+            case SnapshotFetched(snapshot=snapshot):
+                self._snapshots.fetched(snapshot)
+            case SnapshotKept():
+                self._snapshots.kept(event.base, event.start)
+            case DiskState():
+                self._s.disk_told(event)
             case _:
                 assert_never(event)
 
@@ -279,7 +301,7 @@ class Core:
         if isinstance(message, RequestVote) and self._elections.sticks(envelope.sender, message):
             return
         if message.term > self._s.term and not _is_pre_vote(message):
-            leader = envelope.sender if isinstance(message, AppendEntries | Heartbeat) else None
+            leader = envelope.sender if isinstance(message, _OF_LEADER) else None
             self._follow(message.term, leader)
         if message.term >= self._s.term:
             self._dispatch(envelope)
@@ -305,7 +327,7 @@ class Core:
         match envelope.message:
             case RequestVote():
                 self._elections.request_received(envelope, envelope.message)
-            case AppendEntries() | Heartbeat():
+            case AppendEntries() | Heartbeat() | SnapshotOffer():
                 self._follower.refuse(envelope)
             case _:
                 pass
@@ -318,13 +340,11 @@ class Core:
             case VoteReply():
                 if self._elections.reply_received(sender, message):
                     self._lead()
-            case AppendEntries() | Heartbeat():
+            case AppendEntries() | Heartbeat() | SnapshotOffer():
                 self._of_leader(envelope, message)
             case AppendReply():
                 if self._leader is not None:
                     self._leader.append_replied(sender, message)
-            case SnapshotOffer():
-                pass
             case HeartbeatReply():
                 if self._leader is not None:
                     self._leader.heartbeat_replied(sender, message)
@@ -339,14 +359,19 @@ class Core:
             case _:
                 assert_never(message)
 
-    def _of_leader(self, envelope: Envelope, message: AppendEntries | Heartbeat) -> None:
+    def _of_leader(
+        self, envelope: Envelope, message: AppendEntries | Heartbeat | SnapshotOffer
+    ) -> None:
         """The leader of this term speaks: whoever isn't one follows it (paper 5.2)."""
         self._watch.another_leads(envelope.sender)
         self._follow(self._s.term, envelope.sender)
-        if isinstance(message, AppendEntries):
-            self._follower.append(envelope, message)
-        else:
-            self._follower.heartbeat(envelope, message)
+        match message:
+            case AppendEntries():
+                self._follower.append(envelope, message)
+            case Heartbeat():
+                self._follower.heartbeat(envelope, message)
+            case SnapshotOffer():
+                self._snapshots.offered(envelope, message)
 
     def _read_for(self, envelope: Envelope, request: ReadIndexRequest) -> None:
         if self._leader is not None:

@@ -76,9 +76,9 @@ class Elections:
 
     @property
     def able(self) -> bool:
-        """Whether this member may campaign. With the last term, the log goes on only with the
-        leader that it has: there is no term left for another one."""
-        return self._s.votes and self._s.term < TERM_MAX
+        """Whether this member may campaign: a voter that can read all of its log. With the last
+        term, the log goes on only with the leader that it has: there is none left for another."""
+        return self._s.votes and self._s.readable and self._s.term < TERM_MAX
 
     def _pre_campaign(self) -> None:
         """Ask whether a vote would be given; changes no term (thesis 9.6)."""
@@ -151,7 +151,7 @@ class Elections:
     def _grants(self, candidate: MemberId, request: RequestVote) -> bool:
         """Up to date, and free to vote (paper 5.4.1: compare last terms, then last offsets)."""
         s = self._s
-        if not s.may_vote or request.last < s.log.last:
+        if not s.may_vote or s.unproven or request.last < s.log.last:
             return False
         if request.pre:
             return request.term > s.term

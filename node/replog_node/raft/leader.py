@@ -65,6 +65,14 @@ class Leader:
             return Reason.TRANSFERRING
         return Reason.CLOCK_JUMP if self.time.jumped else None
 
+    @property
+    def roomy(self) -> bool:
+        """Whether data may be taken as far as disks go: this one, and those of a commit quorum that
+        answers (both halves while joint), have more free space than the soft limit."""
+        s = self._s
+        own = not s.disk.low and not s.disk.full
+        return own and s.electorate.agreed([s.member, *self.replication.roomy()])
+
     def propose(self, payload: Payload) -> None:
         """Append for the driver, or refuse."""
         reason = self.obstacle
@@ -118,10 +126,8 @@ class Leader:
 
     def heartbeat_replied(self, member: MemberId, reply: HeartbeatReply) -> None:
         """It follows; its clock is known; reads may be proven."""
-        progress = self.replication.heard(member)
-        if progress is None:
+        if not self.replication.heartbeat_replied(member, reply):
             return
-        progress.heartbeat_answered(reply.round)
         self.time.reported(member, reply.clock_ms)
         self.reads.confirm()
 
@@ -129,7 +135,7 @@ class Leader:
         """Commit what a majority of each half holds durably, if this term wrote it (figure 8)."""
         s = self._s
         held = self.replication.matches()
-        held[s.member] = s.log.durable.offset
+        held[s.member] = s.acknowledged(s.log.durable).offset
         reached = Offset(s.electorate.reached(held))
         if reached <= s.commit.offset or s.log.term_at(reached) != s.term:
             return
@@ -253,6 +259,7 @@ class Leader:
     def _caught_up(self, member: MemberId) -> bool:
         """Whether it lives, and lags by less than an election timeout (thesis 4.2.1, in time).
 
+        It can read its whole log, which lacks no record that must be kept.
         It holds the configuration in force in any case: a learner that doesn't know that it is one
         could not vote if this leader died right after entering joint. And the no-op of this term,
         since what was committed before it became leader this leader didn't know at first.
@@ -266,6 +273,7 @@ class Leader:
         return (
             progress is not None
             and self.replication.alive(member)
+            and progress.whole
             and progress.match.offset >= needed
         )
 

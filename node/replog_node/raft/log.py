@@ -1,10 +1,12 @@
 """The log as the core knows it: who wrote which range, and the newest entries themselves.
 
 Decides: whether a position is in the log, where two logs may agree, what a new suffix cuts off,
-what is durable, which configuration is in force.
+what is durable, where the log begins, which configuration is in force.
 The log is kept as ranges of terms, not as entries. That is enough to match, since all entries of
 a term come from one leader that never cut its own log: equal (term, offset) is the same entry,
 and the end of one member's term is an entry end in every log that reaches that far.
+A log may begin at `start`, the end of an entry that a snapshot holds (paper, section 7): start
+itself can be matched, nothing below it can; all of that is committed.
 Must not know: roles, messages, frames.
 Read next: quorum.py, progress.py.
 """
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ORIGIN, Offset, Position, Term
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.events import LogBounds
 from replog_node.raft.violation import InvariantViolation
 
@@ -25,7 +28,7 @@ they hold as many bytes as the cache may."""
 
 
 class Log:
-    """A member's log. `tail` is its end; `durable` the end of what the disk has of it.
+    """A member's log, behind `start`. `tail` is its end; `durable` what the disk has of it.
 
     Grows with the number of terms (two integers each) and by the bounded cache.
     """
@@ -35,13 +38,48 @@ class Log:
         self.durable: Position = bounds.tail.position
         self._terms: list[Term] = [term for term, _ in bounds.term_starts]
         self._starts: list[Offset] = [start for _, start in bounds.term_starts]
-        self._configurations: list[tuple[Offset, Configuration]] = list(bounds.configurations)
+        self._configurations: list[tuple[Offset, Configuration]] = _known(bounds)
         self._writing: deque[tuple[int, Position]] = deque()
         self._entries: list[Entry] = []
         self._bases: list[Offset] = []
         self._head = 0
         self._evicted_bytes = 0
         self.cached_bytes = 0
+        self.start: Position = ORIGIN
+        self._begin_at(bounds.start)
+
+    # --- where it begins -------------------------------------------------------------------
+
+    def _begin_at(self, start: Position) -> None:
+        """Keep nothing at or below start but its own position, as the first range's beginning."""
+        self.start = start
+        if start == ORIGIN:
+            return
+        below = bisect_right(self._starts, start.offset)
+        same = len(self._terms) > below and self._terms[below] == start.term
+        self._terms[: below + same] = [start.term]
+        self._starts[: below + same] = [start.offset]
+
+    def release(self, start: Position) -> None:
+        """The disk has let go of everything at or below start; never back."""
+        if start.offset <= self.start.offset:
+            return
+        if not self.has(start):
+            raise InvariantViolation(f"let go up to {start}, which isn't in the log to {self.last}")
+        self._begin_at(start)
+
+    def install(self, snapshot: SnapshotMeta) -> None:
+        """Begin anew behind a snapshot; durable once its ticket is.
+
+        Writes under way before it don't count any more: what they write is replaced.
+        """
+        self._terms, self._starts = [], []
+        self._begin_at(snapshot.position)
+        self._configurations = [(snapshot.configuration_offset, snapshot.configuration)]
+        self._entries, self._bases = [], []
+        self._head = self._evicted_bytes = self.cached_bytes = 0
+        self._writing.clear()
+        self.tail, self.durable = snapshot.tail, ORIGIN
 
     # --- positions -------------------------------------------------------------------------
 
@@ -51,14 +89,14 @@ class Log:
         return self.tail.position
 
     def term_at(self, offset: Offset) -> Term | None:
-        """The term of the entry that holds `offset`; None beyond the log, never a guess.
+        """The term of the entry that holds `offset`; None outside of the log, never a guess.
 
         A lookup that answered 0 for an unknown offset once passed the match check (etcd-raft
         bd3c759's neighbour 76f1249).
         """
-        if offset == ORIGIN.offset:
-            return ORIGIN.term
-        if not 0 <= offset <= self.last.offset:
+        if offset == self.start.offset:
+            return self.start.term
+        if not self.start.offset < offset <= self.last.offset:
             return None
         if offset >= self._starts[-1]:
             return self._terms[-1]
@@ -72,20 +110,21 @@ class Log:
         """The highest entry end of this log that a log which ends at `position` may also hold.
 
         That log holds no term above position.term, so neither can the part in common. Both sides
-        ask this in turn, hence a probe skips a whole term per round (paper 5.3, end).
+        ask this in turn, hence a probe skips a whole term per round (paper 5.3, end). Nothing
+        below start can be told: the answer is start then, and whoever asks there hears whether.
         """
         index = bisect_right(self._terms, position.term) - 1
         if index >= 0 and self._terms[index] == position.term:
             if position.offset >= self._starts[index]:
                 return Position(position.term, min(self._end(index), position.offset))
             index -= 1
-        return ORIGIN if index < 0 else Position(self._terms[index], self._end(index))
+        return self.start if index < 0 else Position(self._terms[index], self._end(index))
 
     def position_at(self, offset: Offset) -> Position:
         """The position of an entry end; the offset must be in the log."""
         term = self.term_at(offset)
         if term is None:
-            raise InvariantViolation(f"offset {offset} is beyond the log's end {self.last}")
+            raise InvariantViolation(f"offset {offset} isn't in the log {self.start}…{self.last}")
         return Position(term, offset)
 
     def _end(self, index: int) -> Offset:
@@ -242,6 +281,14 @@ class Log:
         """Drop those that no truncation can bring back, but the last two committed ones."""
         while len(self._configurations) > 2 and self._configurations[2][0] <= commit:
             del self._configurations[0]
+
+
+def _known(bounds: LogBounds) -> list[tuple[Offset, Configuration]]:
+    """The configurations in the log, and the base's, whose record the log may have let go of."""
+    known = dict(bounds.configurations)
+    if bounds.base is not None:
+        known.setdefault(bounds.base.configuration_offset, bounds.base.configuration)
+    return sorted(known.items(), key=lambda item: item[0])
 
 
 def _offset(position: Position) -> Offset:

@@ -1,7 +1,8 @@
 """What a leader knows of one other member, and what is under way to it.
 
 Probe: where the logs agree is unknown; one question at a time. Replicate: it is known; entries are
-pipelined, bounded by bytes and count (etcd-raft's two states; thesis 10.2.1).
+pipelined, bounded by bytes and count (etcd-raft's states; thesis 10.2.1). Snapshot: what it needs
+next is not in the log any more; a snapshot is offered until it says that it has it.
 
 Decides: what an answer proves. Must not know: when to send (replication.py).
 Read next: replication.py.
@@ -10,9 +11,11 @@ Read next: replication.py.
 from collections import deque
 
 from replog_node.model.positions import ORIGIN, Position
+from replog_node.raft.messages import HeartbeatReply
 
 PROBE = "probe"
 REPLICATE = "replicate"
+SNAPSHOT = "snapshot"
 
 
 class Progress:
@@ -22,7 +25,8 @@ class Progress:
     (probe). session: of what is under way; answers of older ones move nothing (openraft cecb5de8).
     heard_tick: of its last answer, of any kind. acked_tick: since when an answer about entries is
     awaited. round: the last heartbeat round it answered. told: the commit that it was sent.
-    knows: the commit of which it has surely heard.
+    knows: the commit of which it has surely heard. disk: what its last answer to a heartbeat said.
+    full: it takes no entries now.
     """
 
     def __init__(self, start: Position, session: int, tick: int) -> None:
@@ -41,6 +45,18 @@ class Progress:
         self._telling: tuple[int, int] | None = None
         self._inflight: deque[tuple[int, int]] = deque()
         self.inflight_bytes = 0
+        self.disk: HeartbeatReply | None = None
+        self.full = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it can read all of its log, as far as it has said."""
+        return self.disk is None or self.disk.whole
+
+    @property
+    def roomy(self) -> bool:
+        """Whether it has room for data, as far as it has said."""
+        return not self.full and not (self.disk is not None and self.disk.low)
 
     @property
     def inflight_count(self) -> int:
@@ -52,9 +68,16 @@ class Progress:
 
         While nothing is known, from where the leader began: most members hold nearly everything.
         """
-        self.state = PROBE
-        self.session = session
         self.sent = self.match if self.match != ORIGIN else self._start
+        self._begin(PROBE, session)
+
+    def lacks(self, session: int) -> None:
+        """What it needs next is no longer in the log."""
+        self._begin(SNAPSHOT, session)
+
+    def _begin(self, state: str, session: int) -> None:
+        self.state = state
+        self.session = session
         self.asking = self.reading = False
         self._inflight.clear()
         self.inflight_bytes = 0
@@ -72,10 +95,12 @@ class Progress:
         self.acked_tick = tick
         while self._inflight and self._inflight[0][0] <= match.offset:
             self.inflight_bytes -= self._inflight.popleft()[1]
-        if self.state == PROBE:
+        if self.state != REPLICATE:
             self.state = REPLICATE
             self.asking = False
             self.sent = match
+        elif self.sent.offset < match.offset:
+            self.sent = match  # it has begun at a snapshot meanwhile
 
     def differs(self, agreed: Position, session: int, tick: int) -> None:
         """It doesn't hold what was sent or asked about: ask at `agreed`, in a new session.
@@ -92,7 +117,7 @@ class Progress:
             self.match = lower
         self.sent = max(lower, self.match, key=lambda position: position.offset)
 
-    # What it was told in heartbeats.
+    # What it was told in heartbeats, and says.
 
     def heartbeat_sent(self, number: int, commit: int) -> None:
         """A heartbeat of this round told it of this commit; the oldest unanswered one is kept."""
@@ -105,3 +130,14 @@ class Progress:
         if self._telling is not None and number >= self._telling[0]:
             self.knows = max(self.knows, self._telling[1])
             self._telling = None
+
+    def disk_told(self, reply: HeartbeatReply) -> bool:
+        """Its disk is as it says; whether it takes or acknowledges more than before.
+
+        An answer that was overtaken says nothing.
+        """
+        if reply.round < self.round:
+            return False
+        better = (self.full and not reply.full) or (not self.whole and reply.whole)
+        self.disk, self.full = reply, reply.full
+        return better

@@ -67,7 +67,10 @@ from replog_node.raft.state import CoreStatus
 
 def render_status(status: CoreStatus) -> str:
     """`1 follower t2 leader=3 log=0..4 commit=4`; a log that isn't wholly durable says how far."""
-    log = "empty" if status.last.offset < 0 else f"0..{status.last.offset}"
+    begins = status.start.offset + 1
+    log = "empty" if status.last.offset < begins else f"{begins}..{status.last.offset}"
+    if log == "empty" and begins:
+        log = f"empty@{begins}"
     words = [status.member, f"{status.role:8}", f"t{status.term}"]
     if status.leader is not None and status.leader != status.member:
         words.append(f"leader={status.leader}")

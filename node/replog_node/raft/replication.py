@@ -1,6 +1,7 @@
 """A leader's replication: what is sent to whom, and what the answers prove (paper 5.3).
 
-Decides: the next AppendEntries of each member, when something counts as lost, heartbeat rounds.
+Decides: the next AppendEntries of each member, who needs a snapshot instead, when something counts
+as lost, heartbeat rounds.
 Must not know: commits (leader.py decides), membership changes.
 Read next: progress.py, leader.py.
 """
@@ -8,10 +9,16 @@ Read next: progress.py, leader.py.
 from collections.abc import Iterable, Sequence
 
 from replog_node.model.entries import Entry
-from replog_node.model.positions import MemberId, Offset, Position
+from replog_node.model.positions import ORIGIN, MemberId, Offset, Position
 from replog_node.raft.effects import ReadEntries
-from replog_node.raft.messages import AppendEntries, AppendReply, Heartbeat
-from replog_node.raft.progress import PROBE, REPLICATE, Progress
+from replog_node.raft.messages import (
+    AppendEntries,
+    AppendReply,
+    Heartbeat,
+    HeartbeatReply,
+    SnapshotOffer,
+)
+from replog_node.raft.progress import PROBE, REPLICATE, SNAPSHOT, Progress
 from replog_node.raft.state import CoreState, MemberProgress
 
 
@@ -61,12 +68,14 @@ class Replication:
         """Everybody who answered within an election timeout."""
         return [member for member in self._members if self.alive(member)]
 
+    def roomy(self) -> list[MemberId]:
+        """Everybody who lives and has room for data."""
+        return [member for member in self.living() if self._members[member].roomy]
+
     def picture(self) -> dict[MemberId, MemberProgress]:
         """For the status."""
         return {
-            member: MemberProgress(
-                progress.match, Offset(progress.sent.offset + 1), progress.state, self.alive(member)
-            )
+            member: _picture(progress, alive=self.alive(member))
             for member, progress in self._members.items()
         }
 
@@ -78,14 +87,31 @@ class Replication:
             self.feed(member)
 
     def feed(self, member: MemberId) -> None:
-        """Send a member what may be sent now: a question, entries, or the news of a commit."""
+        """Send a member what may be sent now: a question, entries, or the news of a commit.
+
+        Or a snapshot, when what comes next is no longer in the log.
+        """
         progress = self._members[member]
-        if progress.state == PROBE:
-            if not progress.asking:
-                progress.asking = True
-                progress.acked_tick = self._s.tick
-                self._append(member, progress, ())
+        if progress.state != SNAPSHOT and progress.sent.offset < self._s.log.start.offset:
+            progress.lacks(self._next_session())
+        if progress.state != REPLICATE:
+            self._ask(member, progress)
+        elif not progress.full:
+            self._feed_entries(member, progress)
+
+    def _ask(self, member: MemberId, progress: Progress) -> None:
+        """One question at a time: do you hold this; or, do you have this snapshot."""
+        s = self._s
+        if progress.asking or (progress.state == SNAPSHOT and s.base is None):
             return
+        progress.asking = True
+        progress.acked_tick = s.tick
+        if progress.state == SNAPSHOT and s.base is not None:
+            s.send(member, SnapshotOffer(s.term, progress.session, s.base))
+        else:
+            self._append(member, progress, ())
+
+    def _feed_entries(self, member: MemberId, progress: Progress) -> None:
         while self._has_room(progress) and progress.sent.offset < self._s.log.last.offset:
             entries = self._s.log.after(progress.sent.offset, self._s.limits.max_append_bytes)
             if entries is None:
@@ -94,7 +120,9 @@ class Replication:
             if not entries:
                 return
             self._send_entries(member, progress, entries)
-        if progress.told < self._s.commit.offset and not progress.inflight_count:
+        # Whoever has a hole acknowledges what it is told to be committed, and only that.
+        answered = not progress.inflight_count or not progress.whole
+        if progress.told < self._s.commit.offset and answered:
             self._append(member, progress, ())
 
     def _has_room(self, progress: Progress) -> bool:
@@ -165,11 +193,27 @@ class Replication:
             if not self._s.log.has(reply.match):
                 return False
             progress.matched(reply.match, self._s.tick)
+            progress.full = reply.full
         else:
-            agreed = self._s.log.agreeing_at(reply.hint)
-            progress.differs(agreed, self._next_session(), self._s.tick)
+            progress.differs(self._agreed(reply), self._next_session(), self._s.tick)
         self.feed(member)
         return progress.match.offset > before
+
+    def _agreed(self, reply: AppendReply) -> Position:
+        """Where both logs may agree; nowhere, if that lies below this one's start."""
+        log = self._s.log
+        return ORIGIN if reply.hint.offset < log.start.offset else log.agreeing_at(reply.hint)
+
+    def heartbeat_replied(self, member: MemberId, reply: HeartbeatReply) -> bool:
+        """An answer to a heartbeat; whether the member is one that this leader replicates to."""
+        progress = self.heard(member)
+        if progress is None:
+            return False
+        better = progress.disk_told(reply)
+        progress.heartbeat_answered(reply.round)
+        if better:
+            self.lost(member)  # what it didn't take, or acknowledge, is sent again
+        return True
 
     def lost(self, member: MemberId) -> None:
         """What was under way to a member is lost: its connection is new."""
@@ -183,11 +227,25 @@ class Replication:
         limits = self._s.limits
         for member, progress in self._members.items():
             waited = self._s.tick - progress.acked_tick
-            if progress.state == PROBE and progress.asking and waited >= 2 * limits.heartbeat_ticks:
+            if progress.asking and waited >= self._patience(progress):
                 progress.asking = False
                 self.feed(member)
             elif progress.inflight_count and waited >= limits.resend_ticks:
                 progress.probe(self._next_session())
                 self.feed(member)
-            elif progress.state == REPLICATE and not progress.inflight_count:
+            elif progress.state != PROBE and not progress.inflight_count:
                 self.feed(member)
+
+    def _patience(self, progress: Progress) -> int:
+        """How long a question waits for its answer; a snapshot takes its time to arrive."""
+        limits = self._s.limits
+        return limits.election_ticks if progress.state == SNAPSHOT else 2 * limits.heartbeat_ticks
+
+
+def _picture(progress: Progress, *, alive: bool) -> MemberProgress:
+    disk = progress.disk
+    return MemberProgress(
+        progress.match, Offset(progress.sent.offset + 1), progress.state, alive,
+        free_bytes=-1 if disk is None else disk.free_bytes,
+        low=disk is not None and disk.low, full=progress.full, whole=progress.whole,
+    )  # fmt: skip

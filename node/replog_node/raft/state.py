@@ -9,17 +9,19 @@ import msgspec
 
 from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Entry, Framer
-from replog_node.model.positions import ORIGIN, MemberId, Offset, Position, Term
+from replog_node.model.positions import MemberId, Offset, Position, Term
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import (
     Commit,
     ConfigurationActive,
     Effect,
+    InstallSnapshot,
     MemberRemoved,
     Persist,
     RoleChanged,
     Send,
 )
-from replog_node.raft.events import HardState, Started
+from replog_node.raft.events import DiskState, HardState, Started
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.log import Log
 from replog_node.raft.messages import CoreMessage, Incarnation
@@ -35,7 +37,8 @@ class CoreState:
     """Mutable, private to the core. Times are ticks since the core began; now_ms is the driver's.
 
     heard_tick: when the leader was heard last, or a vote was given. hard_ticket: of the last write
-    of term and vote. ready_at: end of this leader's no-op.
+    of term and vote. ready_at: end of this leader's no-op. base: the snapshot to offer. torn: the
+    disk had lost the log's end, in this life of the process.
     """
 
     def __init__(self, started: Started, framer: Framer, limits: CoreLimits) -> None:
@@ -45,7 +48,12 @@ class CoreState:
         self.framer = framer
         self.hard = started.hard_state
         self.log = Log(started.log)
-        self.commit: Position = ORIGIN
+        self.commit: Position = started.log.committed
+        self.base = started.log.base
+        self.disk = DiskState(
+            -1, False, False, started.log.first_hole, started.log.unproven, started.log.lacking
+        )
+        self.torn = started.log.unproven is not None
         self.role = FOLLOWER
         self.leader: MemberId | None = None
         self.ready_at = Offset(-1)
@@ -97,6 +105,39 @@ class CoreState:
         )
         return self.votes or named
 
+    # What the disk permits.
+
+    @property
+    def unproven(self) -> bool:
+        """Whether this member may have acknowledged more than it can read, so that its vote could
+        elect somebody who lacks that: until a leader has replicated past the mark."""
+        mark = self.disk.unproven
+        return mark is not None and self.log.durable < mark
+
+    @property
+    def readable(self) -> bool:
+        """Whether all of the log can be read; without that a member doesn't lead."""
+        return self.disk.first_hole is None and not self.unproven
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is readable and begins where it should."""
+        return self.readable and not self.disk.lacking
+
+    def acknowledged(self, held: Position) -> Position:
+        """How much of what is held may be acknowledged: nothing from the first hole on, except what
+        is committed already and needs nobody's word any more."""
+        hole = self.disk.first_hole
+        if hole is None or held.offset < hole:
+            return held
+        limit = Offset(max(hole - 1, self.commit.offset))
+        return held if held.offset <= limit else self.log.position_at(limit)
+
+    def disk_told(self, disk: DiskState) -> None:
+        """The disk is like this from now on."""
+        self.disk = disk
+        self.torn = self.torn or disk.unproven is not None
+
     def emit(self, effect: Effect) -> None:
         """Add an effect to this step's list."""
         self.out.append(effect)
@@ -137,6 +178,16 @@ class CoreState:
         # Not by the offset alone: another one may have come to lie at the same place.
         if self.log.configurations[-1:] != before:
             self.configuration_changed()
+
+    def install(self, snapshot: SnapshotMeta) -> None:
+        """Begin the log anew behind a snapshot, whose contents are committed."""
+        self.log.install(snapshot)
+        self.ticket += 1
+        self.emit(InstallSnapshot(self.ticket, snapshot))
+        self.log.writing(self.ticket)
+        self.base = snapshot
+        self.configuration_changed()
+        self.commit_to(snapshot.position)
 
     def _persist(
         self, hard: HardState | None, cut_to: Position | None, entries: tuple[Entry, ...]
@@ -200,7 +251,12 @@ class MemberProgress(msgspec.Struct, frozen=True):
 
 
 class CoreStatus(msgspec.Struct, frozen=True):
-    """A picture of the core. progress: of the other members, while leading; else empty."""
+    """A picture of the core. progress: of the other members, while leading; else empty.
+
+    start: behind which the log begins. base: the snapshot that it offers. unproven: whether it may
+    neither vote nor campaign because its disk lost the log's end. roomy: whether it leads, and
+    has, with a quorum, room for data.
+    """
 
     member: MemberId
     role: str
@@ -215,3 +271,8 @@ class CoreStatus(msgspec.Struct, frozen=True):
     transferring: MemberId | None
     log_time_ms: int
     ready_at: Offset
+    start: Position
+    base: SnapshotMeta | None
+    disk: DiskState
+    unproven: bool
+    roomy: bool

@@ -33,14 +33,21 @@ class Transfer:
         return refusal
 
     def best(self) -> MemberId | None:
-        """The living voter of the new set that holds most; the lowest id among equals."""
+        """The living voter of the new set that holds most; the lowest id among equals.
+
+        None that can't read its whole log: it would refuse.
+        """
         found: MemberId | None = None
         for voter in self._s.electorate.voters:
-            if voter == self._s.member or not self._replication.alive(voter):
+            if voter == self._s.member or not self._able(voter):
                 continue
             if found is None or self._held(voter) > self._held(found):
                 found = voter
         return found
+
+    def _able(self, member: MemberId) -> bool:
+        progress = self._replication.get(member)
+        return progress is not None and progress.whole and self._replication.alive(member)
 
     def _held(self, member: MemberId) -> int:
         progress = self._replication.get(member)
@@ -53,6 +60,8 @@ class Transfer:
             return Rejected(Reason.UNKNOWN_MEMBER, f"{chosen} is no other voter")
         if not self._replication.alive(chosen):
             return Rejected(Reason.MEMBER_BEHIND, f"{chosen} does not answer")
+        if not self._able(chosen):
+            return Rejected(Reason.MEMBER_BEHIND, f"{chosen} can't read its whole log")
         return None
 
     def advance(self) -> None:

@@ -30,12 +30,15 @@ from replog_node.raft.effects import (
     Accepted,
     Commit,
     Effect,
+    FetchSnapshot,
+    InstallSnapshot,
     Persist,
     ReadEntries,
     Rejected,
     Send,
 )
 from replog_node.raft.events import (
+    DiskState,
     EntriesRead,
     Event,
     HardState,
@@ -45,6 +48,8 @@ from replog_node.raft.events import (
     Proposed,
     ReadRequested,
     Received,
+    SnapshotFetched,
+    SnapshotKept,
     Started,
     TargetRequested,
     Tick,
@@ -134,20 +139,30 @@ class Watcher(Protocol):
 
 
 class Disk:
-    """What a member can't forget, and the writes that are under way."""
+    """What a member can't forget, and the writes that are under way.
+
+    begins: the position behind which the entries lie. base: its snapshot. state: how it is.
+    """
 
     def __init__(self, entries: Iterable[Entry] = (), term: int = 1) -> None:
         self.entries = list(entries)
         self.hard = HardState(Term(term), None)
-        self.queue: deque[Persist] = deque()
+        self.queue: deque[Persist | InstallSnapshot] = deque()
         self.stalled = False
+        self.begins = ORIGIN
+        self.base: SnapshotMeta | None = None
+        self.state = DiskState(1000, low=False, full=False)
 
     def finish_one(self) -> int:
         """Carry out the oldest write; its ticket."""
         persist = self.queue.popleft()
+        if isinstance(persist, InstallSnapshot):
+            self.entries, self.base = [], persist.snapshot
+            self.begins = persist.snapshot.position
+            return persist.ticket
         if persist.hard_state is not None:
             self.hard = persist.hard_state
-        self.entries = _written(self.entries, persist)
+        self.entries = _written(self.entries, persist, self.begins)
         return persist.ticket
 
     def bounds(self) -> LogBounds:
@@ -156,19 +171,38 @@ class Disk:
         for entry in self.entries:
             starts.setdefault(entry.term, entry.base)
         configurations = tuple((e.last, e.configuration) for e in self.entries if e.configuration)
-        tail = SEED
+        base = self.base
+        tail = SEED if base is None else base.tail
         if self.entries:
             last = self.entries[-1]
             tail = Tail(last.position, last.chain, last.append_time_ms)
-        return LogBounds(tail, tuple(starts.items()), configurations)
+        return LogBounds(
+            tail, tuple(starts.items()), configurations, start=self.begins, base=base,
+            committed=ORIGIN if base is None else base.position,
+            first_hole=self.state.first_hole, unproven=self.state.unproven,
+            lacking=self.state.lacking,
+        )  # fmt: skip
+
+    def keep(self, position: int, start: int) -> SnapshotMeta:
+        """Build a snapshot at the entry that ends at `position`, let go of all to `start`."""
+        (end,) = [entry for entry in self.entries if entry.last == position]
+        known = [(e.last, e.configuration) for e in self.entries if e.configuration]
+        if self.base is not None:
+            known.insert(0, (self.base.configuration_offset, self.base.configuration))
+        offset, configuration = [item for item in known if item[0] <= position][-1]
+        self.base = snapshot_at(end.position, configuration, offset, end.chain)
+        gone = [entry for entry in self.entries if entry.last <= start]
+        self.begins = gone[-1].position if gone else self.begins
+        self.entries = self.entries[len(gone) :]
+        return self.base
 
 
-def _written(entries: list[Entry], persist: Persist) -> list[Entry]:
+def _written(entries: list[Entry], persist: Persist, begins: Position) -> list[Entry]:
     """A log after a write."""
     end = persist.truncate_to
     kept = [entry for entry in entries if end is None or entry.last <= end.offset]
     for entry in persist.entries:
-        tail = kept[-1].last if kept else -1
+        tail = kept[-1].last if kept else begins.offset
         assert entry.base == tail + 1, f"a write at {entry.base}, the log ends at {tail}"
         kept.append(entry)
     return kept
@@ -177,7 +211,8 @@ def _written(entries: list[Entry], persist: Persist) -> list[Entry]:
 class Node:
     """A core with its disk.
 
-    effects: everything it said since `forget`. entries: its log, of which the disk may have less.
+    effects: everything it said since `forget`. entries: its log behind `begins`, of which the disk
+    may have less. wanted: the snapshot that it fetches.
     """
 
     def __init__(self, cluster: "Cluster", member: MemberId, disk: Disk) -> None:
@@ -190,6 +225,8 @@ class Node:
         self.held: list[Send] = []
         self.ticket = 0
         self.entries: list[Entry] = []
+        self.begins = ORIGIN
+        self.wanted: FetchSnapshot | None = None
         self.start()
 
     def start(self) -> None:
@@ -199,7 +236,8 @@ class Node:
         self.held.clear()
         self.ticket = 0
         self.effects.clear()
-        self.entries = list(self.disk.entries)
+        self.entries, self.begins = list(self.disk.entries), self.disk.begins
+        self.wanted = None
         self.incarnation = Incarnation(self.life, 7)
         started = Started(self.member, self.incarnation, self.disk.hard, self.disk.bounds())
         self.core = Core(started, self.cluster.framer, self.cluster.limits)
@@ -222,7 +260,12 @@ class Node:
         match effect:
             case Persist():
                 self.disk.queue.append(effect)
-                self.entries = _written(self.entries, effect)
+                self.entries = _written(self.entries, effect, self.begins)
+            case InstallSnapshot(snapshot=snapshot):
+                self.disk.queue.append(effect)
+                self.entries, self.begins = [], snapshot.position
+            case FetchSnapshot():
+                self.wanted = effect
             case Send():
                 if effect.after_ticket > self.ticket:
                     self.held.append(effect)
@@ -242,6 +285,29 @@ class Node:
         for send in held:
             self._carry_out(send)
         self.step(Persisted(self.ticket))
+
+    def fetched(self) -> list[Effect]:
+        """The snapshot that it wants is here."""
+        wanted, self.wanted = self.wanted, None
+        assert wanted is not None
+        return self.step(SnapshotFetched(wanted.snapshot))
+
+    def keep(self, position: int, start: int | None = None) -> SnapshotMeta:
+        """A snapshot at `position`; the log begins behind `start`, else behind the snapshot."""
+        base = self.disk.keep(position, position if start is None else start)
+        self.begins = self.disk.begins
+        self.entries = [entry for entry in self.entries if entry.base > self.begins.offset]
+        self.step(SnapshotKept(base, self.begins))
+        return base
+
+    def disk_is(
+        self, *, low: bool = False, full: bool = False, hole: int | None = None,
+        lacking: bool = False,
+    ) -> list[Effect]:  # fmt: skip
+        """The disk changes."""
+        first = None if hole is None else Offset(hole)
+        self.disk.state = DiskState(1000, low, full, first, None, lacking)
+        return self.step(self.disk.state)
 
     def tick(self) -> None:
         """A tick, and as much wall-clock time."""
@@ -300,7 +366,10 @@ def _verdict(effects: list[Effect]) -> Accepted | Rejected:
 
 
 class Cluster:
-    """Members by name. Lost: links that swallow everything; dead members get nothing."""
+    """Members by name. Lost: links that swallow everything; dead members get nothing.
+
+    fetching: whether snapshots that are wanted arrive.
+    """
 
     def __init__(
         self, voters: str, *, learners: str = "", others: str = "", limits: CoreLimits = LIMITS,
@@ -316,6 +385,7 @@ class Cluster:
         self.dead: set[str] = set()
         self.log: dict[int, Entry] = {}
         self.doubtful: Callable[[Envelope], bool] = lambda _: False
+        self.fetching = True
         first = founding(voters, learners=learners, framer=framer)
         self.nodes = {
             name: Node(self, name, Disk([first])) for name in ids(voters + learners)
@@ -378,10 +448,19 @@ class Cluster:
         if self.reads:
             self.move_reads()
             return True
+        if self.fetching and self.fetch_one():
+            return True
         if self.flying:
             self.receive(self.flying.popleft())
             return True
         return False
+
+    def fetch_one(self) -> bool:
+        """A snapshot that somebody wants has arrived; False when nobody wants any."""
+        wanting = [n for n in self.nodes.values() if n.wanted and n.member not in self.dead]
+        if wanting:
+            wanting[0].fetched()
+        return bool(wanting)
 
     def move_reads(self) -> None:
         """The oldest read from a disk ends."""

@@ -11,6 +11,7 @@ from replog_node.raft.effects import (
     Accepted,
     ConfigurationActive,
     MemberRemoved,
+    Persist,
     Reason,
     Rejected,
 )
@@ -465,8 +466,10 @@ def test_a_removed_member_neither_campaigns_nor_votes() -> None:
     high = Position(Term(50), Offset(999))
     c.hear("a", RequestVote(Term(51), high, False, True, 1))
     assert all(not getattr(send.message, "granted", False) for send in c.held)
-    assert c.disk.queue[-1].hard_state is not None
-    assert c.disk.queue[-1].hard_state.voted_for is None
+    last = c.disk.queue[-1]
+    assert isinstance(last, Persist)
+    assert last.hard_state is not None
+    assert last.hard_state.voted_for is None
 
 
 def test_a_removed_member_does_not_come_back_under_its_id() -> None:

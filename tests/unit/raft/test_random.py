@@ -1,4 +1,5 @@
-"""Cores under chance: messages lost, doubled and reordered, disks slow, processes dying, targets.
+"""Cores under chance: messages lost, doubled and reordered, disks slow, processes dying, targets,
+logs that are let go of behind a snapshot while others still lack them.
 
 Figure 3 of the paper is checked after every step. A failure names its seed. The whole system under
 faults is tests/simulation; this is the core alone, hence thousands of steps a second.
@@ -9,7 +10,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from replog_node.raft.effects import Accepted
+from replog_node.raft.effects import Accepted, InstallSnapshot
 from tests.support.figure_3 import Figure3
 from tests.unit.raft.cluster import LIMITS, Cluster, Node, data, target
 
@@ -60,8 +61,22 @@ class Chaos:
     def _write(self, name: str) -> None:
         if self.cluster.reads:
             self.cluster.move_reads()
+        if self.random.random() < 0.2:
+            self.cluster.fetch_one()
         if self.cluster[name].disk.queue:
             self.cluster[name].persist_one()
+        elif self.random.random() < 0.1:
+            self._keep(self.cluster[name])
+
+    def _keep(self, node: Node) -> None:
+        """A snapshot of what is committed and on disk, and the log let go of behind it."""
+        least = -1 if node.disk.base is None else node.disk.base.position.offset
+        most = node.core.status().commit.offset
+        ends = [entry.last for entry in node.disk.entries if least < entry.last <= most]
+        if ends:
+            position = self.random.choice(ends)
+            starts = [entry.last for entry in node.disk.entries if entry.last <= position]
+            node.keep(position, self.random.choice([*starts, node.disk.begins.offset]))
 
     def _ask(self, node: Node) -> None:
         what = self.random.random()
@@ -114,7 +129,9 @@ class Chaos:
             return False
         wanted = configuration.target
         aimed = wanted is None or wanted.operation in configuration.done
-        logs = [self.cluster[m].log() for m in configuration.voter_ids()]
+        voters = [self.cluster[m] for m in configuration.voter_ids()]
+        begins = max(node.disk.begins.offset for node in voters)
+        logs = [[end for end in node.log() if end[1] > begins] for node in voters]
         return aimed and all(log == logs[0] for log in logs) and status.commit == status.last
 
 
@@ -125,6 +142,17 @@ def test_cores_agree_whatever_happens_and_settle_afterwards(seed: int) -> None:
         chaos.move()
     chaos.settle()
     _each_operation_once(chaos.cluster)
+
+
+def test_in_such_runs_logs_begin_at_snapshots_that_others_sent() -> None:
+    installed = []
+    for seed in range(4):
+        chaos = Chaos(seed, voters="abc", others="xyz")
+        for _ in range(3000):
+            chaos.move()
+        chaos.settle()
+        installed += [e for _, e in chaos.cluster.trace if isinstance(e, InstallSnapshot)]
+    assert len(installed) >= 4
 
 
 def _each_operation_once(cluster: Cluster) -> None:
