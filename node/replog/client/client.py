@@ -74,13 +74,14 @@ class Client:
     async def append(self, batch: CheckedBatch, *, timeout_s: float | None = None) -> Appended:
         """Append one batch; with a producer session in it, it is repeated until its fate is known.
 
-        Without a session it is repeated only while it surely was not appended.
+        Without a session it is repeated only while it surely was not appended. With a condition
+        that doesn't hold: ApiError last_record_mismatch, whose extra has `last_record`.
         """
         answer = await self.transport.call(
             "POST",
             "/v1/records",
             body=batch.data,
-            headers={"Content-Type": BATCH},
+            headers=_append_headers(batch),
             timeout_s=self.timeout_s if timeout_s is None else timeout_s,
             repeatable=batch.producer_id >= 0,
         )
@@ -165,6 +166,14 @@ class Client:
             repeatable=True,
         )
         return _decoded(answer, Done)
+
+
+def _append_headers(batch: CheckedBatch) -> dict[str, str]:
+    headers = {"Content-Type": BATCH}
+    if batch.if_last_record is not None:
+        last = batch.if_last_record
+        headers["If-Last-Record"] = "none" if last < 0 else str(last)
+    return headers
 
 
 def _decoded(answer: Answer, kind: type[T]) -> T:

@@ -70,6 +70,9 @@ class CheckedBatch(msgspec.Struct, frozen=True):
 
     crc: of the batch, which covers everything but base offset and leader epoch: the same batch
     sent again has the same.
+
+    if_last_record: append it only while this is the offset of the log's last data record (-1: only
+    while the log has none); None: in any case. It isn't part of the bytes.
     """
 
     data: bytes
@@ -78,6 +81,7 @@ class CheckedBatch(msgspec.Struct, frozen=True):
     producer_id: int = -1
     producer_epoch: int = -1
     base_sequence: int = -1
+    if_last_record: int | None = None
 
     @property
     def last_sequence(self) -> int:

@@ -90,6 +90,8 @@ ERRORS: Final = (
            "Allocate a new producer id."),
     _error("producers_full", 429, "Too many producers", "The log remembers 100000 sessions, as many as it may, and none has expired.",
            "Use one session for many appends, ask for a smaller expires_after_ms, or wait until some expire.", retryable=True),
+    _error("last_record_mismatch", 412, "Another last record", "The log's last record is not the one that the condition names; `last_record` tells which it is.",
+           "Read up to last_record, decide anew, and send the call with that condition."),
     _error("batch_invalid", 422, "Batch not valid", "The record batch is not one that the log may hold; `detail` tells the first fault.", _FIX),
     _error("record_invalid", 422, "Record not valid", "A record can't be appended; `line` or `index` tells which.", _FIX),
     _error("json_invalid", 400, "Not JSON", "The body, or the line that is named, is not JSON.", _FIX),

@@ -9,6 +9,8 @@ Must not know: admission. Read next: outstanding.py, appends.py, messages.py.
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from replog.wire.batches import CheckedBatch, recheck_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended
@@ -63,6 +65,7 @@ class Forwards:
             id=self.outstanding.next_id,
             budget_ms=self.outstanding.budget_ms(max(w.deadline_s for w in group)),
             batches=tuple(waiting.batch.data for waiting in group),
+            conditions=_conditions(group),
         )
         if not self.outstanding.send(message, group):
             return False
@@ -89,6 +92,8 @@ class Forwards:
 
     def serve(self, message: ForwardAppends) -> None:
         """Carry out another member's group, if this member leads; the same group only once."""
+        if len(message.conditions) not in (0, len(message.batches)):
+            return  # nonsense: nobody who keeps the protocol sends it
         if not message.batches or not self._once.first(
             message.sender, message.incarnation, message.id
         ):
@@ -100,8 +105,9 @@ class Forwards:
             collect.refuse_all(refusal)
             return
         now_s = self._kernel.clock.monotonic_s()
-        for place, data in enumerate(message.batches):
-            batch = _checked(data)
+        conditions = message.conditions or (None,) * len(message.batches)
+        for place, (data, condition) in enumerate(zip(message.batches, conditions, strict=True)):
+            batch = _checked(data, condition)
             if isinstance(batch, ApiError):
                 collect.put(place, batch)
                 continue
@@ -157,9 +163,15 @@ class Collected:
             self.put(place, refusal)
 
 
-def _checked(data: bytes) -> CheckedBatch | ApiError:
+def _conditions(group: list[Waiting]) -> tuple[int | None, ...]:
+    found = tuple(waiting.batch.if_last_record for waiting in group)
+    return () if all(condition is None for condition in found) else found
+
+
+def _checked(data: bytes, condition: int | None) -> CheckedBatch | ApiError:
     try:
-        return recheck_batch(data)
+        batch = recheck_batch(data)
+        return batch if condition is None else replace(batch, if_last_record=condition)
     except ApiError as refusal:
         return refusal
 

@@ -46,7 +46,10 @@ def told(refusal: ForwardedRefusal) -> ApiError:
 
 
 class ForwardAppends(msgspec.Struct, frozen=True):
-    """A group of checked client batches. budget_ms: how long their callers still wait."""
+    """A group of checked client batches. budget_ms: how long their callers still wait.
+
+    conditions: CheckedBatch.if_last_record of each; none at all when no batch has one.
+    """
 
     sender: MemberId
     to: MemberId
@@ -54,6 +57,7 @@ class ForwardAppends(msgspec.Struct, frozen=True):
     id: int
     budget_ms: int
     batches: tuple[bytes, ...]
+    conditions: tuple[int | None, ...] = ()
 
 
 class ForwardResults(msgspec.Struct, frozen=True):

@@ -56,6 +56,7 @@ class HeadState:
         self._sessions: dict[int, tuple[Session, Offset]] = {}
         self._requests: dict[str, int] = {}
         self._next_producer_id = 0
+        self._last_record = Offset(-1)
 
     @property
     def overlay(self) -> int:
@@ -65,16 +66,20 @@ class HeadState:
     def admit(self, batch: CheckedBatch, base: Offset, log_time_ms: int) -> Fresh | Duplicate:
         """Decide about a batch that would be appended at `base`; fresh ones are remembered.
 
-        log_time_ms: of the last entry in the leader's log. A batch without a session is always
-        fresh. Raises ApiError (producers.judge).
+        log_time_ms: of the last entry in the leader's log. A repeat is a repeat whatever its
+        condition says: it was met. Raises ApiError (producers.judge), last_record_mismatch.
         """
         if batch.producer_id < 0:
+            self._check_condition(batch)
+            self._last_record = Offset(base + batch.count - 1)
             return FRESH
         session = self._session(batch.producer_id)
         original = judge(session, batch, log_time_ms)
         if original is not None:
             last = Offset(original.base + original.count - 1)
             return Duplicate(original.base, last, pending=last > self._applied.offset)
+        self._check_condition(batch)
+        self._last_record = Offset(base + batch.count - 1)
         if session is not None:
             stamp = Stamp(
                 batch.producer_id, batch.producer_epoch, batch.base_sequence, batch.count,
@@ -84,6 +89,22 @@ class HeadState:
             ahead = with_batch(session, stamp, base, max(log_time_ms, session.last_append_ms))
             self._sessions[batch.producer_id] = (ahead, last)
         return FRESH
+
+    @property
+    def last_record(self) -> Offset:
+        """The last data record that is appended, applied or not; -1 without one."""
+        return max(self._last_record, self._applied.last_record)
+
+    def _check_condition(self, batch: CheckedBatch) -> None:
+        """Raise last_record_mismatch unless the batch's condition holds (control records apart)."""
+        wanted, found = batch.if_last_record, self.last_record
+        if wanted is not None and wanted != found:
+            raise ApiError(
+                "last_record_mismatch",
+                f"the last record is {found if found >= 0 else 'none'}, not "
+                f"{wanted if wanted >= 0 else 'none'}",
+                last_record=found if found >= 0 else None,
+            )
 
     def allocate(self, request: str, expires_after_ms: int = EXPIRES_AFTER_MOST_MS) -> Allocation:
         """A session for this request: the one that it made before, as it is, or a new one.
@@ -123,6 +144,7 @@ class HeadState:
         self._sessions.clear()
         self._requests.clear()
         self._next_producer_id = 0
+        self._last_record = Offset(-1)
 
     def _remembered(self) -> int:
         """Sessions that are applied or on their way, each once."""

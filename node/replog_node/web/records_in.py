@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from msgspec.structs import replace
 from multidict import CIMultiDictProxy
 
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch, check_batch
@@ -22,7 +23,7 @@ from replog.wire.limits import TIMESTAMP_MAX_MS
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Record
 from replog_node.web.json_bodies import NOT_JSON
-from replog_node.web.query import header_integer, single_header
+from replog_node.web.query import OFFSET_MAX, header_integer, single_header
 
 OCTETS: Final = "application/octet-stream"
 NDJSON: Final = "application/x-ndjson"
@@ -44,6 +45,7 @@ _STAMP_IT: Final = "within a producer session give each record its timestamp, or
 _RECORD: Final = msgspec.json.Decoder(Record)
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+IF_LAST_RECORD: Final = "If-Last-Record"
 _PRODUCER_HEADERS: Final = ("Producer-Id", "Producer-Epoch", "Producer-Sequence")
 _RECORD_HEADERS: Final = ("Replog-Key", "Replog-Timestamp-Ms", "Replog-Header")
 
@@ -72,6 +74,19 @@ def batch_of(content_type: str, headers: Headers, body: bytes) -> CheckedBatch:
 
     Raises ApiError header_invalid, json_invalid, record_invalid, batch_invalid.
     """
+    batch = _built(content_type, headers, body)
+    condition = single_header(headers, IF_LAST_RECORD)
+    return batch if condition is None else replace(batch, if_last_record=_offset(condition))
+
+
+def _offset(condition: str) -> int:
+    """The offset that the condition names; -1 for none."""
+    if condition == "none":
+        return -1
+    return header_integer(IF_LAST_RECORD, condition, 0, OFFSET_MAX)
+
+
+def _built(content_type: str, headers: Headers, body: bytes) -> CheckedBatch:
     if content_type != OCTETS:
         _refuse_record_headers(headers)
     stamp = _producer(headers)

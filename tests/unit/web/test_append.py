@@ -370,3 +370,39 @@ async def test_a_batch_that_explodes_is_refused() -> None:
     found = await refused(422, "batch_invalid", bomb, BATCH)
 
     assert "decompressed" in found["detail"]
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("none", -1), ("0", 0), ("9007", 9007)])
+@pytest.mark.parametrize("content_type", [OCTETS, NDJSON, BATCH])
+async def test_a_condition_comes_with_any_type_of_body(
+    content_type: str, text: str, wanted: int
+) -> None:
+    bodies = {OCTETS: b"x", NDJSON: b"{}", BATCH: build_batch([NewRecord(b"x")]).data}
+    service, status, _ = await append(bodies[content_type], content_type, ("If-Last-Record", text))
+    assert (status, service.appends[0].if_last_record) == (200, wanted)
+
+
+async def test_without_a_condition_there_is_none() -> None:
+    service, _, _ = await append(b"x")
+    assert service.appends[0].if_last_record is None
+
+
+@pytest.mark.parametrize("text", ["", "-1", "None", "1.0", "abc", str(2**63), "1 " + "0", "٣"])
+async def test_a_malformed_condition_is_refused(text: str) -> None:
+    found = await refused(400, "header_invalid", b"x", OCTETS, ("If-Last-Record", text))
+    assert found["header"] == "If-Last-Record"
+
+
+async def test_two_conditions_are_refused() -> None:
+    twice = (("If-Last-Record", "1"), ("If-Last-Record", "2"))
+    await refused(400, "header_invalid", b"x", OCTETS, *twice)
+
+
+async def test_a_condition_that_does_not_hold_is_412_and_names_the_last_record() -> None:
+    service = MemoryService()
+    service.fault = ApiError("last_record_mismatch", "the last record is 4, not 3", last_record=4)
+    async with client_listener(service) as client:
+        headers = {"Content-Type": OCTETS, "If-Last-Record": "3"}
+        response = await client.post("/v1/records", data=b"x", headers=headers)
+        found = await problem(response, 412, "last_record_mismatch")
+    assert (found["last_record"], found["outcome"], found["retryable"]) == (4, "none", False)
