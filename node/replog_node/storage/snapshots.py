@@ -300,7 +300,12 @@ def which_to_keep(
     return frozenset(kept)
 
 
-def base_of(snapshots: Iterable[SnapshotMeta], log_start: Offset) -> SnapshotMeta | None:
-    """Return the newest snapshot from which every retained record follows, if there is one."""
-    fitting = [meta for meta in snapshots if meta.position.offset + 1 <= log_start]
+def base_of(
+    snapshots: Iterable[SnapshotMeta], log_start: Offset, start: Offset
+) -> SnapshotMeta | None:
+    """Return the newest snapshot from which every retained record follows, if there is one.
+
+    log_start: the first retained offset. start: the last one that the log no longer has.
+    """
+    fitting = [meta for meta in snapshots if start <= meta.position.offset < log_start]
     return max(fitting, key=lambda meta: meta.position.offset, default=None)

@@ -150,7 +150,7 @@ class Store:
             lineage=identity.lineage,
             incarnation=Incarnation(identity.incarnation, random64()),
             hard_state=hard_state.state,
-            log=_bounds(log, self._kept.newest),
+            log=_bounds(log, self._kept.newest, self.base),
             founding=identity.founding,
             removed=identity.removed,
             snapshot=self._kept.newest,
@@ -183,11 +183,7 @@ class Store:
 
         None: there is none, or none is needed since the log begins at its beginning.
         """
-        newest = self._kept.newest
-        known = self._start.base.offset + 1
-        return base_of(
-            self._kept.all, Offset(max(known, 0 if newest is None else newest.log_start))
-        )
+        return base_of(self._kept.all, self._known_log_start(), self.start.position.offset)
 
     def write(self, persists: Sequence[Persist]) -> None:
         """Make all of these durable, as if one after the other; on return they are.
@@ -322,7 +318,7 @@ class Store:
         """
         with self._guarded():
             log = self._assigned()
-            base = base_of(self._kept.all, log_start)
+            base = base_of(self._kept.all, log_start, log.start.position.offset)
             if base is None:
                 return self.base, log.start
             up_to = base.position
@@ -381,6 +377,11 @@ class Store:
         if to is None or to == self.tail.position:
             return None
         return self._assigned().plan_cut(to)
+
+    def _known_log_start(self) -> Offset:
+        """The first retained offset as far as it is known here: it may be higher, never lower."""
+        newest = self._kept.newest
+        return Offset(max(self._start.base.offset + 1, 0 if newest is None else newest.log_start))
 
     def _check_of_this_log(self, meta: SnapshotMeta) -> None:
         """Raise StoreMisused unless this log has, or had, the entry that the snapshot ends with."""
@@ -478,7 +479,7 @@ def _open_log(
     return ground, log
 
 
-def _bounds(log: Log | None, newest: SnapshotMeta | None) -> LogBounds:
+def _bounds(log: Log | None, newest: SnapshotMeta | None, base: SnapshotMeta | None) -> LogBounds:
     """Return what the core must know of the log, gathered from the segments' summaries.
 
     The configuration in force where the log begins is in no segment, but in the snapshot.
@@ -494,4 +495,7 @@ def _bounds(log: Log | None, newest: SnapshotMeta | None) -> LogBounds:
         tail=log.tail,
         term_starts=tuple(sorted(starts.items())),
         configurations=found,
+        start=log.start.position,
+        committed=ORIGIN if newest is None else newest.position,
+        base=base,
     )
