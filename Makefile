@@ -16,7 +16,7 @@ ARGS ?=
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite sim lock clean
+.PHONY: help setup run test check fix rewrite sim bench lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ rewrite: setup ## write what the scenario files would now show; read the diff be
 
 sim: setup ## run the simulation (SEED=7 for one seed)
 	@$(PY) -m pytest -q -s tests/simulation $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+bench: setup ## measure beside etcd, NATS and Kafka (ARGS="etcd put" for a part, ARGS=--write)
+	@PYTHONPATH=node:operator:. $(PY) -m tests.bench $(ARGS)
 
 lock: setup ## resolve the dependencies again and write both locks (with Python 3.11, the oldest)
 	@$(PY) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("the locks are made with Python 3.11, so that they hold for all newer ones too")'
