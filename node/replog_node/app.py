@@ -61,6 +61,8 @@ LINGER_S: Final = 0.15
 what they sent before they knew the new leader is refused, instead of ending as unknown."""
 
 RESEND_MS: Final = 3_000
+SLOW_DISK_MS: Final = 1_000
+HANDOVER_MS: Final = 60_000
 DEPARTURE_MS: Final = 30_000
 LEARNER_PATIENCE_MS: Final = 60_000
 """CoreLimits has these in ticks: they last as long whatever a tick is."""
@@ -297,6 +299,8 @@ def _core_limits(settings: Settings) -> CoreLimits:
         max_inflight_count=settings.inflight_groups_max,
         cache_bytes=settings.cache_bytes,
         uncommitted_bytes=settings.pending_bytes_max,
+        slow_disk_ticks=SLOW_DISK_MS // settings.tick_ms,
+        handover_ticks=HANDOVER_MS // settings.tick_ms,
         resend_ticks=RESEND_MS // settings.tick_ms,
         departure_ticks=DEPARTURE_MS // settings.tick_ms,
         learner_patience_ticks=LEARNER_PATIENCE_MS // settings.tick_ms,

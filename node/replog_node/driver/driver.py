@@ -45,6 +45,7 @@ from replog_node.raft.effects import (
     TransferEnded,
 )
 from replog_node.raft.events import ClockAcknowledged, PeerDown, PeerUp, Received, Tick
+from replog_node.raft.handover import LEAVING
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import Envelope
 from replog_node.raft.violation import InvariantViolation
@@ -299,7 +300,10 @@ class Driver:
             case TransferEnded():
                 self._leaving.transfer_ended()
                 self._callers.admin.transfer_ended(effect)
-            case InstallSnapshot() | FetchSnapshot() | HandingOver():
+            case HandingOver(to=to, why=why):
+                level = "info" if why == LEAVING else "warning"
+                self._observer.note(level, "handing_over", to=to, why=why)
+            case InstallSnapshot() | FetchSnapshot():
                 raise InvariantViolation(f"not carried out yet: {effect}")
             case ConfigurationActive():
                 pass  # peers are compared at the end of the turn

@@ -14,6 +14,7 @@ from replog_node.model.entries import Entry, Payload
 from replog_node.model.positions import MemberId, Offset
 from replog_node.raft import membership
 from replog_node.raft.effects import Accepted, Reason, Rejected
+from replog_node.raft.handover import LEAVING, Handover
 from replog_node.raft.logtime import LogTime
 from replog_node.raft.messages import AppendReply, HeartbeatReply
 from replog_node.raft.reads import LeaderReads
@@ -30,6 +31,7 @@ class Leader:
         self.replication = Replication(state)
         self.reads = LeaderReads(state, self.replication)
         self.transfer = Transfer(state, self.replication)
+        self.handover = Handover(state, self.transfer)
         self.time = LogTime(state)
         self._since_tick = state.tick
         self._ready_tick: int | None = None
@@ -157,6 +159,7 @@ class Leader:
             self.replication.heartbeat()
         self.replication.tick()
         self.transfer.tick()
+        self.handover.tick(self.replication.matches())
         self._see_off()
         self.drive()
         return self._has_quorum() and not self._superfluous()
@@ -273,7 +276,7 @@ class Leader:
         return (
             progress is not None
             and self.replication.alive(member)
-            and progress.whole
+            and progress.known_whole
             and progress.match.offset >= needed
         )
 
@@ -289,7 +292,7 @@ class Leader:
             return False
         if self.transfer.to is None and not self._handing_over:
             self._handing_over = True
-            self.transfer.begin(None)
+            self.transfer.hand_over(LEAVING)
         return self.transfer.to is None
 
     def close(self) -> None:

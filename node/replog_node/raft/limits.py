@@ -22,6 +22,10 @@ class CoreLimits(msgspec.Struct, frozen=True, kw_only=True):
     departure_ticks: how long a removed voter is told that it is removed.
     learner_patience_ticks: how long a change that could begin waits for live learners that are
         still behind, so that the new set starts with everybody.
+    slow_disk_ticks: so long a leader's disk may owe what a quorum of the others has; longer than a
+        sync takes on a sound disk, short enough that another leads within two seconds.
+    handover_ticks: between two transfers that a leader begins by itself because of its disk, so
+        that leadership doesn't go to and fro.
     max_append_bytes: of entries per AppendEntries; at least one entry goes, whatever its size.
     max_inflight_bytes, max_inflight_count: of unanswered AppendEntries per follower; at the limit
         the follower gets nothing until it answers (hashicorp/raft #541).
@@ -42,6 +46,8 @@ class CoreLimits(msgspec.Struct, frozen=True, kw_only=True):
     resend_ticks: int = 60
     departure_ticks: int = 600
     learner_patience_ticks: int = 1200
+    slow_disk_ticks: int = 20
+    handover_ticks: int = 1200
     max_append_bytes: int = 1 << 20
     max_inflight_bytes: int = 16 << 20
     max_inflight_count: int = 256

@@ -54,6 +54,11 @@ class Progress:
         return self.disk is None or self.disk.whole
 
     @property
+    def known_whole(self) -> bool:
+        """Whether it has said that it can."""
+        return self.disk is not None and self.disk.whole
+
+    @property
     def roomy(self) -> bool:
         """Whether it has room for data, as far as it has said."""
         return not self.full and not (self.disk is not None and self.disk.low)

@@ -38,7 +38,8 @@ class CoreState:
 
     heard_tick: when the leader was heard last, or a vote was given. hard_ticket: of the last write
     of term and vote. ready_at: end of this leader's no-op. base: the snapshot to offer. torn: the
-    disk had lost the log's end, in this life of the process.
+    disk had lost the log's end, in this life of the process. handed_over_tick: when this member
+    last handed over by itself because of its disk.
     """
 
     def __init__(self, started: Started, framer: Framer, limits: CoreLimits) -> None:
@@ -64,6 +65,7 @@ class CoreState:
         self.persisted_ticket = 0
         self.hard_ticket = 0
         self.removed = False
+        self.handed_over_tick: int | None = None
         self.electorate = Electorate.of(self.log.configuration)
         self.out: list[Effect] = []
 

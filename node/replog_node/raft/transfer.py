@@ -5,7 +5,7 @@ Must not know: why somebody wants it. Read next: leader.py.
 """
 
 from replog_node.model.positions import MemberId
-from replog_node.raft.effects import Reason, Rejected, TransferEnded
+from replog_node.raft.effects import HandingOver, Reason, Rejected, TransferEnded
 from replog_node.raft.messages import TimeoutNow
 from replog_node.raft.replication import Replication
 from replog_node.raft.state import CoreState
@@ -31,6 +31,14 @@ class Transfer:
             self._since_tick = self._s.tick
             self.advance()
         return refusal
+
+    def hand_over(self, why: str) -> bool:
+        """Begin one that nobody asked for, to the best; False, and nothing, if nobody is able."""
+        best = self.best()
+        if best is None or self.to is not None:
+            return False
+        self._s.emit(HandingOver(best, why))
+        return self.begin(best) is None
 
     def best(self) -> MemberId | None:
         """The living voter of the new set that holds most; the lowest id among equals.
