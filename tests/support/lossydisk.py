@@ -213,6 +213,9 @@ class LossyDisk:
                     self._make_durable(change)
                 self._unsynced.clear()
 
+    def free_bytes(self) -> int:
+        return self._held.free_bytes()
+
     def close(self) -> None:
         with self.lock:
             for inode in self._inodes:
@@ -253,6 +256,11 @@ class LossyFile:
     def truncate(self, size: int) -> None:
         with self._disk.lock:
             self._inode.unsynced.append(Length(size))
+
+    def allocate(self, size: int) -> None:
+        with self._disk.lock:
+            if size > self._inode.size():
+                self._inode.unsynced.append(Length(size))
 
     def size(self) -> int:
         with self._disk.lock:

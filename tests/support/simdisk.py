@@ -123,10 +123,13 @@ class SimDisk:
     after it. calls, syncs: how often each kind of call and each sync was made. left_out: syncs that
     do nothing. fail: asked before each operation ("write segment.seg", "sync block …"); what it
     returns, if anything, is raised as a DiskError. stall_ms: grows by sync_ms for each sync, for a
-    simulator to charge.
+    simulator to charge. capacity: bytes that all files together may have, None for no end of them;
+    taken_bytes: what somebody else holds of that.
     """
 
     def __init__(self) -> None:
+        self.capacity: int | None = None
+        self.taken_bytes = 0
         self.operations = 0
         self.crash_at: int | None = None
         self.crash_random = Random(0)
@@ -199,6 +202,7 @@ class SimDisk:
     def create(self, name: str, size: int) -> "SimFile":
         self.enter("create", name)
         inode = self._seen.get(name)
+        self.need(max(size, 1) - (0 if inode is None else len(inode.seen)))
         if inode is None:
             inode = Inode()
             self._relink(Link(name, inode))
@@ -232,6 +236,28 @@ class SimDisk:
         for change in self._unsynced:
             _relink(self._durable, change, leave_old=False)
         self._unsynced.clear()
+
+    def free_bytes(self) -> int:
+        self.enter("free_bytes")
+        return self._free()
+
+    def _free(self) -> int:
+        """Each file takes whole sectors, whatever its names; one without a name takes none."""
+        if self.capacity is None:
+            return 1 << 50
+        inodes = {id(inode): inode for inode in self._seen.values()}
+        held = sum(-(-len(inode.seen) // SECTOR) * SECTOR for inode in inodes.values())
+        return max(0, self.capacity - self.taken_bytes - held)
+
+    def fill(self) -> None:
+        """Let somebody else take all that is free."""
+        if self.capacity is not None:
+            self.taken_bytes += self._free()
+
+    def need(self, size: int) -> None:
+        """Raise a DiskError if there aren't so many bytes more."""
+        if size > 0 and size > self._free():
+            raise DiskError(f"{size} bytes: no space left", full=True)
 
     def close(self) -> None:
         """Nothing to do: the lock of a directory is not simulated."""
@@ -284,6 +310,7 @@ class SimFile:
             if crash.now:
                 self._write_partly(at, data)
             raise
+        self._disk.need(at + len(data) - len(self._inode.seen))
         self._inode.change(Write(at, bytes(data)))
 
     def _write_partly(self, at: int, data: bytes) -> None:
@@ -299,6 +326,12 @@ class SimFile:
     def truncate(self, size: int) -> None:
         self._disk.enter("truncate", self._name, self._life)
         self._inode.change(Length(size))
+
+    def allocate(self, size: int) -> None:
+        self._disk.enter("allocate", self._name, self._life)
+        if size > len(self._inode.seen):
+            self._disk.need(size - len(self._inode.seen))
+            self._inode.change(Length(size))
 
     def size(self) -> int:
         self._disk.enter("size", self._name, self._life)

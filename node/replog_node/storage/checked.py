@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 import msgspec
 from google_crc32c import value as crc32c
 
-from replog_node.storage.disk import Disk, Sync
+from replog_node.storage.blocks import BLOCK_ALIGNMENT
+from replog_node.storage.disk import Disk, DiskError, Sync
 from replog_node.storage.errors import FormatUnknown
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -79,16 +80,40 @@ def read_whole(disk: Disk, name: str) -> bytes:
 def replace(disk: Disk, name: str, data: bytes, why: Sync) -> None:
     """Put a file with this content in place of any other so named: whole or not at all.
 
-    Durable only after the caller's sync_directory.
+    Durable only after the caller's sync_directory. On a full disk a file of one sector, which a
+    power loss keeps or loses whole, is overwritten where it lies.
     """
     temporary = name + TEMPORARY
-    file = disk.create(temporary, len(data))
+    try:
+        file = disk.create(temporary, len(data))
+    except DiskError as problem:
+        if not problem.full or not _overwritten(disk, name, data, why):
+            raise
+        return
     try:
         file.write(0, data)
         file.sync(why)
     finally:
         file.close()
     disk.rename(temporary, name)
+
+
+def _overwritten(disk: Disk, name: str, data: bytes, why: Sync) -> bool:
+    """Overwrite the file's first sector, durably, if `data` is one; else False.
+
+    What may follow in the file is padding then, which nobody looks at.
+    """
+    if len(data) != BLOCK_ALIGNMENT or name not in disk.names():
+        return False
+    file = disk.open(name)
+    try:
+        if file.size() < BLOCK_ALIGNMENT:
+            return False
+        file.write(0, data)
+        file.sync(why)
+    finally:
+        file.close()
+    return True
 
 
 TEMPORARY: Final = ".tmp"

@@ -59,6 +59,9 @@ class File(Protocol):
     def truncate(self, size: int) -> None:
         """Make the file this long; a longer file is zero there. Not durable yet."""
 
+    def allocate(self, size: int) -> None:
+        """Make the file at least this long, with its space reserved. Not durable yet."""
+
     def size(self) -> int:
         """The file's length in bytes."""
 
@@ -78,7 +81,7 @@ class Disk(Protocol):
     def create(self, name: str, size: int) -> File:
         """Make a file of `size` zero bytes with its space reserved, in place of any other so named.
 
-        Neither name nor bytes are durable yet.
+        Neither name nor bytes are durable yet. For lack of space nothing is made.
         """
 
     def open(self, name: str) -> File:
@@ -92,6 +95,9 @@ class Disk(Protocol):
 
     def sync_directory(self, why: Sync) -> None:
         """Make all creations, renamings and removals so far durable."""
+
+    def free_bytes(self) -> int:
+        """How many bytes more this process may allocate, as the file system says now."""
 
     def close(self) -> None:
         """Give the directory back; another process may take it."""

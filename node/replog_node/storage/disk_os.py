@@ -65,6 +65,11 @@ class OsFile:
         with _reported(f"truncate {self._path}"):
             os.ftruncate(self._descriptor, size)
 
+    def allocate(self, size: int) -> None:
+        """Reserve space (File.allocate)."""
+        with _reported(f"allocate {self._path}"):
+            os.posix_fallocate(self._descriptor, 0, size)
+
     def size(self) -> int:
         """The length (File.size)."""
         with _reported(f"stat {self._path}"):
@@ -129,6 +134,8 @@ class OsDisk:
                     os.posix_fallocate(descriptor, 0, size)
             except OSError:
                 os.close(descriptor)
+                with suppress(OSError):
+                    os.unlink(path)  # its part of the space is given back
                 raise
             return OsFile(descriptor, path)
 
@@ -152,6 +159,12 @@ class OsDisk:
         """Make names durable (Disk.sync_directory)."""
         with _reported(f"sync {self._path} for {why}"):
             os.fsync(self._descriptor)
+
+    def free_bytes(self) -> int:
+        """Free space for this user (Disk.free_bytes)."""
+        with _reported(f"measure {self._path}"):
+            found = os.fstatvfs(self._descriptor)
+            return found.f_bavail * found.f_frsize
 
     def close(self) -> None:
         """Let go of directory and lock (Disk.close)."""

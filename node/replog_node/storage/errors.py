@@ -19,6 +19,14 @@ class StorageFailed(StorageError):
     """
 
 
+class NoRoom(StorageError):
+    """The file system has no room for what was to be written. Nothing of the log was changed.
+
+    The store goes on, and the same write succeeds once there is room. Term and vote that came with
+    it may be durable already.
+    """
+
+
 class LogDamaged(StorageError):
     """Something that was durable can't be read. Nothing was cut; the data is as it was found.
 

@@ -11,6 +11,7 @@ import msgspec
 
 from replog_node.model.positions import ClusterId, Lineage, MemberId
 from replog_node.storage import checked
+from replog_node.storage.blocks import aligned
 from replog_node.storage.disk import Disk, Sync
 from replog_node.storage.errors import IdentityDamaged
 
@@ -48,5 +49,7 @@ def load_identity(disk: Disk) -> Identity:
 
 def save_identity(disk: Disk, identity: Identity) -> None:
     """Write the file, durably: afterwards the old one is gone for good. Raises DiskError."""
-    checked.replace(disk, IDENTITY_NAME, checked.pack(_KIND, identity), Sync.IDENTITY)
+    data = checked.pack(_KIND, identity)
+    sectors = data.ljust(aligned(len(data)), b"\0")
+    checked.replace(disk, IDENTITY_NAME, sectors, Sync.IDENTITY)
     disk.sync_directory(Sync.IDENTITY_NAME)

@@ -27,6 +27,13 @@ class StoreLimits(msgspec.Struct, frozen=True):
     snapshots_between: int = 4
     """Snapshots kept between the base and the newest; past it the most crowded ones are removed."""
 
+    soft_limit_bytes: int = 0
+    """Free bytes of the file system under which the member is low (reserve.py)."""
+
+    margin_bytes: int = 0
+    """Room in the active segment under which a member without a spare is full: what may still be
+    on its way must fit."""
+
     @property
     def index_interval_bytes(self) -> int:
         """The bytes of a segment between two rows of its index."""

@@ -9,6 +9,7 @@ Read next: store.py.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -16,10 +17,11 @@ from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ORIGIN, Offset, Position
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, encode_block, split
-from replog_node.storage.disk import Disk, File, Sync
-from replog_node.storage.errors import StoreMisused
+from replog_node.storage.disk import Disk, DiskError, File, Sync
+from replog_node.storage.errors import NoRoom, StoreMisused
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.reader import Cursors, View, place_at
+from replog_node.storage.reserve import Reserve
 from replog_node.storage.segment import SEGMENT_HEADER_BYTES, SegmentHeader, begin
 from replog_node.storage.summary import Placed, Segment, Summary, empty_summary, save_summary
 
@@ -64,9 +66,15 @@ def encode_entries(
 
 
 def begin_segment(
-    disk: Disk, limits: StoreLimits, header: SegmentHeader, entries: Sequence[Entry] = ()
+    disk: Disk,
+    limits: StoreLimits,
+    reserve: Reserve,
+    header: SegmentHeader,
+    entries: Sequence[Entry] = (),
+    *,
+    any_size: bool = False,
 ) -> Opened:
-    """Begin a segment that already holds these entries, durably. Raises DiskError."""
+    """Begin a segment that already holds these entries, durably. Raises NoRoom, DiskError."""
     tail, at = header.predecessor, SEGMENT_HEADER_BYTES
     blocks, placed = encode_entries(
         entries,
@@ -76,22 +84,24 @@ def begin_segment(
         at=at,
         block_bytes=limits.block_bytes,
     )
-    size = max(limits.segment_bytes, at + len(blocks))
-    header = msgspec.structs.replace(header, size=size)
-    file = begin(disk, header, blocks)
+    file, header = begin(disk, reserve, header, blocks, any_size=any_size)
     end = placed[-1].block_end if placed else at
     summary = empty_summary(header).grown(placed, end, limits.index_interval_bytes)
-    return Opened(Segment(header, summary), file, size)
+    return Opened(Segment(header, summary), file, header.size)
 
 
 class Log:
-    """The segments of an assigned member. Raises DiskError, after which it must not be used."""
+    """The segments of an assigned member. Raises DiskError, after which it must not be used.
+
+    NoRoom is none: the log is as it was, and the same call may succeed later.
+    """
 
     def __init__(
         self,
         disk: Disk,
         limits: StoreLimits,
         random64: Random64,
+        reserve: Reserve,
         *,
         sealed: tuple[Segment, ...],
         opened: Opened,
@@ -100,6 +110,7 @@ class Log:
         self._disk = disk
         self._limits = limits
         self._random64 = random64
+        self._reserve = reserve
         self._opened = opened
         self._marked = opened.segment.header.predecessor.position
         self.view = View(sealed, opened.segment, 0, Cursors())
@@ -114,15 +125,21 @@ class Log:
         """The durable tail, which the next entry must follow."""
         return self._opened.segment.summary.tail
 
+    @property
+    def room(self) -> int:
+        """Bytes that are left in the active segment."""
+        return max(0, self._opened.size - aligned(self._opened.segment.summary.end))
+
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries that follow the tail, and sync once."""
+        """Write entries that follow the tail, and sync once. Raises NoRoom: nothing is written."""
         room = sum(e.size_bytes + BLOCK_HEADER_BYTES for e in entries)
         self._write(entries, room)
 
     def write_mark(self) -> None:
-        """Say durably that everything is durable, unless the disk says so already."""
+        """Say durably that everything is durable, unless the disk says so already, or is full."""
         if self._marked != self.tail.position:
-            self._write((), BLOCK_HEADER_BYTES)
+            with suppress(NoRoom):
+                self._write((), BLOCK_HEADER_BYTES)
 
     def plan_cut(self, to: Position) -> Cut:
         """Return what truncating after `to` takes; raises StoreMisused if no entry ends there."""
@@ -192,6 +209,7 @@ class Log:
             if not entries:  # the new segment's header is the mark
                 return
             active, at = self._opened.segment, SEGMENT_HEADER_BYTES
+        self._make_room(at + aligned(room))
         mark = self.tail
         blocks, placed = self._blocks(entries, active, at)
         self._opened.file.write(at, blocks)
@@ -199,6 +217,18 @@ class Log:
         self._marked = mark.position
         end = placed[-1].block_end if placed else at + len(blocks)
         self._grow(active.summary.grown(placed, end, self._limits.index_interval_bytes))
+
+    def _make_room(self, size: int) -> None:
+        """Have the space of a write that is larger than a whole segment, before it begins."""
+        if size <= self._opened.size:
+            return
+        try:
+            self._opened.file.allocate(size)
+        except DiskError as problem:
+            if not problem.full:
+                raise
+            raise NoRoom(f"the disk is full: {problem}") from problem
+        self._opened = Opened(self._opened.segment, self._opened.file, size)
 
     def _blocks(
         self, entries: Sequence[Entry], active: Segment, at: int
@@ -240,7 +270,7 @@ class Log:
             predecessor=predecessor,
             restart=restart,
         )
-        self._opened = begin_segment(self._disk, self._limits, header)
+        self._opened = begin_segment(self._disk, self._limits, self._reserve, header)
         self._marked = predecessor.position
         old.file.close()
 
@@ -248,7 +278,8 @@ class Log:
 def seal(disk: Disk, segment: Segment) -> None:
     """Shorten a segment that gets no more entries to what counts, and write its summary.
 
-    Tidying: nothing is synced, since a file that is longer, or lacks its summary, is scanned.
+    Tidying: nothing is synced, since a file that is longer, or lacks its summary, is scanned. For
+    lack of space there is no summary.
     """
     file = disk.open(segment.header.name)
     try:
@@ -256,4 +287,8 @@ def seal(disk: Disk, segment: Segment) -> None:
             file.truncate(segment.summary.end)
     finally:
         file.close()
-    save_summary(disk, segment)
+    try:
+        save_summary(disk, segment)
+    except DiskError as problem:
+        if not problem.full:
+            raise

@@ -18,6 +18,7 @@ from replog_node.storage.errors import LogDamaged, SnapshotUnusable
 from replog_node.storage.kept import KeptSnapshots
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Random64, begin_segment
+from replog_node.storage.reserve import Reserve
 from replog_node.storage.segment import SegmentHeader, is_segment, read_header, sequence_of
 from replog_node.storage.snapshots import Found, find_snapshots, part_name, prove
 from replog_node.storage.start import Start, load_start, save_start
@@ -38,12 +39,13 @@ def find_ground(
     disk: Disk,
     limits: StoreLimits,
     random64: Random64,
+    reserve: Reserve,
     cluster_id: ClusterId,
     lineage: Lineage | None,
 ) -> Ground:
     """Return what the log stands on, after finishing an install that was cut off.
 
-    Raises LogDamaged, FormatUnknown, DiskError.
+    Raises LogDamaged, FormatUnknown, NoRoom, DiskError.
     """
     start, found = load_start(disk), find_snapshots(disk, cluster_id, lineage)
     meta = start.installing
@@ -53,7 +55,7 @@ def find_ground(
     if _restarted(disk, meta, cluster_id):
         base = meta.position
     elif _take_fetched(disk, meta, found):
-        begin_anew(disk, limits, random64, cluster_id, meta.tail)
+        begin_anew(disk, limits, random64, reserve, cluster_id, meta.tail)
         found = find_snapshots(disk, cluster_id, lineage)
         base = meta.position
     start = Start(base=base)
@@ -62,7 +64,12 @@ def find_ground(
 
 
 def begin_anew(
-    disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId, tail: Tail
+    disk: Disk,
+    limits: StoreLimits,
+    random64: Random64,
+    reserve: Reserve,
+    cluster_id: ClusterId,
+    tail: Tail,
 ) -> None:
     """Begin the segment with which the log restarts after `tail`, superseding all others."""
     sequences = [sequence_of(name) for name in disk.names() if is_segment(name)]
@@ -73,7 +80,7 @@ def begin_anew(
         predecessor=tail,
         restart=True,
     )
-    begin_segment(disk, limits, header).file.close()
+    begin_segment(disk, limits, reserve, header, any_size=True).file.close()
 
 
 def _restarted(disk: Disk, meta: SnapshotMeta, cluster_id: ClusterId) -> bool:

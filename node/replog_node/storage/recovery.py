@@ -32,6 +32,7 @@ from replog_node.storage.errors import LogDamaged
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Log, Random64, begin_segment, seal
 from replog_node.storage.path import Ground, live_path
+from replog_node.storage.reserve import Reserve
 from replog_node.storage.segment import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -61,9 +62,17 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 def recover_log(
-    disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId, ground: Ground
+    disk: Disk,
+    limits: StoreLimits,
+    random64: Random64,
+    reserve: Reserve,
+    cluster_id: ClusterId,
+    ground: Ground,
 ) -> Log:
-    """Return the log, every entry of it durable. Raises LogDamaged, FormatUnknown, DiskError."""
+    """Return the log, every entry of it durable.
+
+    Raises LogDamaged, FormatUnknown, NoRoom, DiskError.
+    """
     names = tuple(name for name in disk.names() if is_segment(name))
     headers = [read_header(disk, name, cluster_id) for name in names]
     path = live_path(headers, cluster_id, ground)
@@ -79,21 +88,23 @@ def recover_log(
         predecessor=marked.summary.tail,
         restart=marked.header.restart and marked.last < marked.base,
     )
-    opened = begin_segment(disk, limits, header, above)
+    opened = begin_segment(disk, limits, reserve, header, above, any_size=True)
     if marked.last >= marked.base:
         sealed.append(_Found(marked, rescanned=True))
     _tidy(disk, sealed, opened.segment)
     segments = tuple(found.segment for found in sealed)
-    return Log(disk, limits, random64, sealed=segments, opened=opened)
+    return Log(disk, limits, random64, reserve, sealed=segments, opened=opened)
 
 
-def begin_log(disk: Disk, limits: StoreLimits, random64: Random64, cluster_id: ClusterId) -> Log:
-    """Return a new, empty log of this cluster, durably begun. Raises DiskError."""
+def begin_log(
+    disk: Disk, limits: StoreLimits, random64: Random64, reserve: Reserve, cluster_id: ClusterId
+) -> Log:
+    """Return a new, empty log of this cluster, durably begun. Raises NoRoom, DiskError."""
     header = SegmentHeader(
         cluster_id=cluster_id, sequence=1, nonce=random64(), predecessor=empty_tail(cluster_id)
     )
-    opened = begin_segment(disk, limits, header)
-    return Log(disk, limits, random64, sealed=(), opened=opened)
+    opened = begin_segment(disk, limits, reserve, header, any_size=True)
+    return Log(disk, limits, random64, reserve, sealed=(), opened=opened)
 
 
 def _check_nothing_followed(disk: Disk, last: SegmentHeader) -> None:

@@ -19,8 +19,9 @@ from replog_node.model.entries import Tail
 from replog_node.model.positions import ClusterId, Offset
 from replog_node.storage import checked
 from replog_node.storage.blocks import BLOCK_ALIGNMENT
-from replog_node.storage.disk import Disk, File, Sync
-from replog_node.storage.errors import LogDamaged
+from replog_node.storage.disk import Disk, DiskError, File, Sync
+from replog_node.storage.errors import LogDamaged, NoRoom
+from replog_node.storage.reserve import Reserve, discard
 
 SEGMENT_HEADER_BYTES: Final = BLOCK_ALIGNMENT
 _KIND: Final = b"RLsg"
@@ -30,9 +31,10 @@ _NAME: Final = re.compile(r"\d{20}\.\d{10}\.(seg|sum)", re.ASCII)
 class SegmentHeader(msgspec.Struct, frozen=True):
     """What a segment's first sector says.
 
-    predecessor: the durable tail that it begins after. size: the file's bytes when it was begun;
-    it is never shorter while no other segment follows it. restart: the log begins here, after a
-    snapshot at the predecessor; whatever older segments hold is superseded, before it too.
+    predecessor: the durable tail that it begins after. size: the file's bytes when it was begun,
+    set by begin; it is never shorter while no other segment follows it. restart: the log begins
+    here, after a snapshot at the predecessor; whatever older segments hold is superseded, before it
+    too.
     """
 
     cluster_id: ClusterId
@@ -78,20 +80,35 @@ def sequence_of(name: str) -> int:
     return int(name[21:31])
 
 
-def begin(disk: Disk, header: SegmentHeader, blocks: bytes) -> File:
-    """Make a segment with these first blocks durable, and return it open.
+def begin(
+    disk: Disk, reserve: Reserve, header: SegmentHeader, blocks: bytes, *, any_size: bool
+) -> tuple[File, SegmentHeader]:
+    """Make a segment with these first blocks durable; return it open, and its header with its size.
 
     When this returns, the segment counts: everything from its base on in older ones is superseded.
-    Until then nothing has changed. Raises DiskError.
+    Until then nothing has changed. any_size: see Reserve.allot. Raises NoRoom, DiskError.
     """
     temporary = header.name + checked.TEMPORARY
-    file = disk.create(temporary, header.size)
+    file, size = reserve.allot(temporary, SEGMENT_HEADER_BYTES + len(blocks), any_size=any_size)
+    header = msgspec.structs.replace(header, size=size)
     first = checked.pack(_KIND, header, padded_to=SEGMENT_HEADER_BYTES)
     file.write(0, first + blocks)
     file.sync(Sync.SEGMENT)
-    disk.rename(temporary, header.name)
+    _name(disk, file, temporary, header.name)
     disk.sync_directory(Sync.SEGMENT_NAME)
-    return file
+    return file, header
+
+
+def _name(disk: Disk, file: File, temporary: str, name: str) -> None:
+    """Give a finished file its name; a directory that can't grow for it is no room, no failure."""
+    try:
+        disk.rename(temporary, name)
+    except DiskError as problem:
+        if not problem.full:
+            raise
+        file.close()
+        discard(disk, temporary)
+        raise NoRoom(f"the disk is full: {problem}") from problem
 
 
 def read_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader:

@@ -17,6 +17,7 @@ import msgspec
 from replog_node.model.positions import ORIGIN, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.storage import checked
+from replog_node.storage.blocks import aligned
 from replog_node.storage.disk import Disk, DiskError, Sync
 
 START_NAME: Final = "start"
@@ -53,5 +54,7 @@ def load_start(disk: Disk) -> Start:
 
 def save_start(disk: Disk, start: Start) -> None:
     """Write the file, durably. Raises DiskError."""
-    checked.replace(disk, START_NAME, checked.pack(_KIND, start), Sync.START)
+    data = checked.pack(_KIND, start)
+    sectors = data.ljust(aligned(len(data)), b"\0")
+    checked.replace(disk, START_NAME, sectors, Sync.START)
     disk.sync_directory(Sync.START_NAME)

@@ -27,6 +27,7 @@ from replog_node.storage.errors import (
     ChainBroken,
     IdentityDamaged,
     LogDamaged,
+    NoRoom,
     ReadRefused,
     SnapshotUnusable,
     StorageFailed,
@@ -41,6 +42,7 @@ from replog_node.storage.merging import check_chain, merge
 from replog_node.storage.path import Ground, find_ground
 from replog_node.storage.reader import read_entries
 from replog_node.storage.recovery import begin_log, discard_begun_log, recover_log
+from replog_node.storage.reserve import DiskSpace, Reserve
 from replog_node.storage.segment import is_segment
 from replog_node.storage.snapshots import (
     Incoming,
@@ -89,9 +91,9 @@ def open_store(
 ) -> "Store":
     """Recover what the directory holds, or make it a new member's, and begin an incarnation.
 
-    Raises LogDamaged, VoteStateLost, IdentityDamaged, FormatUnknown (nothing of the log was
-    changed), or StorageFailed; then the disk is the caller's to close. Dying anywhere within and
-    opening again is harmless.
+    Raises LogDamaged, VoteStateLost, IdentityDamaged, FormatUnknown, NoRoom (nothing of the log
+    was changed), or StorageFailed; then the disk is the caller's to close. Dying anywhere within
+    and opening again is harmless.
     """
     with _failing():
         names = _remove_temporary(disk)
@@ -99,17 +101,21 @@ def open_store(
             _create_member(disk, names, new_member_id)
         identity = load_identity(disk)
         hard_state = load_hard_state(disk, identity.member)
-        ground, log = _open_log(disk, limits, random64, identity)
+        reserve = Reserve(disk, limits)
+        reserve.find()
+        ground, log = _open_log(disk, limits, random64, reserve, identity)
         kept = KeptSnapshots(disk, ground.found, limits.snapshots_between)
         if log is not None:
             kept.remove_old_parts()
             kept.cover(log.start.position)
         identity = msgspec.structs.replace(identity, incarnation=identity.incarnation + 1)
         save_identity(disk, identity)
+        reserve.prepare()
     return Store(
         disk,
         limits,
         random64,
+        reserve,
         identity=identity,
         hard_state=hard_state,
         log=log,
@@ -126,6 +132,7 @@ class Store:
         disk: Disk,
         limits: StoreLimits,
         random64: Random64,
+        reserve: Reserve,
         *,
         identity: Identity,
         hard_state: HardStateFiles,
@@ -137,6 +144,7 @@ class Store:
         self._disk = disk
         self._limits = limits
         self._random64 = random64
+        self._reserve = reserve
         self._identity = identity
         self._hard_state = hard_state
         self._log = log
@@ -190,6 +198,7 @@ class Store:
 
         Raises, with nothing written: ChainBroken if entries don't follow the tail, StoreMisused
         for a broken promise, a truncation at no entry's end, or entries before an assignment.
+        Raises NoRoom, with none of the entries written: the same call may succeed later.
         Raises StorageFailed when the disk refuses; then some of it may be durable.
         """
         with self._guarded():
@@ -249,7 +258,7 @@ class Store:
 
         Repeating it is harmless; another cluster or lineage raises StoreMisused. The log's first
         segment is made before the identity says that there is one, so that a missing log is
-        noticed. Raises StorageFailed.
+        noticed. Raises NoRoom (nothing has changed), StorageFailed.
         """
         with self._guarded():
             held = self._identity
@@ -257,10 +266,11 @@ class Store:
                 return
             if held.cluster_id is not None:
                 raise StoreMisused(f"assigned to {held.cluster_id} {held.lineage} already")
-            log = begin_log(self._disk, self._limits, self._random64, cluster_id)
+            log = begin_log(self._disk, self._limits, self._random64, self._reserve, cluster_id)
             identity = msgspec.structs.replace(
                 held, cluster_id=cluster_id, lineage=lineage, founding=founding
             )
+            save_start(self._disk, self._start)  # so that a full disk can be trimmed
             save_identity(self._disk, identity)
             self._identity, self._log = identity, log
 
@@ -365,6 +375,21 @@ class Store:
         with _refusing(meta):
             return self._kept.read_chunk(meta, at, max_bytes)
 
+    @property
+    def wants_spare(self) -> bool:
+        """Whether the spare was taken, so that `space` should be asked soon."""
+        return not self._reserve.ready
+
+    def space(self) -> DiskSpace:
+        """Make a spare segment if there is none, and say how much room there is.
+
+        Any one thread may call this beside a write. Raises StorageFailed.
+        """
+        self._check_usable()
+        log = self._log
+        with _failing():
+            return self._reserve.space(self._limits.segment_bytes if log is None else log.room)
+
     def close(self) -> None:
         """Give files and directory back. What was not marked yet is proven at the next start."""
         self._hard_state.close()
@@ -422,7 +447,7 @@ class Store:
         try:
             with _failing():
                 yield
-        except (ChainBroken, StoreMisused, SnapshotUnusable):
+        except (ChainBroken, NoRoom, StoreMisused, SnapshotUnusable):
             raise
         except BaseException as problem:
             self._failed = str(problem) or type(problem).__name__
@@ -465,14 +490,14 @@ def _create_member(disk: Disk, names: Sequence[str], new_member_id: Callable[[],
 
 
 def _open_log(
-    disk: Disk, limits: StoreLimits, random64: Random64, identity: Identity
+    disk: Disk, limits: StoreLimits, random64: Random64, reserve: Reserve, identity: Identity
 ) -> tuple[Ground, Log | None]:
     if identity.cluster_id is None:
         discard_begun_log(disk)
         return Ground(), None
     cluster_id = identity.cluster_id
-    ground = find_ground(disk, limits, random64, cluster_id, identity.lineage)
-    log = recover_log(disk, limits, random64, cluster_id, ground)
+    ground = find_ground(disk, limits, random64, reserve, cluster_id, identity.lineage)
+    log = recover_log(disk, limits, random64, reserve, cluster_id, ground)
     if not ground.start.known:
         ground = Ground(Start(log.start.position), ground.found)
         save_start(disk, ground.start)

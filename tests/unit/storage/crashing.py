@@ -22,7 +22,13 @@ from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState
 from replog_node.storage.disk import DiskError
-from replog_node.storage.errors import IdentityDamaged, LogDamaged, StorageFailed, VoteStateLost
+from replog_node.storage.errors import (
+    IdentityDamaged,
+    LogDamaged,
+    NoRoom,
+    StorageFailed,
+    VoteStateLost,
+)
 from replog_node.storage.hardstate import HARD_STATE_NAMES
 from replog_node.storage.snapshots import is_snapshot, write_snapshot
 from replog_node.storage.store import Store, open_store
@@ -47,6 +53,8 @@ from tests.unit.storage.building import (
 
 OPERATION = "founding-op"
 STATE = b"a state of some bytes " * 50
+CAPACITY = 256 * 1024
+"""Room for every script, as long as nobody fills it."""
 
 
 class Lost(AssertionError):
@@ -99,7 +107,10 @@ class Script:
         self._term = 1
 
     def call(self, kind: str) -> "Script":
-        """Add a restart or an idle mark."""
+        """Add a restart, an idle mark, or a look at the space, or let somebody take it or give it.
+
+        ("restart", "idle", "space", "fill", "free")
+        """
         return self._add(kind, self._held)
 
     def assign(self) -> "Script":
@@ -170,6 +181,16 @@ def rolling() -> list[Step]:
     script.append(data(1800)).vote(None).append(data(5000)).append(CLOCK).call("restart")
     script.append(data(100)).call("restart").call("restart").append(data(600)).call("idle")
     return script.call("restart").steps
+
+
+def filling() -> list[Step]:
+    """Going on while somebody else has filled the disk: from the reserve, and through restarts."""
+    script = Script().assign().append(CLOCK, data(900)).call("space").append(data(2500))
+    script.call("fill").append(data(900)).append(data(900)).call("idle").vote("m1").call("space")
+    script.append(data(400)).call("restart").append(data(300)).call("free").call("space")
+    script.append(data(2500)).call("space").append(data(2000)).call("space").call("fill")
+    script.cut(4).append(data(100)).call("restart").append(CLOCK)
+    return script.steps
 
 
 def truncating() -> list[Step]:
@@ -275,6 +296,12 @@ def _carry_out(step: Step, store: Store, life: Life) -> Store:
             store.assign(CLUSTER, LINEAGE, OPERATION)
         case "idle":
             store.write_idle_mark()
+        case "space":
+            store.space()
+        case "fill":
+            life.disk.fill()
+        case "free":
+            life.disk.taken_bytes = 0
         case "restart":
             store.close()
             return life.open()
@@ -285,8 +312,17 @@ def _carry_out(step: Step, store: Store, life: Life) -> Store:
         case "install" if step.meta is not None:
             _install(store, step.meta)
         case _:
-            store.write(step.persists)
+            _write_when_there_is_room(step, store, life.disk)
     return store
+
+
+def _write_when_there_is_room(step: Step, store: Store, disk: SimDisk) -> None:
+    """Write; somebody who has filled the disk gives the room back when the store has none left."""
+    try:
+        store.write(step.persists)
+    except NoRoom:
+        disk.taken_bytes = 0
+        store.write(step.persists)
 
 
 def _install(store: Store, meta: SnapshotMeta) -> None:
@@ -301,6 +337,7 @@ def crashes(steps: Sequence[Step], left_out: Iterable[SyncSite] = ()) -> Iterato
     while True:
         at += 1
         disk = SimDisk()
+        disk.capacity = CAPACITY
         disk.left_out = frozenset(left_out)
         disk.crash_at, disk.crash_random = at, Random(at)
         ended = run(disk, steps)
@@ -327,6 +364,7 @@ def failures(steps: Sequence[Step]) -> Iterator[Crash]:
     while True:
         at += 1
         disk = SimDisk()
+        disk.capacity = CAPACITY
         disk.fail = FailOnce(at)
         ended = run(disk, steps)
         if ended is None:
@@ -410,6 +448,7 @@ def power_fails_and_a_snapshot_rots(disk: SimDisk, random: Random) -> None:
 def survive(crash: Crash, happens: Recovering, random: Random) -> None:
     """Let it happen to a copy of the disk, start, and judge; then all that must hold afterwards."""
     disk = crash.disk.copy()
+    disk.taken_bytes = 0
     happens(disk, random)
     _die_while_starting(disk, random)
     life = Life(disk, random.getrandbits(32))

@@ -8,10 +8,12 @@ import pytest
 
 from tests.support.simdisk import SimDisk
 from tests.unit.storage.crashing import (
+    CAPACITY,
     Recovering,
     Step,
     crashes,
     failures,
+    filling,
     installing,
     power_fails,
     power_fails_and_a_copy_rots,
@@ -25,7 +27,7 @@ from tests.unit.storage.crashing import (
     wandering,
 )
 
-OF_ENTRIES = [rolling, truncating, partial(wandering, 1)]
+OF_ENTRIES = [rolling, truncating, filling, partial(wandering, 1)]
 OF_SNAPSHOTS = [trimming, installing]
 SCRIPTS = [*OF_ENTRIES, *OF_SNAPSHOTS]
 POWER_LOSSES = 3
@@ -59,6 +61,7 @@ def test_a_snapshot_that_rots_at_a_crash_costs_nothing_of_the_log(
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_script_itself_runs_to_its_end(script: Callable[[], list[Step]]) -> None:
     disk = SimDisk()
+    disk.capacity = CAPACITY
     assert run(disk, script()) is None
     assert disk.operations > 150
 

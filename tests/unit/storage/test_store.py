@@ -231,13 +231,15 @@ def test_after_a_failed_sync_everything_is_refused_and_nothing_is_tried_again(
     assert disk.operations == before
 
 
-def test_a_full_disk_is_told_apart() -> None:
+def test_a_disk_that_is_full_in_the_midst_of_a_write_ends_the_store() -> None:
     disk = SimDisk()
     store = assigned(disk, StoreLimits(segment_bytes=4096))
-    disk.fail = lambda call: "no space: disk full" if call.startswith("create") else None
-    store.write([appending(*ENTRIES[:2])])
+    disk.fail = lambda call: "no space: disk full" if call.startswith("write") else None
     with pytest.raises(StorageFailed, match="the disk is full"):
-        store.write([appending(*ENTRIES[2:])])
+        store.write([appending(*ENTRIES[:2])])
+    disk.fail = None
+    with pytest.raises(StorageFailed, match="the disk is full"):
+        store.write([appending(*ENTRIES[:2])])
 
 
 def test_a_closed_store_refuses_everything() -> None:
