@@ -456,7 +456,9 @@ def survive(crash: Crash, happens: Recovering, random: Random) -> None:
     judge(found, crash.held, crash.under_way)
     if happens is not power_fails_and_a_snapshot_rots:
         judge_snapshots(found, crash.held, crash.under_way)
-    happens(disk, random)
+        happens(disk, random)
+    else:
+        power_fails(disk, random)  # one that rots may be the last but one, as far as is promised
     store, again = life.found()
     judge(again, found, found)
     _go_on(store, again)
