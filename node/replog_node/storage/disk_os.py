@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from replog_node.storage.checked import TEMPORARY
 from replog_node.storage.disk import DiskError, Sync
 
 LOCK_NAME: Final = "LOCK"
@@ -174,6 +175,52 @@ class OsDisk:
 
     def _in(self, name: str) -> str:
         return os.path.join(self._path, name)
+
+
+class OsDiskBeside(OsDisk):
+    """A directory that another process may hold: read, and changed in nothing that it looks at.
+
+    The one thing that can be made is a temporary file, for its holder to take or to remove at its
+    next start. Anything else raises DiskError.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        """Open an existing directory; raises DiskError."""
+        self._path = os.path.abspath(directory)
+        with _reported(f"open {self._path}"):
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def create(self, name: str, size: int) -> OsFile:
+        """Make a temporary file (Disk.create)."""
+        if not name.endswith(TEMPORARY):
+            raise self._refused(f"create {name}")
+        return super().create(name, size)
+
+    def open(self, name: str) -> OsFile:
+        """Open a file to read (Disk.open)."""
+        path = self._in(name)
+        with _reported(f"open {path}"):
+            return OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path)
+
+    def rename(self, old: str, new: str) -> None:
+        """Refused."""
+        raise self._refused(f"rename {old} to {new}")
+
+    def remove(self, name: str) -> None:
+        """Refused."""
+        raise self._refused(f"remove {name}")
+
+    def sync_directory(self, why: Sync) -> None:
+        """Refused."""
+        raise self._refused(f"sync for {why}")
+
+    def close(self) -> None:
+        """Let go of the directory (Disk.close)."""
+        with _reported(f"close {self._path}"):
+            os.close(self._descriptor)
+
+    def _refused(self, what: str) -> DiskError:
+        return DiskError(f"{what}: {self._path} is held by another process, and only read here")
 
 
 def _make_durably(directory: str) -> None:

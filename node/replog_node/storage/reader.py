@@ -7,19 +7,21 @@ Decides: how an offset is found and how much is read. Must not know: writing, re
 Read next: log.py.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import Final
 
 import msgspec
 
+from replog_node.frames.layout import FRAME_HEADER_BYTES, FrameDamaged, frame_header
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import Offset, Term
-from replog_node.storage.disk import Disk, DiskError
+from replog_node.storage.disk import Disk, DiskError, File
 from replog_node.storage.errors import LogDamaged, ReadRefused
 from replog_node.storage.summary import Place, Segment
 from replog_node.storage.walk import Unreadable, Walk, Window
 
 _CURSORS: Final = 64
+_END_OF_TIME: Final = 2**63
 
 
 class Cursors:
@@ -102,6 +104,49 @@ def read_entries(
         room -= sum(entry.size_bytes for entry in entries)
         at = Offset(found[-1].last + 1)
     return tuple(found)
+
+
+def offset_at_time(disk: Disk, view: View, time_ms: int, read_bytes: int) -> Offset | None:
+    """Return the first offset of the first entry with this append time or a later one, or None.
+
+    Append times never fall, so whole segments and most of one are stepped over. What is stepped
+    over isn't proven. Raises LogDamaged, ReadRefused.
+    """
+    segments = (*view.sealed, view.active)
+    number = bisect_left(segments, time_ms, key=lambda each: each.summary.tail.append_time_ms)
+    if number == len(segments) or view.last < segments[number].base:
+        return None
+    segment = segments[number]
+    try:
+        file = disk.open(segment.header.name)
+    except DiskError as problem:
+        raise _refusal(problem, segment, segment.base) from problem
+    try:
+        walk = _walk(Window(file, read_bytes), segment, _place_before_time(file, segment, time_ms))
+        walk.skip_to_time(time_ms)
+        return Offset(walk.place.base)
+    except Unreadable as problem:
+        raise LogDamaged(segment.header.name, Offset(problem.base), str(problem)) from problem
+    except DiskError as problem:
+        raise _refusal(problem, segment, segment.base) from problem
+    finally:
+        file.close()
+
+
+def _place_before_time(file: File, segment: Segment, time_ms: int) -> Place:
+    """Return the last indexed place whose entry is older than this time, else the start."""
+    places = segment.summary.places
+    number = bisect_left(places, time_ms, key=lambda place: _time_at(file, place))
+    return places[number - 1] if number else segment.start
+
+
+def _time_at(file: File, place: Place) -> int:
+    """Return the append time of the frame here, or the end of time if it is damaged."""
+    try:
+        header = frame_header(file.read(place.at, FRAME_HEADER_BYTES))
+    except FrameDamaged:
+        return _END_OF_TIME
+    return header.append_time_ms if header.base == place.base else _END_OF_TIME
 
 
 def place_at(disk: Disk, segment: Segment, at: Offset, read_bytes: int) -> tuple[Entry, int]:

@@ -12,6 +12,7 @@ Read next: log.py, recovery.py.
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import msgspec
 
@@ -40,7 +41,7 @@ from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Cut, Log, Random64
 from replog_node.storage.merging import check_chain, merge
 from replog_node.storage.path import Ground, find_ground
-from replog_node.storage.reader import read_entries
+from replog_node.storage.reader import offset_at_time, read_entries
 from replog_node.storage.recovery import begin_log, discard_begun_log, recover_log
 from replog_node.storage.reserve import DiskSpace, Reserve
 from replog_node.storage.segment import is_segment
@@ -80,6 +81,18 @@ class Recovered(msgspec.Struct, frozen=True):
     removed: bool = False
     snapshot: SnapshotMeta | None = None
     damaged_snapshots: tuple[str, ...] = ()
+
+
+class SegmentInfo(NamedTuple):
+    """A segment's offsets, its bytes that count, and the log time of its last entry.
+
+    An empty one has last == base - 1 and the time of the entry before it.
+    """
+
+    base: Offset
+    last: Offset
+    size_bytes: int
+    last_append_time_ms: int
 
 
 def open_store(
@@ -250,6 +263,31 @@ class Store:
                 if log.view.generation == view.generation:
                     raise  # else a truncation took it away meanwhile: look again
         return ()
+
+    def offset_at_time(self, time_ms: int) -> Offset | None:
+        """Return the first offset of the first entry with this append time or a later one.
+
+        None if there is none yet. Any thread may call this. Raises as `read` does.
+        """
+        self._check_usable()
+        while (log := self._log) is not None:
+            view = log.view
+            try:
+                return offset_at_time(self._disk, view, time_ms, self._limits.read_bytes)
+            except LogDamaged:
+                if log.view.generation == view.generation:
+                    raise
+        return None
+
+    def segments(self) -> tuple[SegmentInfo, ...]:
+        """Return what there is of the log, ascending. Any thread may call this; nothing is read."""
+        if self._log is None:
+            return ()
+        view = self._log.view
+        return tuple(
+            SegmentInfo(s.base, s.last, s.summary.end, s.summary.tail.append_time_ms)
+            for s in (*view.sealed, view.active)
+        )
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str = "") -> None:
         """Make this member belong to a cluster and lineage, durably and for good.

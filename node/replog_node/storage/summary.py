@@ -107,6 +107,11 @@ class Summary(msgspec.Struct, frozen=True):
             return start
         return Place._make(_ROW.unpack_from(self.index, (low - 1) * _ROW.size))
 
+    @property
+    def places(self) -> list[Place]:
+        """The places in the index, ascending."""
+        return [Place._make(row) for row in _ROW.iter_unpack(self.index)]
+
     def _indexed_up_to(self) -> int:
         if not self.index:
             return SEGMENT_HEADER_BYTES

@@ -88,6 +88,11 @@ class Walk:
         while (header := self._enter()).last < offset:
             self._step(header)
 
+    def skip_to_time(self, time_ms: int) -> None:
+        """Step over entries, unproven, up to one that is no older; raises Unreadable."""
+        while (header := self._enter()).append_time_ms < time_ms:
+            self._step(header)
+
     def _enter(self) -> FrameHeader:
         """Return the header of the frame here, after entering its block if need be."""
         while self.place.at == self.place.block_end:
