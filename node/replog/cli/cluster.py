@@ -1,10 +1,11 @@
-"""`replog status | members | transfer | why`: how the cluster is, and who leads it.
+"""`replog status | members | transfer | trim | snapshot | why`: how the log is, and its care.
 
 Decides: how knowledge of members is shown. Must not know: how they know it.
 Read next: options.py, docs/api.md.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import click
@@ -16,7 +17,7 @@ from rich.table import Table
 from replog.cli.exits import EXIT_REFUSED, EXIT_UNAVAILABLE, Failure, run
 from replog.cli.options import Shared, shared
 from replog.client import ApiError, Client, Unavailable
-from replog.wire.schemas import ClusterStatus, Wait
+from replog.wire.schemas import ClusterStatus, Done, Wait
 
 LINE_LETTERS: Final = 1000
 """How wide a table may be where no terminal says it."""
@@ -137,11 +138,38 @@ def transfer(options: Shared, member: str | None) -> None:
 async def _transfer(options: Shared, member: str | None) -> None:
     known = await _leaders_view(options)
     chosen = None if member is None else _chosen(known, member)
+    await _ask_members(options, lambda client: client.transfer(chosen))
+
+
+@click.command()
+@click.option(
+    "--before",
+    type=click.IntRange(min=0),
+    required=True,
+    metavar="OFFSET",
+    help="The first offset that stays.",
+)
+@shared
+def trim(options: Shared, before: int) -> None:  # fmt: skip
+    """Give up the records below an offset, at every member and for good."""
+    run(_ask_members(options, lambda client: client.trim(before)))
+
+
+@click.command()
+@shared
+def snapshot(options: Shared) -> None:
+    """Let every member build a snapshot of its state at the end of the log."""
+    run(_ask_members(options, lambda client: client.snapshot()))
+
+
+async def _ask_members(options: Shared, call: Callable[[Client], Awaitable[Done]]) -> None:
+    """Make an admin call at the peer listeners, whose addresses the members tell."""
+    known = await _leaders_view(options)
     listeners = [m.address for m in known.members]
     if not listeners:
         raise Failure("the member that was asked knows no members", EXIT_REFUSED)
     async with options.client(listeners) as client:
-        done = await client.transfer(chosen)
+        done = await call(client)
     if options.json:
         _print_json(done)
     else:

@@ -13,7 +13,7 @@ import msgspec
 
 from replog.cli.append import append
 from replog.cli.bench import bench
-from replog.cli.cluster import members, status, transfer, why
+from replog.cli.cluster import members, snapshot, status, transfer, trim, why
 from replog.cli.completion import completion
 from replog.cli.exits import EXIT_INTERRUPTED, EXIT_USAGE, Failure
 from replog.cli.options import JSON_OUTPUT
@@ -62,5 +62,18 @@ def main() -> None:
     """A replicated log: append, read, look after it."""
 
 
-for command in (append, read, tail, status, members, transfer, why, bench, verify, completion):
+for command in (
+    append,
+    read,
+    tail,
+    status,
+    members,
+    transfer,
+    trim,
+    snapshot,
+    why,
+    bench,
+    verify,
+    completion,
+):
     main.add_command(command)

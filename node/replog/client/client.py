@@ -23,8 +23,12 @@ from replog.wire.schemas import (
     Done,
     LogInfo,
     ProducerRequest,
+    ProducerResolved,
     ProducerSession,
+    ResolveRequest,
+    SnapshotRequest,
     TransferRequest,
+    TrimRequest,
     Why,
 )
 
@@ -155,12 +159,39 @@ class Client:
             return await self.transport.ask(endpoint, path)
         return await self.transport.call("GET", path, timeout_s=self.timeout_s, repeatable=True)
 
-    async def transfer(self, to: str | None) -> Done:
-        """Hand leadership over; only peer listeners serve this, so the client must know those."""
+    async def resolve_producer(self, producer_id: int, epoch: int) -> ProducerResolved:
+        """Fence an epoch of a session after an unknown outcome; tells what was appended in it.
+
+        Repeating it gives the same answer. Raises ApiError producer_unknown, producer_fenced.
+        """
         answer = await self.transport.call(
             "POST",
-            "/v1/cluster:transfer",
-            body=msgspec.json.encode(TransferRequest(to)),
+            f"/v1/producers/{producer_id}:resolve",
+            body=msgspec.json.encode(ResolveRequest(epoch)),
+            headers={"Content-Type": "application/json"},
+            timeout_s=self.timeout_s,
+            repeatable=True,
+        )
+        return _decoded(answer, ProducerResolved)
+
+    async def trim(self, before: int) -> Done:
+        """Give up the records below `before`; only peer listeners serve this, as transfer."""
+        return await self._admin("/v1/log:trim", TrimRequest(before))
+
+    async def snapshot(self) -> Done:
+        """Let every member build a snapshot; only peer listeners serve this, as transfer."""
+        return await self._admin("/v1/log:snapshot", SnapshotRequest())
+
+    async def transfer(self, to: str | None) -> Done:
+        """Hand leadership over; only peer listeners serve this, so the client must know those."""
+        return await self._admin("/v1/cluster:transfer", TransferRequest(to))
+
+    async def _admin(self, path: str, body: msgspec.Struct) -> Done:
+        """An admin call that may be repeated."""
+        answer = await self.transport.call(
+            "POST",
+            path,
+            body=msgspec.json.encode(body),
             headers={"Content-Type": "application/json"},
             timeout_s=self.timeout_s,
             repeatable=True,

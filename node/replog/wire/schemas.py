@@ -127,6 +127,36 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to: str | None = None
 
 
+class TrimRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/log:trim on the peer listener. before: the first offset that stays."""
+
+    before: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/log:snapshot on the peer listener: all members build one at the same offset."""
+
+
+class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/producers/{id}:resolve. epoch: the one in which something has no known outcome."""
+
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**15 - 1)]
+
+
+class ProducerResolved(msgspec.Struct, frozen=True):
+    """What became of an epoch of a producer session: nothing more of it will be appended.
+
+    epoch: the new one; sequences begin at 0 in it. last_sequence, last_offset: of the last record
+    that was appended in the old one, both null if nothing was. repeated: it was resolved before.
+    """
+
+    producer_id: int
+    epoch: int
+    last_sequence: int | None
+    last_offset: int | None
+    repeated: bool = False
+
+
 class AcknowledgeClockRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/cluster:acknowledge-clock on the peer listener: nothing needs to be said."""
 

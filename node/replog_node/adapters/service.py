@@ -22,15 +22,18 @@ from replog.wire.schemas import (
     Done,
     LogInfo,
     ProducerRequest,
+    ProducerResolved,
     ProducerSession,
+    SnapshotRequest,
     TargetRequest,
     TransferRequest,
+    TrimRequest,
     Wait,
 )
 from replog_node.adapters.counting import records_within
 from replog_node.adapters.guard import OnFailure, guarded
+from replog_node.driver.calls import Request, Resolve
 from replog_node.driver.driver import Driver
-from replog_node.driver.status import LOG_START
 from replog_node.driver.view import ReadView
 from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset
@@ -94,7 +97,9 @@ class NodeService:
         return self._view(0)
 
     def _view(self, staleness_ms: int) -> ReadView:
-        return ReadView(LOG_START, self._driver.applied.offset + 1, staleness_ms)
+        return ReadView(
+            self._driver.applied.log_start, self._driver.applied.offset + 1, staleness_ms
+        )
 
     async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
         """See Service.entries."""
@@ -129,11 +134,10 @@ class NodeService:
 
     async def last_records_from(self, count: int, end_offset: int) -> Offset:
         """See Service.last_records_from. Control records are few, so few looks are needed."""
-        if count >= end_offset:
-            return Offset(LOG_START)
+        log_start = self._driver.applied.log_start
         start, found = end_offset, 0
-        while found < count and start > LOG_START:
-            wanted = max(LOG_START, start - (count - found))
+        while found < count and start > log_start:
+            wanted = max(log_start, start - (count - found))
             found += await self._records_between(wanted, start)
             start = wanted
         return Offset(start)
@@ -181,9 +185,26 @@ class NodeService:
         answer: asyncio.Future[Done] = self._loop.create_future()
         return await self._call(TransferRequest(to), answer, timeout_s)
 
+    async def trim(self, before: int, *, timeout_s: float) -> Done:
+        """See Service.trim."""
+        answer: asyncio.Future[Done] = self._loop.create_future()
+        return await self._call(TrimRequest(before), answer, timeout_s)
+
+    async def snapshot(self, *, timeout_s: float) -> Done:
+        """See Service.snapshot."""
+        answer: asyncio.Future[Done] = self._loop.create_future()
+        return await self._call(SnapshotRequest(), answer, timeout_s)
+
+    async def resolve_producer(
+        self, producer_id: int, epoch: int, *, timeout_s: float
+    ) -> ProducerResolved:
+        """See Service.resolve_producer."""
+        answer: asyncio.Future[ProducerResolved] = self._loop.create_future()
+        return await self._call(Resolve(producer_id, epoch), answer, timeout_s)
+
     async def _call(
         self,
-        request: ProducerRequest | TargetRequest | TransferRequest,
+        request: Request,
         answer: "asyncio.Future[T]",
         timeout_s: float,
     ) -> T:

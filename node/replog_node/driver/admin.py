@@ -15,15 +15,18 @@ from replog.wire.schemas import (
     Done,
     ProducerRequest,
     ProducerSession,
+    SnapshotRequest,
     TargetRequest,
     TransferRequest,
+    TrimRequest,
 )
-from replog_node.driver.calls import Call
+from replog_node.driver.calls import Call, Resolve, Result
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.ledger import Ledger, Promise
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
 from replog_node.model.configuration import Member, Target
+from replog_node.model.controls import LogTrimmed, ProducerFenced, SnapshotPoint
 from replog_node.model.entries import Payload
 from replog_node.model.positions import MemberId, Offset, Term
 from replog_node.raft.effects import Accepted, Reason, Rejected, TransferEnded
@@ -133,6 +136,12 @@ class Admin:
                 self._target(call, call.request)
             case TransferRequest(to=to):
                 self._transfer(call, to)
+            case TrimRequest(before=before):
+                self._trim(call, Offset(before))
+            case SnapshotRequest():
+                self._snapshot(call)
+            case Resolve():
+                self._resolve(call, call.request)
             case _:
                 assert_never(call.request)
 
@@ -148,14 +157,46 @@ class Admin:
         self._head.allocated(record, base, entry.append_time_ms)
         self._promise(call, entry.term, base, session)
 
-    def _known(self, call: Call, session: ProducerSession, offset: Offset) -> None:
+    def _known(self, call: Call, result: Result, offset: Offset) -> None:
         term = self._kernel.term_at(offset)
         if term is None or offset <= self._ledger.settled:
-            call.reply(session)
+            call.reply(result)
         else:
             self._ledger.repeat(
-                Promise(term, offset, session, call.reply, deadline_s=call.deadline_s)
+                Promise(term, offset, result, call.reply, deadline_s=call.deadline_s)
             )
+
+    def _trim(self, call: Call, before: Offset) -> None:
+        """Commit a trim; only what is committed can be given up."""
+        end = Offset(self._kernel.committed.offset + 1)
+        if before > end:
+            raise ApiError(
+                "offset_out_of_range", f"{before} is beyond the end of the log, {end}",
+                end_offset=end,
+            )  # fmt: skip
+        if before <= self._head.log_start:
+            call.reply(Done(True, f"the log starts at {self._head.log_start} already"))
+            return
+        entry = self._kernel.propose(Payload((LogTrimmed(before, "call"),)))
+        done = Done(True, f"the log starts at {before}", entry.last)
+        self._promise(call, entry.term, entry.base, done)
+
+    def _snapshot(self, call: Call) -> None:
+        entry = self._kernel.propose(Payload((SnapshotPoint("call"),)))
+        done = Done(True, f"every member builds a snapshot at offset {entry.last}", entry.last)
+        self._promise(call, entry.term, entry.base, done)
+
+    def _resolve(self, call: Call, request: Resolve) -> None:
+        """Fence an epoch; what of it was appended is committed before the fence is."""
+        fence = self._head.resolve(request.producer_id, request.epoch)
+        if fence.known_since is not None:
+            self._known(call, fence.answer, fence.known_since)
+            return
+        base = self._kernel.next_offset()
+        record = ProducerFenced(fence.answer.producer_id, fence.answer.epoch)
+        entry = self._kernel.propose(Payload((record,)))
+        self._head.fenced(record, base, entry.append_time_ms)
+        self._promise(call, entry.term, base, fence.answer)
 
     def _target(self, call: Call, request: TargetRequest) -> None:
         target = Target(
@@ -187,7 +228,5 @@ class Admin:
         else:
             self._transfers.append(call)
 
-    def _promise(
-        self, call: Call, term: Term, base: Offset, result: Done | ProducerSession
-    ) -> None:
+    def _promise(self, call: Call, term: Term, base: Offset, result: Result) -> None:
         self._ledger.add(Promise(term, base, result, call.reply, deadline_s=call.deadline_s))

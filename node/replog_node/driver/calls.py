@@ -13,9 +13,12 @@ from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     Done,
     ProducerRequest,
+    ProducerResolved,
     ProducerSession,
+    SnapshotRequest,
     TargetRequest,
     TransferRequest,
+    TrimRequest,
 )
 from replog_node.driver.answers import Reply
 from replog_node.driver.kernel import Kernel
@@ -26,12 +29,26 @@ from replog_node.driver.outstanding import Outstanding
 from replog_node.driver.wire import encode
 from replog_node.model.positions import MemberId
 
-Request = ProducerRequest | TargetRequest | TransferRequest
 
-KINDS: Final[dict[str, tuple[type[Request], type[Done] | type[ProducerSession]]]] = {
+class Resolve(msgspec.Struct, frozen=True):
+    """A ResolveRequest with the producer that its path names."""
+
+    producer_id: int
+    epoch: int
+
+
+Request = (
+    ProducerRequest | Resolve | TargetRequest | TransferRequest | TrimRequest | SnapshotRequest
+)
+Result = Done | ProducerSession | ProducerResolved
+
+KINDS: Final[dict[str, tuple[type[Request], type[Result]]]] = {
     "allocate": (ProducerRequest, ProducerSession),
     "target": (TargetRequest, Done),
     "transfer": (TransferRequest, Done),
+    "trim": (TrimRequest, Done),
+    "snapshot": (SnapshotRequest, Done),
+    "resolve": (Resolve, ProducerResolved),
 }
 """Name on the wire -> (request, result)."""
 
@@ -125,7 +142,7 @@ def _asked_the_wrong_one(message: ForwardAdminResult) -> bool:
     return message.refusal is not None and message.refusal.code == "not_leader"
 
 
-def _told(call: Call, message: ForwardAdminResult) -> Done | ProducerSession | ApiError:
+def _told(call: Call, message: ForwardAdminResult) -> Result | ApiError:
     if message.refusal is not None:
         return told(message.refusal)
     try:

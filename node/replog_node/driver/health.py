@@ -100,6 +100,7 @@ class Health:
             self._membership,
             None if core is None else core.status(),
             applied=self._applied.offset,
+            log_start=self._applied.log_start,
             admitting=self._obstacles.to_append() is None,
             version=version,
             client_addresses=client_addresses,

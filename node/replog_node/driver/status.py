@@ -17,9 +17,6 @@ from replog_node.raft.state import CoreStatus
 FEATURE_LEVEL: Final = 1
 """What this build can speak and apply."""
 
-LOG_START: Final = 0
-"""No trim yet: every log starts at offset 0."""
-
 
 def cluster_status(
     member: MemberId,
@@ -28,6 +25,7 @@ def cluster_status(
     core: CoreStatus | None,
     *,
     applied: Offset,
+    log_start: Offset,
     admitting: bool,
     version: str,
     client_addresses: Mapping[MemberId, str],
@@ -49,7 +47,7 @@ def cluster_status(
         applied_offset=applied,
         durable_offset=-1 if core is None else core.durable.offset,
         last_offset=-1 if core is None else core.last.offset,
-        log_start_offset=LOG_START,
+        log_start_offset=log_start,
         configuration_offset=-1 if core is None else core.configuration_offset,
         joint=configuration is not None and configuration.joint,
         members=_members(member, core, configuration, client_addresses),

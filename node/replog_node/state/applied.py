@@ -86,7 +86,9 @@ class AppliedState:
             case ProducerFenced():
                 session = self.sessions.get(control.producer_id)
                 if session is not None and session.epoch < control.epoch:
-                    self.sessions[control.producer_id] = fenced(session, control.epoch)
+                    self.sessions[control.producer_id] = fenced(
+                        session, control.epoch, offset, entry.append_time_ms
+                    )
             case ConfigurationChanged():
                 # Of the entry's end, as the core knows it, not of the record.
                 self.configuration, self.configuration_offset = control.configuration, entry.last

@@ -13,13 +13,17 @@ import msgspec
 from replog.wire.batches import CheckedBatch, Stamp
 from replog.wire.limits import EXPIRES_AFTER_MOST_MS
 from replog.wire.problems import ApiError
-from replog_node.model.controls import ProducerAllocated
+from replog.wire.schemas import ProducerResolved
+from replog_node.model.controls import ProducerAllocated, ProducerFenced
 from replog_node.model.positions import Offset
 from replog_node.state.applied import AppliedState
 from replog_node.state.producers import (
+    EPOCH_MAX,
     SESSIONS_MAX,
+    RememberedBatch,
     Session,
     begun,
+    fenced,
     judge,
     with_batch,
 )
@@ -41,6 +45,14 @@ class Allocation(msgspec.Struct, frozen=True):
     """A session. known_since: the offset of the record that made it; None: append `record`."""
 
     record: ProducerAllocated
+    known_since: Offset | None
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """What became of an epoch. known_since: the offset of the record that fenced it; None: append
+    one."""
+
+    answer: ProducerResolved
     known_since: Offset | None
 
 
@@ -130,6 +142,37 @@ class HeadState:
         if record.request:
             self._requests[record.request] = record.producer_id
 
+    def resolve(self, producer_id: int, epoch: int) -> Fence:
+        """What became of this epoch of a producer, if nothing more of it is appended from now on.
+
+        Raises ApiError producer_unknown, producer_fenced (a later epoch has begun since; this one
+        was resolved by somebody else), epoch_exhausted.
+        """
+        session = self._session(producer_id)
+        if session is None or epoch > session.epoch:
+            raise ApiError("producer_unknown", f"no epoch {epoch} of producer {producer_id}")
+        if epoch == session.epoch:
+            if epoch >= EPOCH_MAX:
+                raise ApiError("epoch_exhausted", f"epoch {epoch} is the last: allocate a new id")
+            last = session.batches[-1] if session.batches else None
+            return Fence(_resolved(producer_id, epoch + 1, last, repeated=False), None)
+        if epoch < session.epoch - 1 or session.fenced_at < 0:
+            raise ApiError("producer_fenced", f"epoch {session.epoch} has begun since {epoch}")
+        answer = _resolved(producer_id, session.epoch, session.before_fence, repeated=True)
+        return Fence(answer, session.fenced_at)
+
+    def fenced(self, record: ProducerFenced, offset: Offset, log_time_ms: int) -> None:
+        """The record that fences an epoch was appended at this offset."""
+        session = self._session(record.producer_id)
+        if session is not None and session.epoch < record.epoch:
+            ahead = fenced(session, record.epoch, offset, log_time_ms)
+            self._sessions[record.producer_id] = (ahead, offset)
+
+    @property
+    def log_start(self) -> Offset:
+        """The log start as it is applied."""
+        return self._applied.log_start
+
     def applied_through(self, offset: Offset) -> None:
         """Forget what the applied state now knows itself."""
         if not self._sessions:
@@ -154,3 +197,12 @@ class HeadState:
     def _session(self, producer_id: int) -> Session | None:
         ahead = self._sessions.get(producer_id)
         return ahead[0] if ahead is not None else self._applied.sessions.get(producer_id)
+
+
+def _resolved(
+    producer_id: int, epoch: int, last: RememberedBatch | None, *, repeated: bool
+) -> ProducerResolved:
+    if last is None:
+        return ProducerResolved(producer_id, epoch, None, None, repeated)
+    offset = last.base + last.count - 1
+    return ProducerResolved(producer_id, epoch, last.last_sequence, offset, repeated)

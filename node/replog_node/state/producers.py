@@ -37,6 +37,8 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     """One session. batches: the latest, oldest first, at most IN_FLIGHT_MAX.
 
     last_append_ms: log time of the allocation, before the first append. used: there was one.
+    fenced_at: the record that began this epoch, -1 for the allocation; before_fence: the last batch
+    of the epoch before, so that the question what became of it has one answer for good.
     """
 
     producer_id: int
@@ -47,6 +49,8 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     last_append_ms: int
     batches: tuple[RememberedBatch, ...] = ()
     used: bool = False
+    fenced_at: Offset = Offset(-1)
+    before_fence: RememberedBatch | None = None
 
     @property
     def expected(self) -> int:
@@ -75,9 +79,13 @@ def with_batch(session: Session, stamp: Stamp, base: Offset, time_ms: int) -> Se
     return msgspec.structs.replace(session, batches=batches, last_append_ms=time_ms, used=True)
 
 
-def fenced(session: Session, epoch: int) -> Session:
-    """The session in a newer epoch: sequences begin anew."""
-    return msgspec.structs.replace(session, epoch=epoch, batches=())
+def fenced(session: Session, epoch: int, offset: Offset, time_ms: int) -> Session:
+    """The session in a newer epoch, begun by the record at this offset: sequences begin anew."""
+    last = session.batches[-1] if session.batches else None
+    return msgspec.structs.replace(
+        session, epoch=epoch, batches=(), fenced_at=offset, before_fence=last,
+        last_append_ms=time_ms,
+    )  # fmt: skip
 
 
 def judge(session: Session | None, batch: CheckedBatch, log_time_ms: int) -> RememberedBatch | None:

@@ -10,8 +10,10 @@ from aiohttp import web
 from replog.wire.schemas import (
     AcknowledgeClockRequest,
     BootstrapRequest,
+    SnapshotRequest,
     TargetRequest,
     TransferRequest,
+    TrimRequest,
 )
 from replog_node.settings import Settings
 from replog_node.web.bodies import Bodies
@@ -24,11 +26,14 @@ from replog_node.web.service import Service
 _BOOTSTRAP = JsonBody(BootstrapRequest)
 _TARGET = JsonBody(TargetRequest)
 _TRANSFER = JsonBody(TransferRequest, TransferRequest())
+_TRIM = JsonBody(TrimRequest)
+_SNAPSHOT = JsonBody(SnapshotRequest, SnapshotRequest())
 _ACKNOWLEDGE = JsonBody(AcknowledgeClockRequest, AcknowledgeClockRequest())
 
 
 class AdminRoutes:
-    """The calls that change who leads and who belongs, and the one that vouches for a clock."""
+    """The calls that change who leads and who belongs, what is kept, and the one that vouches for
+    a clock."""
 
     def __init__(self, service: Service, settings: Settings, bodies: Bodies) -> None:
         self._service = service
@@ -41,6 +46,8 @@ class AdminRoutes:
             Route("POST", "/v1/cluster:bootstrap", self.bootstrap, Permission.ADMIN),
             Route("POST", "/v1/cluster:target", self.target, Permission.ADMIN),
             Route("POST", "/v1/cluster:transfer", self.transfer, Permission.ADMIN),
+            Route("POST", "/v1/log:trim", self.trim, Permission.ADMIN),
+            Route("POST", "/v1/log:snapshot", self.snapshot, Permission.ADMIN),
             Route("POST", "/v1/cluster:acknowledge-clock", self.acknowledge, Permission.ADMIN),
         )
 
@@ -61,6 +68,18 @@ class AdminRoutes:
         limit_s = timeout_s(request, self._timeout_s)
         body = await self._read(request, _TRANSFER)
         return json_response(await self._service.transfer(body.to, timeout_s=limit_s))
+
+    async def trim(self, request: web.Request) -> web.Response:
+        """Give up records."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _TRIM)
+        return json_response(await self._service.trim(body.before, timeout_s=limit_s))
+
+    async def snapshot(self, request: web.Request) -> web.Response:
+        """Let every member build a snapshot."""
+        limit_s = timeout_s(request, self._timeout_s)
+        await self._read(request, _SNAPSHOT)
+        return json_response(await self._service.snapshot(timeout_s=limit_s))
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         """Believe this member's clock."""

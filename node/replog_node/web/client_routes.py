@@ -7,20 +7,28 @@ Read next: records_in.py, reading.py.
 
 from aiohttp import web
 
-from replog.wire.schemas import ProducerRequest
+from replog.wire.schemas import ProducerRequest, ResolveRequest
 from replog_node.settings import Settings
 from replog_node.web.accepting import negotiated
 from replog_node.web.bodies import Bodies
 from replog_node.web.decoding import Decoding
 from replog_node.web.gate import Gate, Route
-from replog_node.web.json_bodies import JsonBody, check_content_type, json_response
+from replog_node.web.json_bodies import Body, JsonBody, check_content_type, json_response
 from replog_node.web.permissions import Permission
-from replog_node.web.query import ReadQuery, consistency_query, no_query, read_query, timeout_s
+from replog_node.web.query import (
+    ReadQuery,
+    consistency_query,
+    no_query,
+    path_integer,
+    read_query,
+    timeout_s,
+)
 from replog_node.web.reading import fill, fill_or_wait, starting_offset
 from replog_node.web.records_in import APPEND_TYPES
 from replog_node.web.records_out import READ_TYPES, Page, page_of
 from replog_node.web.service import ReadView, Service
 
+_RESOLVE = JsonBody(ResolveRequest)
 _PRODUCER = JsonBody(ProducerRequest, ProducerRequest())
 
 
@@ -41,6 +49,7 @@ class ClientRoutes:
             Route("GET", "/v1/records", self.read, Permission.READ),
             Route("GET", "/v1/log", self.log, Permission.READ),
             Route("POST", "/v1/producers", self.producer, Permission.WRITE),
+            Route("POST", "/v1/producers/{id}:resolve", self.resolve, Permission.WRITE),
         )
 
     async def close(self, _app: web.Application) -> None:
@@ -95,14 +104,27 @@ class ClientRoutes:
 
     async def producer(self, request: web.Request) -> web.Response:
         """Begin a producer session."""
-        no_query(request)
         limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _PRODUCER)
+        return json_response(await self._service.allocate_producer(body, timeout_s=limit_s))
+
+    async def resolve(self, request: web.Request) -> web.Response:
+        """Fence an epoch of a producer session, and tell what was appended in it."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _RESOLVE)
+        producer_id = path_integer(request, "id")
+        return json_response(
+            await self._service.resolve_producer(producer_id, body.epoch, timeout_s=limit_s)
+        )
+
+    async def _read(self, request: web.Request, kind: JsonBody[Body]) -> Body:
+        """The call's body; its bytes are let go once they are decoded."""
+        no_query(request)
         raw = await self._bodies.read(request)
         try:
-            body = _PRODUCER.decode(request, raw)
+            return kind.decode(request, raw)
         finally:
             self._bodies.release(len(raw))
-        return json_response(await self._service.allocate_producer(body, timeout_s=limit_s))
 
 
 def _page_response(content_type: str, page: Page, query: ReadQuery, view: ReadView) -> web.Response:

@@ -120,6 +120,15 @@ def header_integer(name: str, text: str, least: int, most: int) -> int:
     return value
 
 
+def path_integer(request: web.BaseRequest, name: str) -> int:
+    """A number that is a part of the path; raises ApiError not_found if it is none."""
+    text = request.match_info[name] if isinstance(request, web.Request) else ""
+    value = _number(text)
+    if value is None or not 0 <= value <= OFFSET_MAX:
+        raise ApiError("not_found", f"{name} in the path is not a number up to {OFFSET_MAX}")
+    return value
+
+
 def _only(query: MultiMapping[str], known: frozenset[str]) -> None:
     """Refuse unknown names, all at once, and repeated ones."""
     unknown = sorted(set(query) - known)

@@ -17,6 +17,7 @@ from replog.wire.schemas import (
     Done,
     LogInfo,
     ProducerRequest,
+    ProducerResolved,
     ProducerSession,
     TargetRequest,
     Wait,
@@ -63,6 +64,17 @@ class Service(Protocol):
 
     async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
         """Hand leadership over, here or through the leader."""
+
+    async def trim(self, before: int, *, timeout_s: float) -> Done:
+        """Give up the records below `before`, here or through the leader; returns after commit."""
+
+    async def snapshot(self, *, timeout_s: float) -> Done:
+        """Let every member build a snapshot at one offset; returns once that is committed."""
+
+    async def resolve_producer(
+        self, producer_id: int, epoch: int, *, timeout_s: float
+    ) -> ProducerResolved:
+        """Fence an epoch of a producer and tell what was appended in it; returns after commit."""
 
     async def acknowledge_clock(self, *, timeout_s: float) -> Done:
         """Believe this member's clock though it leapt; nothing, where it did not."""

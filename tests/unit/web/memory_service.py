@@ -15,6 +15,7 @@ from replog.wire.schemas import (
     LogInfo,
     MemberStatus,
     ProducerRequest,
+    ProducerResolved,
     ProducerSession,
     TargetRequest,
     Wait,
@@ -153,6 +154,22 @@ class MemoryService:
     async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
         """Done."""
         return await self._admin(to, timeout_s)
+
+    async def trim(self, before: int, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin(("trim", before), timeout_s)
+
+    async def snapshot(self, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin("snapshot", timeout_s)
+
+    async def resolve_producer(
+        self, producer_id: int, epoch: int, *, timeout_s: float
+    ) -> ProducerResolved:
+        """Two records were appended."""
+        self.calls.append((producer_id, epoch))
+        await self._called(timeout_s)
+        return ProducerResolved(producer_id, epoch + 1, 1, 9)
 
     async def acknowledge_clock(self, *, timeout_s: float) -> Done:
         """Done."""

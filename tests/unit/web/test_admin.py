@@ -54,7 +54,17 @@ async def test_the_time_limit_of_a_call_is_the_callers_or_the_settings() -> None
     assert service.timeouts == [0.02, 3.0]
 
 
-@pytest.mark.parametrize("path", ["bootstrap", "target", "transfer", "acknowledge-clock"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "cluster:bootstrap",
+        "cluster:target",
+        "cluster:transfer",
+        "cluster:acknowledge-clock",
+        "log:trim",
+        "log:snapshot",
+    ],
+)
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "code"),
     [
@@ -69,18 +79,16 @@ async def test_a_body_that_is_not_the_calls_is_refused(
 ) -> None:
     service = MemoryService()
     async with peer_listener(service) as peer:
-        response = await peer.post(
-            f"/v1/cluster:{path}", data=body, headers={"Content-Type": content_type}
-        )
+        response = await peer.post(f"/v1/{path}", data=body, headers={"Content-Type": content_type})
         await problem(response, status, code)
 
     assert service.calls == []
 
 
-@pytest.mark.parametrize("path", ["bootstrap", "target"])
+@pytest.mark.parametrize("path", ["cluster:bootstrap", "cluster:target", "log:trim"])
 async def test_a_body_that_is_needed_is_missed(path: str) -> None:
     async with peer_listener(MemoryService()) as peer:
-        response = await peer.post(f"/v1/cluster:{path}")
+        response = await peer.post(f"/v1/{path}")
 
         await problem(response, 415, "content_type_unsupported")
 
@@ -91,6 +99,65 @@ async def test_a_call_with_a_parameter_is_refused() -> None:
         response = await peer.post("/v1/cluster:target?force=1", json=TARGET)
         await problem(response, 400, "parameter_unknown")
 
+    assert service.calls == []
+
+
+async def test_a_trim_and_a_snapshot_are_asked_for() -> None:
+    service = MemoryService()
+    async with peer_listener(service) as peer:
+        answers = [
+            await (await peer.post("/v1/log:trim", json={"before": 12})).json(),
+            await (await peer.post("/v1/log:snapshot")).json(),
+        ]
+    assert service.calls == [("trim", 12), "snapshot"]
+    assert [answer["done"] for answer in answers] == [True, True]
+
+
+@pytest.mark.parametrize("before", [-1, "1", 1.5, None, 2**63])
+async def test_a_trim_to_what_is_no_offset_is_refused(before: object) -> None:
+    service = MemoryService()
+    async with peer_listener(service) as peer:
+        response = await peer.post("/v1/log:trim", json={"before": before})
+        await problem(response, 422, "body_invalid")
+    assert service.calls == []
+
+
+async def test_the_client_listener_trims_nothing() -> None:
+    async with client_listener(MemoryService()) as client:
+        await problem(await client.post("/v1/log:trim", json={"before": 1}), 404, "not_found")
+
+
+async def test_an_epoch_is_resolved_by_the_producers_path() -> None:
+    service = MemoryService()
+    async with client_listener(service) as client:
+        answer = await client.post("/v1/producers/41:resolve", json={"epoch": 2})
+        found = await answer.json()
+    assert service.calls == [(41, 2)]
+    assert found == {
+        "producer_id": 41, "epoch": 3, "last_sequence": 1, "last_offset": 9, "repeated": False
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("x:resolve", {"epoch": 0}, 404, "not_found"),
+        ("-1:resolve", {"epoch": 0}, 404, "not_found"),
+        (f"{2**63}:resolve", {"epoch": 0}, 404, "not_found"),
+        (":resolve", {"epoch": 0}, 404, "not_found"),
+        ("1:forget", {"epoch": 0}, 404, "not_found"),
+        ("1:resolve", {"epoch": -1}, 422, "body_invalid"),
+        ("1:resolve", {"epoch": 2**15}, 422, "body_invalid"),
+        ("1:resolve", {}, 422, "body_invalid"),
+        ("1:resolve", {"epoch": 0, "more": 1}, 422, "body_invalid"),
+    ],
+)
+async def test_a_question_about_nothing_sensible_is_refused(
+    path: str, body: object, status: int, code: str
+) -> None:
+    service = MemoryService()
+    async with client_listener(service) as client:
+        await problem(await client.post(f"/v1/producers/{path}", json=body), status, code)
     assert service.calls == []
 
 
