@@ -46,7 +46,7 @@ class Handover:
         """Whether this disk hasn't got done for too long what a quorum of the others has, while
         they get on."""
         s, limit = self._s, self._s.limits.slow_disk_ticks
-        others = s.electorate.reached({**matches, s.member: NOTHING})
+        others = s.electorate.reached(matches)
         if others > self._others:
             self._others, self._others_tick = others, s.tick
         if self._behind is None or s.log.durable.offset >= self._behind[0]:

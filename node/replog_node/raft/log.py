@@ -56,9 +56,8 @@ class Log:
         if start == ORIGIN:
             return
         below = bisect_right(self._starts, start.offset)
-        same = len(self._terms) > below and self._terms[below] == start.term
-        self._terms[: below + same] = [start.term]
-        self._starts[: below + same] = [start.offset]
+        self._terms[:below] = [start.term]
+        self._starts[:below] = [start.offset]
 
     def release(self, start: Position) -> None:
         """The disk has let go of everything at or below start; never back."""

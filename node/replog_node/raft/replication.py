@@ -9,7 +9,7 @@ Read next: progress.py, leader.py.
 from collections.abc import Iterable, Sequence
 
 from replog_node.model.entries import Entry
-from replog_node.model.positions import ORIGIN, MemberId, Offset, Position
+from replog_node.model.positions import MemberId, Offset, Position
 from replog_node.raft.effects import ReadEntries
 from replog_node.raft.messages import (
     AppendEntries,
@@ -195,14 +195,10 @@ class Replication:
             progress.matched(reply.match, self._s.tick)
             progress.full = reply.full
         else:
-            progress.differs(self._agreed(reply), self._next_session(), self._s.tick)
+            agreed = self._s.log.agreeing_at(reply.hint)
+            progress.differs(agreed, self._next_session(), self._s.tick)
         self.feed(member)
         return progress.match.offset > before
-
-    def _agreed(self, reply: AppendReply) -> Position:
-        """Where both logs may agree; nowhere, if that lies below this one's start."""
-        log = self._s.log
-        return ORIGIN if reply.hint.offset < log.start.offset else log.agreeing_at(reply.hint)
 
     def heartbeat_replied(self, member: MemberId, reply: HeartbeatReply) -> bool:
         """An answer to a heartbeat; whether the member is one that this leader replicates to."""

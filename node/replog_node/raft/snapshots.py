@@ -66,8 +66,7 @@ class Snapshots:
 
     def _reply(self, envelope: Envelope, offer: SnapshotOffer) -> None:
         s = self._s
-        held = max(offer.snapshot.position, s.log.start, key=lambda position: position.offset)
-        match = s.acknowledged(held)
+        match = max(offer.snapshot.position, s.log.start, key=lambda position: position.offset)
         reply = AppendReply(s.term, offer.session, True, match, match, s.disk.full)
         ticket = max(s.hard_ticket, s.log.ticket_for(match.offset))
         s.send(envelope.sender, reply, after_ticket=ticket, answering=envelope.incarnation)

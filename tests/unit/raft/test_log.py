@@ -9,7 +9,7 @@ from replog_node.model.positions import ORIGIN, Offset, Position, Term
 from replog_node.raft.events import LogBounds
 from replog_node.raft.log import Log
 from replog_node.raft.violation import InvariantViolation
-from tests.unit.raft.cluster import SEED, data, founding, framer, members
+from tests.unit.raft.cluster import SEED, data, founding, framer, members, snapshot_at
 
 
 def log_of(*terms: int, size: int = 1) -> Log:
@@ -194,3 +194,72 @@ def test_committed_configurations_are_forgotten_but_the_last_two() -> None:
 
 def _changes(names: str) -> tuple[ConfigurationChanged, ...]:
     return (ConfigurationChanged("target", "op", Configuration(members(names))),)
+
+
+# Behind a snapshot.
+
+
+def test_a_log_matches_at_its_start_and_knows_nothing_below_it() -> None:
+    log = log_of(1, 1, 2, 2, 3)
+    log.release(at(2, 2))
+    assert [log.term_at(Offset(offset)) for offset in range(-1, 6)] == [
+        None, None, None, 2, 2, 3, None,
+    ]  # fmt: skip
+    assert log.has(at(2, 2))
+    assert not log.has(at(1, 1))
+    assert log.start == at(2, 2)
+    with pytest.raises(InvariantViolation, match="isn't in the log"):
+        log.position_at(Offset(1))
+
+
+def test_where_logs_may_agree_is_never_below_the_start() -> None:
+    log = log_of(1, 1, 2, 2, 3)
+    log.release(at(2, 2))
+    assert log.agreeing_at(at(3, 9)) == at(3, 4)
+    assert log.agreeing_at(at(2, 9)) == at(2, 3)
+    assert log.agreeing_at(at(2, 1)) == at(2, 2)
+    assert log.agreeing_at(at(1, 1)) == at(2, 2)
+    assert log.agreeing_at(ORIGIN) == at(2, 2)
+
+
+def test_a_start_never_moves_back_and_lies_in_the_log() -> None:
+    log = log_of(1, 1, 2)
+    log.release(at(1, 1))
+    log.release(at(1, 0))
+    assert log.start == at(1, 1)
+    for nowhere in (at(1, 2), at(2, 3)):
+        with pytest.raises(InvariantViolation, match="let go"):
+            log.release(nowhere)
+
+
+def test_a_log_that_begins_from_disk_behind_a_snapshot_takes_its_configuration() -> None:
+    snapshot = snapshot_at(at(3, 9), Configuration(members("ab")), 4)
+    for starts in ((), ((Term(3), Offset(8)),), ((Term(3), Offset(10)),)):
+        log = Log(LogBounds(snapshot.tail, starts, start=at(3, 9), base=snapshot))
+        assert (log.term_at(Offset(9)), log.term_at(Offset(8))) == (3, None)
+        assert (log.configuration_offset, log.last) == (4, at(3, 9))
+        log.append(after(log.tail, 3))
+        assert log.has(at(3, 10))
+
+
+def test_the_log_may_be_cut_down_to_its_start_and_goes_on_there() -> None:
+    log = log_of(1, 1, 1)
+    log.release(at(1, 1))
+    other = after(Tail(at(1, 1), b"x", 0), 2)
+    assert log.splice((other,)) == at(1, 1)
+    assert (log.last, log.term_at(Offset(1)), log.term_at(Offset(2))) == (at(2, 2), 1, 2)
+
+
+def test_an_installed_log_is_empty_behind_its_snapshot_until_it_is_durable() -> None:
+    log = log_of(1, 1, 1)
+    log.writing(1)
+    snapshot = snapshot_at(at(2, 7), Configuration(members("abc")), 5)
+    log.install(snapshot)
+    log.writing(2)
+    assert (log.start, log.last, log.tail) == (at(2, 7), at(2, 7), snapshot.tail)
+    assert (log.recent(Offset(1)), log.cached_bytes) == (None, 0)
+    assert (log.ticket_for(Offset(7)), log.durable) == (2, ORIGIN)
+    log.persisted(1)
+    assert log.durable == ORIGIN
+    log.persisted(2)
+    assert log.durable == at(2, 7)

@@ -59,6 +59,11 @@ def test_data_is_taken_while_the_leader_and_a_quorum_have_room() -> None:
     cluster["b"].disk_is()
     cluster.run(2)
     assert a.core.roomy
+    cluster["b"].disk_is(full=True)
+    cluster.run(2)
+    assert not a.core.roomy
+    cluster["b"].disk_is()
+    cluster.run(2)
     a.disk_is(low=True)
     assert not a.core.roomy
     assert not cluster["b"].core.roomy
@@ -109,6 +114,29 @@ def test_a_full_follower_takes_nothing_more_and_is_paused_until_it_says_otherwis
     cluster.run(3)
     assert b.log()[-1] == (2, 6)
     assert known(a, "b").match == at(2, 6)
+
+
+def test_what_a_full_follower_did_not_take_comes_as_soon_as_it_has_room() -> None:
+    cluster, a = led()
+    b = cluster["b"]
+    b.disk_is(full=True)
+    a.propose()
+    cluster.run()
+    b.disk_is()
+    cluster.run(LIMITS.heartbeat_ticks + 1)
+    assert LIMITS.heartbeat_ticks + 1 < LIMITS.resend_ticks
+    assert b.log()[-1] == (2, 3)
+
+
+def test_an_answer_that_says_full_stops_the_entries() -> None:
+    _, a = led()
+    for name in "bc":
+        for number in range(5):  # one of them is its session
+            reply = AppendReply(Term(2), number, True, at(2, 2), at(2, 2), full=True)
+            a.hear(name, reply, run=1)
+    a.forget()
+    a.propose()
+    assert sends(a.effects, AppendEntries) == []
 
 
 def test_a_full_follower_says_so_when_it_is_sent_entries() -> None:

@@ -1,6 +1,7 @@
 """What a leader concludes from one member's answers."""
 
 from replog_node.model.positions import ORIGIN, Offset, Position, Term
+from replog_node.raft.messages import HeartbeatReply
 from replog_node.raft.progress import PROBE, REPLICATE, Progress
 
 
@@ -93,3 +94,24 @@ def test_the_latest_round_answered_never_falls() -> None:
     progress.heartbeat_answered(7)
     progress.heartbeat_answered(6)
     assert progress.round == 7
+
+
+def test_a_member_that_holds_more_than_it_was_sent_is_sent_what_follows() -> None:
+    """It has begun at a snapshot meanwhile."""
+    progress = replicating(3)
+    progress.send(at(4), 100)
+    progress.matched(at(6), tick=2)
+    assert (progress.sent, progress.match, progress.inflight_count) == (at(6), at(6), 0)
+
+
+def test_what_it_says_about_its_disk_holds_until_it_says_something_newer() -> None:
+    progress = replicating(3)
+    assert (progress.whole, progress.known_whole, progress.roomy) == (True, False, True)
+    assert not progress.disk_told(HeartbeatReply(Term(2), 5, 0, 10, full=True, whole=False))
+    progress.heartbeat_answered(5)
+    assert (progress.whole, progress.full, progress.roomy) == (False, True, False)
+    assert not progress.disk_told(HeartbeatReply(Term(2), 4, 0, 10))
+    assert (progress.whole, progress.full) == (False, True)
+    assert progress.disk_told(HeartbeatReply(Term(2), 6, 0, 10, full=True))
+    assert progress.disk_told(HeartbeatReply(Term(2), 6, 0, 10, low=True))
+    assert (progress.whole, progress.full, progress.roomy) == (True, False, False)

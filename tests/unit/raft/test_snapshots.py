@@ -2,6 +2,7 @@
 
 import pytest
 
+from replog_node.model.configuration import Configuration
 from replog_node.model.positions import ORIGIN, MemberId, Offset, Position, Term
 from replog_node.raft.effects import (
     Commit,
@@ -9,6 +10,7 @@ from replog_node.raft.effects import (
     FetchSnapshot,
     InstallSnapshot,
     Persist,
+    RoleChanged,
 )
 from replog_node.raft.events import SnapshotFetched, SnapshotKept
 from replog_node.raft.messages import (
@@ -27,6 +29,7 @@ from tests.unit.raft.cluster import (
     data,
     messages,
     sends,
+    snapshot_at,
     target,
 )
 
@@ -137,13 +140,29 @@ def test_whoever_has_it_already_says_so_and_fetches_nothing() -> None:
 def test_an_offer_of_what_the_log_holds_commits_it() -> None:
     cluster, a = _apart()
     b = cluster["b"]
-    assert b.core.status().commit.offset < 3 == b.core.status().last.offset
-    cluster.run()
     cluster.isolate("b")
     snapshot = a.keep(3)
+    assert b.core.status().commit.offset < 3 == b.core.status().last.offset
     b.hear("a", SnapshotOffer(a.core.term, 9, snapshot), run=1)
     assert b.core.status().commit == at(2, 3)
     assert b.core.status().start == ORIGIN
+
+
+def test_an_offer_of_what_lies_below_the_start_is_answered_with_the_start() -> None:
+    cluster, a, _ = trimmed()
+    b = cluster["b"]
+    older = snapshot_at(at(2, 4), members_of(b))
+    b.keep(6)
+    effects = b.hear("a", SnapshotOffer(a.core.term, 9, older), run=1)
+    (reply,) = messages(effects, AppendReply)
+    assert (reply.ok, reply.match) == (True, at(2, 6))
+    assert b.wanted is None
+
+
+def members_of(node: Node) -> Configuration:
+    """The configuration that it has in force."""
+    assert node.core.configuration is not None
+    return node.core.configuration
 
 
 def _apart() -> tuple[Cluster, Node]:
@@ -183,6 +202,30 @@ def test_what_was_fetched_when_the_log_holds_it_already_changes_nothing() -> Non
     assert a.disk.base is not None
     assert b.step(SnapshotFetched(a.disk.base)) == []
     assert b.log()[-1] == (2, 8)
+
+
+def test_an_older_snapshot_than_the_one_offered_last_does_not_answer_that_offer() -> None:
+    cluster, a, c = waiting()
+    first = c.wanted
+    assert first is not None
+    a.keep(8)
+    cluster.run(LIMITS.election_ticks)
+    assert c.wanted is not None
+    assert c.wanted.snapshot.position == at(2, 8)
+    effects = c.step(SnapshotFetched(first.snapshot))
+    assert c.core.status().last == at(2, 6)
+    assert messages(effects, AppendReply) == []
+    cluster.fetching = True
+    cluster.run(LIMITS.election_ticks + 2)
+    assert state(a, "c") == ("replicate", 8)
+
+
+def test_an_offer_of_a_newer_term_makes_its_sender_the_leader_at_once() -> None:
+    _, a, c = trimmed()
+    assert a.disk.base is not None
+    effects = c.hear("b", SnapshotOffer(Term(9), 1, a.disk.base))
+    roles = [effect for effect in effects if isinstance(effect, RoleChanged)]
+    assert [(role.term, role.leader) for role in roles] == [(9, "b")]
 
 
 def test_a_fetched_snapshot_is_installed_though_its_leader_is_gone() -> None:
@@ -293,6 +336,47 @@ def test_a_leader_goes_on_where_a_follower_says_that_its_log_begins() -> None:
     cluster.deliver()
     progress = a.core.status().progress[MemberId("c")]
     assert (progress.state, progress.next) == ("replicate", 9)
+
+
+def test_the_configuration_in_force_is_the_snapshots_and_it_is_what_is_offered_on() -> None:
+    cluster = Cluster("abc", others="x", watcher=Figure3())
+    a = cluster.elect("a")
+    cluster.run(2)
+    cluster.isolate("c")
+    a.aim(target("acx", "op-1", a.core.status().configuration_offset))
+    cluster.run_until(lambda: "leave-joint" in cluster.changes())
+    a.keep(a.core.status().commit.offset)
+    cluster.heal()
+    c = cluster["c"]
+    cluster.run_until(lambda: bool(c.said(InstallSnapshot)))
+    status = c.core.status()
+    assert status.configuration == a.core.configuration
+    assert status.configuration_offset == a.core.status().configuration_offset
+    assert status.base == a.disk.base
+
+
+def test_a_leader_without_a_snapshot_offers_the_one_that_it_gets_later() -> None:
+    cluster = Cluster("abc")
+    a = cluster.elect("a")
+    cluster.run(2)
+    cluster.isolate("c")
+    a.propose()
+    a.aim(target("abc", "op-1", a.core.status().configuration_offset))
+    cluster.run(2)
+    a.keep(3)
+    cluster.crash("a")
+    base, a.disk.base = a.disk.base, None
+    a = cluster.restart("a")
+    cluster.elect("a")
+    cluster.fetching = False
+    cluster.heal()
+    cluster.run(5)
+    c = cluster["c"]
+    assert (c.wanted, state(a, "c")[0]) == (None, "snapshot")
+    assert base is not None
+    a.step(SnapshotKept(base, at(2, 3)))
+    cluster.run(2)
+    assert c.wanted is not None
 
 
 # Votes, and beginning there after a restart.
