@@ -15,9 +15,10 @@ from replog_node.settings import Settings
 from replog_node.web.admin_routes import AdminRoutes
 from replog_node.web.bodies import Bodies
 from replog_node.web.client_routes import ClientRoutes
+from replog_node.web.direct import Direct
 from replog_node.web.gate import Gate, Route
 from replog_node.web.health import Health
-from replog_node.web.listener import Listener
+from replog_node.web.listener import DIRECT, Listener
 from replog_node.web.permissions import Access, Permission, Tokens
 from replog_node.web.problems import Handler
 from replog_node.web.service import Service
@@ -31,8 +32,10 @@ def client_app(
 ) -> web.Application:
     """The client listener. tokens: None leaves it open (settings.py has refused it elsewhere)."""
     gate = Gate("client", settings, metrics, Access(tokens))
-    client = ClientRoutes(service, settings, Bodies(settings), gate)
+    bodies = Bodies(settings)
+    client = ClientRoutes(service, settings, bodies, gate)
     app = _app(gate, (*client.routes(), *Health(service, metrics).client_routes()))
+    app[DIRECT] = Direct(service, settings, bodies, gate, client.decoding)
     app.on_cleanup.append(client.close)
     return app
 

@@ -53,6 +53,10 @@ class Bodies:
             self.release(declared)
             raise
 
+    def hold(self, length: int) -> None:
+        """Hold a body that has arrived; raises ApiError body_too_large, overloaded."""
+        self._hold(length, length)
+
     def release(self, length: int) -> None:
         """The bytes of a body are not held any more."""
         self.held -= length

@@ -39,7 +39,7 @@ class ClientRoutes:
         self._service = service
         self._bodies = bodies
         self._gate = gate
-        self._decoding = Decoding()
+        self.decoding = Decoding()
         self._timeout_s = settings.request_timeout_ms / 1000
 
     def routes(self) -> tuple[Route, ...]:
@@ -54,7 +54,7 @@ class ClientRoutes:
 
     async def close(self, _app: web.Application) -> None:
         """Let the decoding thread go."""
-        self._decoding.close()
+        self.decoding.close()
 
     async def append(self, request: web.Request) -> web.Response:
         """Append one batch; the body's bytes count as held until it is committed."""
@@ -63,7 +63,7 @@ class ClientRoutes:
         content_type = check_content_type(request, APPEND_TYPES)
         raw = await self._bodies.read(request)
         try:
-            batch = await self._decoding.batch(content_type, request.headers, raw)
+            batch = await self.decoding.batch(content_type, request.headers, raw)
             return json_response(await self._service.append(batch, timeout_s=limit_s))
         finally:
             self._bodies.release(len(raw))
@@ -77,7 +77,7 @@ class ClientRoutes:
         )
         start = await starting_offset(self._service, query, view)
         page = page_of(content_type, start, query.limit, query.max_bytes)
-        await fill(self._service, self._decoding, page, query, view.end_offset)
+        await fill(self._service, self.decoding, page, query, view.end_offset)
         if query.wait_s and not page.records and page.next_offset >= view.end_offset:
             view = await self._wait(request, page, query, view)
         return _page_response(content_type, page, query, view)
@@ -89,7 +89,7 @@ class ClientRoutes:
         self._gate.begin_wait()
         try:
             return await fill_or_wait(
-                self._service, self._decoding, page, query, view, gone=lambda: _is_gone(request)
+                self._service, self.decoding, page, query, view, gone=lambda: _is_gone(request)
             )
         finally:
             self._gate.end_wait()

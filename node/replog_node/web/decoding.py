@@ -26,6 +26,11 @@ class Decoding:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="replog-decode")
         self._waiting = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being decoded in the thread, which nothing may overtake."""
+        return self._waiting > 0
+
     async def batch(self, content_type: str, headers: Headers, body: bytes) -> CheckedBatch:
         """Return the batch of a body; raises what `batch_of` raises."""
         if not self._waiting and is_quick(content_type, body):

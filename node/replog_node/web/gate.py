@@ -7,7 +7,7 @@ Read next: problems.py, permissions.py.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -148,16 +148,37 @@ class Gate:
 
     async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
         """Let the request in and serve it; raises ApiError and whatever the handler raises."""
-        self._access.check(request.headers.get("Authorization"), route.permission)
+        authorization = request.headers.get("Authorization")
         if not route.bounded:
+            self._access.check(authorization, route.permission)
             return await route.handler(request)
-        if self._in_flight >= self._requests_max:
-            raise ApiError("overloaded", f"{self._in_flight} requests are being served already")
-        self._in_flight += 1
+        self.enter(authorization, route.permission)
         try:
             return await route.handler(request)
         finally:
-            self._in_flight -= 1
+            self.leave(1)
+
+    def enter(self, authorization: str | None, permission: Permission | None) -> None:
+        """Let a request in, until `leave`; raises ApiError unauthorized, forbidden, overloaded."""
+        self._access.check(authorization, permission)
+        if self._in_flight >= self._requests_max:
+            raise ApiError("overloaded", f"{self._in_flight} requests are being served already")
+        self._in_flight += 1
+
+    def leave(self, requests: int) -> None:
+        """So many requests that were let in are served."""
+        self._in_flight -= requests
+
+    def count(self, label: str, status: int, began_s: Sequence[float], refused: str = "") -> None:
+        """Count answers alike of requests that began then (perf_counter). refused: the code."""
+        for _ in began_s:
+            self._metrics.count_request(self._listener, label, status)
+        if refused:
+            self._metrics.refusals.labels(refused).inc(len(began_s))
+        seconds = self._metrics.http_seconds.labels(label)
+        now = time.perf_counter()
+        for began in began_s:
+            seconds.observe(now - began)
 
     def _refuse(self, error: ApiError) -> web.Response:
         self._metrics.refusals.labels(error.code).inc()

@@ -23,6 +23,8 @@ from aiohttp.http_exceptions import (
 
 from replog.wire.problems import ApiError
 from replog_node.settings import Settings
+from replog_node.web.direct import Direct
+from replog_node.web.framing import length_of
 from replog_node.web.problems import from_aiohttp, raw_response, response_of, unexpected
 
 LINGERING_S: Final = 2.0
@@ -42,6 +44,9 @@ HEADERS_MAX: Final = 100
 """Headers of one request; more: 400 `request_invalid`. With LINE_BYTES_MAX this bounds a head."""
 
 
+DIRECT: Final = web.AppKey("direct", Direct)
+"""What serves small appends of an application the short way, if it has that."""
+
 SAID_CHARS_MAX: Final = 100
 """So much is told of what the HTTP library finds wrong with a head."""
 
@@ -59,13 +64,13 @@ class Listener(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(made, self._settings)
+        return _Server(made, self._settings, self.app.get(DIRECT))
 
 
 class _Server(web.Server):
     """Makes a `_Protocol` for each connection, with the application's own handler."""
 
-    def __init__(self, made: web.Server, settings: Settings) -> None:
+    def __init__(self, made: web.Server, settings: Settings, direct: Direct | None) -> None:
         super().__init__(
             _framed(made.request_handler),
             request_factory=made.request_factory,
@@ -77,6 +82,7 @@ class _Server(web.Server):
             max_field_size=LINE_BYTES_MAX,
             max_headers=HEADERS_MAX,
         )
+        self.direct = direct
         self.connections_max = settings.connections_max
         self.head_s = settings.body_timeout_ms / 1000
         self.response_s = settings.response_timeout_ms / 1000
@@ -117,14 +123,23 @@ def _framing_fault(request: web.BaseRequest) -> str | None:
 
 
 class _Protocol(web.RequestHandler):
-    """One connection."""
+    """One connection.
 
-    __slots__ = ("_head_timer", "_limits")
+    _left: how many bytes of the request that aiohttp reads are still to come; 0 between requests,
+    None when nobody counts them any more. _asked: whether a direct request is being served, and
+    _next what has come since: nothing is read meanwhile.
+    """
+
+    __slots__ = ("_asked", "_head_timer", "_left", "_limits", "_next", "_served")
 
     def __init__(self, manager: _Server, **options: Any) -> None:
         super().__init__(manager, **options)
         self._limits = manager
         self._head_timer: asyncio.TimerHandle | None = None
+        self._left: int | None = 0
+        self._asked = False
+        self._next: list[bytes] = []
+        self._served: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the connection, unless there are too many; expect its first head in time."""
@@ -144,6 +159,67 @@ class _Protocol(web.RequestHandler):
         super().connection_lost(exc)
         if lingering is not None:
             lingering.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the short way with a plain append that came whole, else aiohttp's."""
+        if self._asked:
+            self._next.append(data)
+            self._pause_transport_reading()
+        elif not (data and self._left == 0 and self._limits.direct and self._ask(data)):
+            self._count(data)
+            super().data_received(data)
+
+    def _ask(self, data: bytes) -> bool:
+        """Serve it the short way; False: it isn't for that, and nothing has happened."""
+        direct = self._limits.direct
+        found = direct.head_of(data) if direct is not None else None
+        if direct is None or found is None or len(data) - found[1] != found[0].length:
+            return False
+        head, start = found
+        body = data[start:]
+        busy = self._messages or self._request_in_progress or self._paused
+        if busy or self._close or self._force_close or not direct.serves(head, body):
+            return False
+        self._asked = True
+        self._request_count += 1
+        self._idle_after(head.timeout_s or 0.0)
+        direct.take(self, head, body)
+        return True
+
+    def answer(self, response: bytes, *, close: bool) -> None:
+        """See direct.Connection; what has come since is read now."""
+        self._asked = False
+        if self._served is not None and not self._served.done():
+            self._served.set_result(None)
+        if self.transport is None:
+            return
+        self.transport.write(response)
+        if close:
+            self.force_close()
+            return
+        self._idle_after(0.0)
+        if self._next:
+            data, self._next = b"".join(self._next), []
+            self._resume_transport_reading()
+            self.data_received(data)
+
+    def _idle_after(self, busy_s: float) -> None:
+        """It is idle when it has been silent for so long and KEEPALIVE_S."""
+        self._next_keepalive_close_time = self._loop.time() + busy_s + KEEPALIVE_S
+
+    def _count(self, data: bytes) -> None:
+        """Know when aiohttp has all of a request, so that the next may go the short way."""
+        if self._left is None or not data or self._limits.direct is None:
+            return
+        total = self._left or length_of(data)
+        self._left = None if total is None or total < len(data) else total - len(data)
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 (aiohttp's)
+        """Let a direct request end in its time, too."""
+        if self._asked:
+            self._served = self._loop.create_future()
+            await asyncio.wait((self._served,), timeout=timeout)
+        await super().shutdown(timeout)
 
     def _head_is_due(self) -> None:
         """End a connection that has not sent a whole head yet; later ones are keep-alive's."""

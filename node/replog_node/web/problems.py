@@ -22,7 +22,7 @@ RETRY_AFTER_S: Final = 1
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LOG: Final = Log("web")
-_CLOSING: Final = ("body_incomplete", "body_too_large", "request_timeout")
+CLOSING: Final = ("body_incomplete", "body_too_large", "request_timeout")
 """The rest of such a body isn't wanted, so the connection can't go on."""
 
 
@@ -31,19 +31,19 @@ def response_of(error: ApiError) -> web.Response:
     response = web.Response(
         body=error.body(), status=error.status, content_type=PROBLEM_TYPE, headers=_headers(error)
     )
-    if error.code in _CLOSING:
+    if error.code in CLOSING:
         response.force_close()
     return response
 
 
-def raw_response(error: ApiError) -> bytes:
-    """The refusal as bytes, for a connection that has no request to answer; it ends after them."""
+def raw_response(error: ApiError, *, close: bool = True) -> bytes:
+    """The refusal as bytes, where no request of aiohttp is. close: the connection ends after it."""
     body = error.body()
     lines = [
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
         f"Content-Type: {PROBLEM_TYPE}",
         f"Content-Length: {len(body)}",
-        "Connection: close",
+        *(("Connection: close",) if close else ()),
         *(f"{name}: {value}" for name, value in _headers(error).items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body

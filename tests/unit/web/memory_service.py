@@ -72,12 +72,18 @@ class MemoryService:
     async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
         """Commit the batch at once, after `held` if that is set."""
         self.appends.append(batch)
+        self.timeouts += [timeout_s] * (batch.count - 1)  # values that came together, in one batch
         await self._called(timeout_s)
         entry = self.put(batch=batch)
         return Appended(entry.base, entry.last, batch.count, entry.term)
 
+    @property
+    def appended(self) -> int:
+        """How many records were appended, in however many batches."""
+        return sum(batch.count for batch in self.appends)
+
     async def called(self, count: int) -> None:
-        """Return once that many calls have come."""
+        """Return once that many calls, or values in calls, have come."""
         while len(self.timeouts) < count:
             self._call.clear()
             await self._call.wait()

@@ -234,7 +234,7 @@ async def test_too_many_requests_at_once_are_refused_and_told_when_to_come_again
         after = await client.post("/v1/records", data=b"v", headers=OCTETS)
 
     assert (response.headers["Retry-After"], found["outcome"]) == ("1", "none")
-    assert (statuses, after.status, len(service.appends)) == ([200, 200], 200, 3)
+    assert (statuses, after.status, service.appended) == ([200, 200], 200, 3)
 
 
 async def test_an_overloaded_listener_still_tells_why() -> None:
