@@ -58,15 +58,19 @@ def encode_block(
 
 def decode_block_header(data: bytes, at: int, nonce: int) -> BlockHeader | None:
     """Return the header at byte `at` of `data`, or None if that is no block of this segment."""
+    found = any_block_header(data, at)
+    return found[1] if found is not None and found[0] == nonce else None
+
+
+def any_block_header(data: bytes, at: int = 0) -> tuple[int, BlockHeader] | None:
+    """Return the nonce and header of the block at byte `at` of `data`; None if there is none."""
     if len(data) - at < BLOCK_HEADER_BYTES or not data.startswith(BLOCK_MAGIC, at):
         return None
     fields = data[at : at + _FIELDS.size]
     if _CHECKSUM.unpack_from(data, at + _FIELDS.size)[0] != crc32c(fields):
         return None
     _, length, found, base, chain, term, offset = _FIELDS.unpack(fields)
-    if found != nonce:
-        return None
-    return BlockHeader(length, base, chain, Position(Term(term), Offset(offset)))
+    return found, BlockHeader(length, base, chain, Position(Term(term), Offset(offset)))
 
 
 def split(entries: Sequence[Entry], block_bytes: int) -> list[list[Entry]]:

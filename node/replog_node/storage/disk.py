@@ -33,6 +33,8 @@ class Sync(StrEnum):
     SNAPSHOT_NAME = "a snapshot's name"
     START = "where the log may begin"
     START_NAME = "the name of where the log may begin"
+    REPAIR = "a segment written anew"
+    REPAIR_NAME = "the name of a segment written anew"
     IDENTITY = "the identity"
     IDENTITY_NAME = "the identity's name"
 

@@ -85,5 +85,12 @@ class ChainBroken(StorageError):
     """The entries to write don't follow the log's tail. Nothing was written."""
 
 
+class RepairRefused(StorageError):
+    """A hole can't be filled now: it is no more, or more is damaged, or there is no room for it.
+
+    Nothing that counts was changed. Look at Store.holes again.
+    """
+
+
 class StoreMisused(StorageError):
     """The caller asked for what can't be right; the text says what. Nothing was written."""

@@ -10,20 +10,25 @@ Read next: store.py.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from threading import Lock
 
 import msgspec
 
 from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ORIGIN, Offset, Position
-from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, encode_block, split
+from replog_node.storage.blocks import BLOCK_HEADER_BYTES, aligned, encode_block
+from replog_node.storage.checked import TEMPORARY
 from replog_node.storage.disk import Disk, DiskError, File, Sync
-from replog_node.storage.errors import NoRoom, StoreMisused
+from replog_node.storage.errors import LogDamaged, NoRoom, RepairRefused, StoreMisused
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.reader import Cursors, View, place_at
+from replog_node.storage.repair import encode_entries, write_repaired
 from replog_node.storage.reserve import Reserve
+from replog_node.storage.scan import scan_sealed
 from replog_node.storage.segment import SEGMENT_HEADER_BYTES, SegmentHeader, begin
-from replog_node.storage.summary import Placed, Segment, Summary, empty_summary, save_summary
+from replog_node.storage.summary import Hole, Placed, Segment, Summary, empty_summary, save_summary
+from replog_node.storage.walk import Unreadable
 
 Random64 = Callable[[], int]
 """Where nonces come from: 64 random bits a call."""
@@ -42,27 +47,6 @@ class Opened(msgspec.Struct, frozen=True):
     segment: Segment
     file: File
     size: int
-
-
-def encode_entries(
-    entries: Sequence[Entry], *, nonce: int, tail: Tail, mark: Position, at: int, block_bytes: int
-) -> tuple[bytes, list[Placed]]:
-    """Return the blocks with these entries, which follow `tail`, for byte `at`, and the places."""
-    blocks: list[bytes] = []
-    placed: list[Placed] = []
-    for run in split(entries, block_bytes):
-        frames = [entry.frame for entry in run]
-        base = tail.position.offset + 1
-        block = encode_block(nonce=nonce, base=base, chain=tail.chain, mark=mark, frames=frames)
-        start = at + BLOCK_HEADER_BYTES
-        block_end = start + sum(map(len, frames))
-        for entry in run:
-            placed.append(Placed(entry, start, block_end))
-            start += entry.size_bytes
-        blocks.append(block)
-        at += len(block)
-        tail = tail_of(run[-1])
-    return b"".join(blocks), placed
 
 
 def begin_segment(
@@ -113,6 +97,7 @@ class Log:
         self._reserve = reserve
         self._opened = opened
         self._marked = opened.segment.header.predecessor.position
+        self._replaced = Lock()
         self.view = View(sealed, opened.segment, 0, Cursors())
 
     @property
@@ -129,6 +114,16 @@ class Log:
     def room(self) -> int:
         """Bytes that are left in the active segment."""
         return max(0, self._opened.size - aligned(self._opened.segment.summary.end))
+
+    @property
+    def unproven(self) -> Position | None:
+        """How far the log once went, until it has been replicated past that; else None."""
+        return still_unproven(self.tail, self._opened.segment.header.unproven)
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """What was durable and can't be read, ascending."""
+        return tuple(hole for s in (*self.view.sealed, self.view.active) for hole in s.holes)
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write entries that follow the tail, and sync once. Raises NoRoom: nothing is written."""
@@ -154,7 +149,8 @@ class Log:
         if entry.position != to:
             raise StoreMisused(f"the log can't be cut at {to}: an entry ends at {entry.position}")
         tail = tail_of(entry)
-        shortened = Segment(held.header, held.summary.cut(tail, end))
+        holes = held.cut_holes(to.offset)
+        shortened = Segment(held.header, held.summary.cut(tail, end), holes)
         before = tuple(segment for segment in segments if segment.base < held.base)
         return Cut(tail, (*before, shortened))
 
@@ -170,7 +166,7 @@ class Log:
         self._begin(cut.tail, restart=not cut.kept and cut.tail.position != ORIGIN)
         self.view = View(cut.kept, self._opened.segment, self.view.generation + 1, Cursors())
         self._remove(tuple(reversed(dropped)))
-        if cut.kept:
+        if cut.kept and not cut.kept[-1].holes:
             seal(self._disk, cut.kept[-1])
 
     def releases(self, up_to: Offset) -> bool:
@@ -196,6 +192,77 @@ class Log:
             self._disk.remove(header.name)
             if header.summary_name in names:
                 self._disk.remove(header.summary_name)
+
+    def examine(self, name: str) -> Segment | None:
+        """Read the segment with this file name anew; None if it is sound, or is no more.
+
+        Any thread may call this: it changes nothing. Raises DiskError.
+        """
+        segments = (*self.view.sealed, self.view.active)
+        held = next((s for s in segments if s.header.name == name), None)
+        if held is None:
+            return None
+        found = scan_sealed(self._disk, self._limits, held.header, held.summary.tail)
+        if not found.holes or found.holes == held.holes:
+            return None
+        return Segment(held.header, held.summary, found.holes)
+
+    def damaged(self, examined: Segment) -> bool:
+        """Take the holes that `examine` found for what they are; False if it is outdated.
+
+        They are served no more. The active segment is finished first: it grows no hole.
+        """
+        if examined.header == self.view.active.header:
+            self._roll()
+        return self._replace(examined)
+
+    def repair(self, hole: Hole, entries: Sequence[Entry]) -> None:
+        """Fill the front of a hole, or all of it, with entries that the caller has checked.
+
+        The whole segment is written anew, proven as it lies there, synced and renamed. Raises
+        RepairRefused when that doesn't work out: more of it is damaged, or the disk is full.
+        """
+        held = next(segment for segment in self.view.sealed if hole in segment.holes)
+        try:
+            fixed = self._written_anew(held, hole, entries)
+        except (Unreadable, LogDamaged) as problem:
+            examined = self.examine(hole.segment)
+            if examined is not None:
+                self._replace(examined)
+            raise RepairRefused(f"{hole.segment}: more of it is damaged: {problem}") from problem
+        with self._replaced:
+            self._disk.rename(fixed.header.name + TEMPORARY, fixed.header.name)
+            self._replace(fixed)
+        self._disk.sync_directory(Sync.REPAIR_NAME)
+        if not fixed.holes:
+            save_summary(self._disk, fixed)
+
+    def _written_anew(self, held: Segment, hole: Hole, entries: Sequence[Entry]) -> Segment:
+        try:
+            return write_repaired(
+                self._disk, self._limits, held, hole, entries, nonce=self._random64()
+            )
+        except DiskError as problem:
+            if not problem.full:
+                raise
+            self._disk.remove(held.header.name + TEMPORARY)
+            raise RepairRefused(f"{hole.segment}: {problem}") from problem
+
+    def same_generation(self, generation: int) -> bool:
+        """Whether no file that a view of this generation knows was cut or written anew since."""
+        with self._replaced:
+            return self.view.generation == generation
+
+    def _replace(self, segment: Segment) -> bool:
+        """Let readers see this in place of the sealed segment of its name, if it still counts."""
+        sealed = tuple(
+            segment if s.header.name == segment.header.name else s for s in self.view.sealed
+        )
+        if segment not in sealed:
+            return False
+        view = self.view
+        self.view = View(sealed, view.active, view.generation + 1, Cursors())
+        return True
 
     def close(self) -> None:
         """Give the active file back."""
@@ -269,10 +336,20 @@ class Log:
             nonce=self._random64(),
             predecessor=predecessor,
             restart=restart,
+            unproven=still_unproven(predecessor, old.segment.header.unproven),
         )
         self._opened = begin_segment(self._disk, self._limits, self._reserve, header)
         self._marked = predecessor.position
         old.file.close()
+
+
+def still_unproven(tail: Tail, *unproven: Position | None) -> Position | None:
+    """Return the furthest of these, unless the log has gone past all of them.
+
+    An entry of a later term proves it too: its leader's log held all that was committed before.
+    """
+    beyond = [each for each in unproven if each is not None and each > tail.position]
+    return max(beyond, default=None)
 
 
 def seal(disk: Disk, segment: Segment) -> None:

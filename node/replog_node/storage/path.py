@@ -11,7 +11,7 @@ import msgspec
 
 from replog_node.frames.chain import empty_tail
 from replog_node.model.entries import Tail
-from replog_node.model.positions import ClusterId, Lineage, Offset
+from replog_node.model.positions import ORIGIN, ClusterId, Lineage, Offset
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.storage.disk import Disk
 from replog_node.storage.errors import LogDamaged, SnapshotUnusable
@@ -116,6 +116,15 @@ def live_path(
 
     Raises LogDamaged if the log begins later than it may, or nothing stands for what is before.
     """
+    path = superseding(headers, ground)
+    if not path:
+        raise LogDamaged("no segment", Offset(0), "the log's first segment is missing")
+    _check_first(path[0], cluster_id, ground)
+    return path
+
+
+def superseding(headers: Iterable[SegmentHeader], ground: Ground) -> list[SegmentHeader]:
+    """Return the segments that count, by base, wherever they begin."""
     path: list[SegmentHeader] = []
     for header in sorted(headers, key=lambda each: each.sequence):
         while path and (header.restart or path[-1].base >= header.base):
@@ -123,10 +132,26 @@ def live_path(
         path.append(header)
     while len(path) > 1 and path[1].base <= ground.start.base.offset + 1:
         del path[0]
-    if not path:
-        raise LogDamaged("no segment", Offset(0), "the log's first segment is missing")
-    _check_first(path[0], cluster_id, ground)
     return path
+
+
+def lost_first(
+    headers: Iterable[SegmentHeader], cluster_id: ClusterId, ground: Ground
+) -> SegmentHeader | None:
+    """Return a header for the log's first segment if that is missing and others are there.
+
+    It begins where the log may begin by what is known for sure: at its very beginning, or after
+    the snapshot up to which segments were released. Whatever was in it is a hole then.
+    """
+    path = superseding(headers, ground)
+    start, base = ground.start, ground.start.base
+    if not path or path[0].restart or not start.known or start.allows(path[0].base):
+        return None
+    tails = [meta.tail for meta in ground.found.snapshots if meta.position == base]
+    predecessor = empty_tail(cluster_id) if base == ORIGIN else next(iter(tails), None)
+    if predecessor is None or path[0].sequence < 1:
+        return None
+    return SegmentHeader(cluster_id, path[0].sequence - 1, 0, predecessor)
 
 
 def _check_first(first: SegmentHeader, cluster_id: ClusterId, ground: Ground) -> None:

@@ -153,9 +153,7 @@ def place_at(disk: Disk, segment: Segment, at: Offset, read_bytes: int) -> tuple
     """Return the entry that holds `at`, proven, and the byte after its frame."""
     file = disk.open(segment.header.name)
     try:
-        walk = _walk(
-            Window(file, read_bytes), segment, segment.summary.place_before(at, segment.start)
-        )
+        walk = _walk(Window(file, read_bytes), segment, segment.place_before(at))
         walk.skip_to(at)
         return walk.next().entry, walk.place.at
     except Unreadable as problem:
@@ -169,16 +167,18 @@ def _read_segment(
 ) -> tuple[list[Entry], bool]:
     """Return entries of the one segment that holds `at`, and whether there may be room for more."""
     segment = view.segment_of(at)
+    if (hole := segment.hole_at(at)) is not None:
+        raise LogDamaged(segment.header.name, at, f"offsets {hole.start} to {hole.end} are lost")
     sequence = segment.header.sequence
     try:
         file = disk.open(segment.header.name)
     except DiskError as problem:
         raise _refusal(problem, segment, at) from problem
     try:
-        place = view.cursors.get(sequence, at) or segment.summary.place_before(at, segment.start)
+        place = view.cursors.get(sequence, at) or segment.place_before(at)
         walk = _walk(Window(file, read_bytes), segment, place)
         walk.skip_to(at)
-        found, more = _take(walk, segment.last, room, first=first)
+        found, more = _take(walk, segment.readable_from(at), room, first=first)
         view.cursors.put(sequence, walk.place)
     except Unreadable as problem:
         raise LogDamaged(segment.header.name, Offset(problem.base), str(problem)) from problem

@@ -4,8 +4,8 @@ The page cache is not the disk: what can be read may not be durable. So everythi
 mark is written again, into a new segment that is synced before it counts (segment.begin); that
 segment supersedes the old end, which is then tidied. Dying anywhere in between changes nothing:
 the next start finds the same marks, or the new segment.
-Above the mark an unreadable end is torn and cut. At or below it something durable is lost: then
-nothing is changed and LogDamaged is raised.
+Above the mark an unreadable end is torn and cut. At or below it something durable is lost: a hole
+(summary.Hole), or an end of the log that is unproven. A file with holes stays as it was found.
 
 Decides: how far the segments that count are sound, and what is damage.
 Must not know: who this member is, what it voted.
@@ -14,44 +14,38 @@ Read next: path.py, walk.py, store.py.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
 
 import msgspec
 
 from replog_node.frames.chain import empty_tail
-from replog_node.frames.decode import succeeds, tail_of
-from replog_node.model.entries import Entry, Tail
-from replog_node.model.positions import ORIGIN, ClusterId, Offset, Position
-from replog_node.storage.blocks import (
-    BLOCK_ALIGNMENT,
-    BLOCK_MAGIC,
-    decode_block_header,
-)
-from replog_node.storage.disk import Disk, File
+from replog_node.frames.decode import tail_of
+from replog_node.model.positions import ClusterId, Offset, Position, Term
+from replog_node.storage.blocks import BLOCK_MAGIC
+from replog_node.storage.disk import Disk
 from replog_node.storage.errors import LogDamaged
 from replog_node.storage.limits import StoreLimits
-from replog_node.storage.log import Log, Random64, begin_segment, seal
-from replog_node.storage.path import Ground, live_path
+from replog_node.storage.log import Log, Random64, begin_segment, seal, still_unproven
+from replog_node.storage.path import Ground, live_path, lost_first
 from replog_node.storage.reserve import Reserve
+from replog_node.storage.scan import scan_last, scan_sealed
 from replog_node.storage.segment import (
     SEGMENT_HEADER_BYTES,
+    HeaderUnsound,
     SegmentHeader,
+    base_of,
     is_log_file,
     is_segment,
     read_header,
+    rebuilt_header,
+    sequence_of,
 )
-from replog_node.storage.summary import (
-    Placed,
-    Segment,
-    Summary,
-    empty_summary,
-    find_summary,
-    load_summary,
-)
-from replog_node.storage.walk import Unreadable, Walk, Window
+from replog_node.storage.summary import Segment, find_summary, load_summary
 
-_SCAN_BYTES: Final = 1024 * 1024
-"""How much of a file is taken at once: a multiple of a block's alignment."""
+DAMAGED = ".damaged"
+"""How the names of segments end whose header and first block are bad; nothing looks at them."""
+
+OFFSET_MAX = Offset(2**63 - 1)
+"""The log's end when all that is known of it is that nothing of its last terms can be trusted."""
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -68,30 +62,40 @@ def recover_log(
     reserve: Reserve,
     cluster_id: ClusterId,
     ground: Ground,
+    term: Term,
 ) -> Log:
-    """Return the log, every entry of it durable.
+    """Return the log, every entry of it durable; what can't be read is its holes.
 
-    Raises LogDamaged, FormatUnknown, NoRoom, DiskError.
+    term: no entry of the log has a higher one. Raises LogDamaged for what no rot explains or if
+    nothing is left, FormatUnknown, NoRoom, DiskError.
     """
     names = tuple(name for name in disk.names() if is_segment(name))
-    headers = [read_header(disk, name, cluster_id) for name in names]
+    headers, lost = _found_headers(disk, names, cluster_id)
+    first = lost_first(headers, cluster_id, ground)
+    if first is not None:
+        first = msgspec.structs.replace(first, nonce=random64())
+        opened = begin_segment(disk, limits, reserve, first, any_size=True)
+        opened.file.close()
+        headers.append(opened.segment.header)
     path = live_path(headers, cluster_id, ground)
-    sealed = [
-        _load_sealed(disk, limits, header, after.predecessor) for header, after in pairwise(path)
-    ]
-    _check_nothing_followed(disk, path[-1])
-    marked, above = _scan_last(disk, limits, path[-1])
+    sealed = [_load_sealed(disk, limits, header, after, lost) for header, after in pairwise(path)]
+    marked, above, unproven = scan_last(disk, limits, path[-1])
+    tail = tail_of(above[-1]) if above else marked.summary.tail
+    if _something_followed(disk, path[-1], lost):
+        unproven = Position(term, OFFSET_MAX)
+    unproven = still_unproven(tail, unproven, path[-1].unproven)
     header = SegmentHeader(
         cluster_id=cluster_id,
-        sequence=max(each.sequence for each in headers) + 1,
+        sequence=max(map(sequence_of, names)) + 1,
         nonce=random64(),
         predecessor=marked.summary.tail,
         restart=marked.header.restart and marked.last < marked.base,
+        unproven=unproven,
     )
     opened = begin_segment(disk, limits, reserve, header, above, any_size=True)
     if marked.last >= marked.base:
-        sealed.append(_Found(marked, rescanned=True))
-    _tidy(disk, sealed, opened.segment)
+        sealed.append(_Found(marked, rescanned=unproven is None))
+    _tidy(disk, sealed, opened.segment, lost)
     segments = tuple(found.segment for found in sealed)
     return Log(disk, limits, random64, reserve, sealed=segments, opened=opened)
 
@@ -107,152 +111,79 @@ def begin_log(
     return Log(disk, limits, random64, reserve, sealed=(), opened=opened)
 
 
-def _check_nothing_followed(disk: Disk, last: SegmentHeader) -> None:
-    """Raise LogDamaged if the last segment is shortened or has a summary.
+def _found_headers(
+    disk: Disk, names: Sequence[str], cluster_id: ClusterId
+) -> tuple[list[SegmentHeader], list[str]]:
+    """Return the headers of all segments, and the names of those whose header can't be found out.
 
-    Both happen only after the next segment was durably begun.
+    Raises LogDamaged for a sound header of another segment or cluster, FormatUnknown.
     """
-    summary = find_summary(disk, last)
-    if summary is not None:
-        at = Offset(summary.tail.position.offset + 1)
-        raise LogDamaged(last.name, at, "another segment followed this one, and is missing")
+    headers: list[SegmentHeader] = []
+    lost: list[str] = []
+    for name in names:
+        try:
+            header = read_header(disk, name, cluster_id)
+        except HeaderUnsound:
+            rebuilt = rebuilt_header(disk, name, cluster_id)
+            if rebuilt is None:
+                lost.append(name)
+                continue
+            header = rebuilt
+        headers.append(header)
+    return headers, lost
+
+
+def _something_followed(disk: Disk, last: SegmentHeader, lost: Sequence[str]) -> bool:
+    """Whether there was more behind the last segment than can be told.
+
+    It has a summary only after the next one was durably begun; it is shorter than it was begun
+    only then, or if its end is lost; or the header of a later one can't be read.
+    """
+    if any(sequence_of(name) > last.sequence for name in lost):
+        return True
+    if find_summary(disk, last) is not None:
+        return True
     file = disk.open(last.name)
     try:
-        size = file.size()
+        return file.size() < last.size
     finally:
         file.close()
-    if size < last.size:
-        what = f"the file had {last.size} bytes or more and has {size}"
-        raise LogDamaged(last.name, last.base, what)
 
 
-def _load_sealed(disk: Disk, limits: StoreLimits, header: SegmentHeader, successor: Tail) -> _Found:
+def _load_sealed(
+    disk: Disk,
+    limits: StoreLimits,
+    header: SegmentHeader,
+    after: SegmentHeader,
+    lost: Sequence[str],
+) -> _Found:
     """Return a segment up to where the next begins, which was durable when that was begun."""
+    successor = after.predecessor
     summary = load_summary(disk, header, successor)
     if summary is not None:
         return _Found(Segment(header, summary), rescanned=False)
-    scan = _Scan(header, limits)
-    file = disk.open(header.name)
-    try:
-        walk = scan.walk(file)
-        while scan.tail.position.offset < successor.position.offset:
-            scan.take(walk.next())
-            scan.settle(scan.tail.position)
-    except Unreadable as problem:
-        raise LogDamaged(header.name, Offset(problem.base), str(problem)) from problem
-    finally:
-        file.close()
-    if scan.tail != successor:
-        what = f"it ends at {scan.tail.position}, the next begins after {successor.position}"
-        raise LogDamaged(header.name, Offset(successor.position.offset), what)
-    return _Found(Segment(header, scan.summary), rescanned=True)
+    between = [n for n in lost if header.sequence < sequence_of(n) < after.sequence]
+    superseding = [base_of(name) for name in between if base_of(name) > header.base]
+    upto = Offset(min(superseding, default=after.base) - 1)
+    return _Found(scan_sealed(disk, limits, header, successor, upto=upto), rescanned=True)
 
 
-def _scan_last(
-    disk: Disk, limits: StoreLimits, header: SegmentHeader
-) -> tuple[Segment, tuple[Entry, ...]]:
-    """Return the last segment up to its last mark, and the sound entries above that.
+def _tidy(disk: Disk, sealed: Sequence[_Found], opened: Segment, lost: Sequence[str]) -> None:
+    """Remove what is superseded, and give the segments that lack it an end and a summary.
 
-    What is unreadable is torn, unless a mark, before or behind it, says that it was durable.
+    What is damaged stays as it was found, since somebody may want to look at it. lost: files that
+    can't be used any more; they get another name, so that nobody takes them for segments.
     """
-    scan = _Scan(header, limits)
-    file = disk.open(header.name)
-    try:
-        walk = scan.walk(file)
-        stop = _scan_to_end(scan, walk)
-        mark = max(walk.mark, _furthest_mark(file, header.nonce, stop.block_at))
-    finally:
-        file.close()
-    if mark.offset > scan.tail.position.offset:
-        at = Offset(scan.tail.position.offset + 1)
-        raise LogDamaged(header.name, at, f"{stop}, but it was durable up to {mark}")
-    scan.settle(mark)  # which may be that of a block behind a torn one of the same write
-    if scan.summary.tail.position != mark:
-        raise LogDamaged(header.name, mark.offset, f"no entry ends at the mark {mark}")
-    return Segment(header, scan.summary), tuple(placed.entry for placed in scan.pending)
-
-
-def _scan_to_end(scan: "_Scan", walk: Walk) -> Unreadable:
-    """Take every sound entry; return why there are no more."""
-    while True:
-        try:
-            placed = walk.next()
-        except Unreadable as stop:
-            scan.settle(walk.mark)
-            return stop
-        scan.settle(walk.mark)
-        scan.take(placed)
-
-
-class _Scan:
-    """What was found in one segment: a summary of what is settled, and what is pending after it."""
-
-    def __init__(self, header: SegmentHeader, limits: StoreLimits) -> None:
-        """Nothing found yet."""
-        self._header = header
-        self._limits = limits
-        self.summary: Summary = empty_summary(header)
-        self.pending: list[Placed] = []
-        self.tail = header.predecessor
-
-    def walk(self, file: File) -> Walk:
-        """Return a walk from the segment's start."""
-        window = Window(file, max(self._limits.read_bytes, _SCAN_BYTES))
-        start = Segment(self._header, self.summary).start
-        return Walk(window, self._header.nonce, start, self._header.predecessor.position)
-
-    def take(self, placed: Placed) -> None:
-        """Add a proven entry; raises LogDamaged if its term or time falls.
-
-        Chain and checksums are right, so such an entry was written: no crash explains it.
-        """
-        entry = placed.entry
-        if not succeeds(self.tail, entry):
-            what = f"term {entry.term} and time {entry.append_time_ms} fall after {self.tail}"
-            raise LogDamaged(self._header.name, entry.base, what)
-        self.pending.append(placed)
-        self.tail = tail_of(entry)
-
-    def settle(self, mark: Position) -> None:
-        """Move what is pending up to the mark into the summary."""
-        count = sum(placed.entry.last <= mark.offset for placed in self.pending)
-        if not count:
-            return
-        settled = self.pending[:count]
-        last = settled[-1]
-        end = last.at + last.entry.size_bytes
-        self.summary = self.summary.grown(settled, end, self._limits.index_interval_bytes)
-        del self.pending[:count]
-
-
-def _furthest_mark(file: File, nonce: int, at: int) -> Position:
-    """Return the highest mark of all blocks of this segment from byte `at` on.
-
-    A damaged length can't hide a block: each multiple of 512 is looked at.
-    """
-    furthest = ORIGIN
-    size = file.size()
-    for start in range(at, size, _SCAN_BYTES):
-        data = file.read(start, _SCAN_BYTES)
-        found = data.find(BLOCK_MAGIC)
-        while found >= 0:
-            header = None
-            if found % BLOCK_ALIGNMENT == 0:
-                header = decode_block_header(data, found, nonce)
-            furthest = max(furthest, header.mark) if header is not None else furthest
-            found = data.find(BLOCK_MAGIC, found + 1)
-    return furthest
-
-
-def _tidy(disk: Disk, sealed: Sequence[_Found], opened: Segment) -> None:
-    """Remove what is superseded, and give the segments that lack it an end and a summary."""
     headers = [opened.header, *(found.segment.header for found in sealed)]
-    keep = {name for header in headers for name in (header.name, header.summary_name)}
+    kept = {name for header in headers for name in (header.name, header.summary_name)}
+    for name in lost:
+        if name not in kept:
+            disk.rename(name, name + DAMAGED)
     for name in disk.names():
-        if is_log_file(name) and name not in keep:
+        if is_log_file(name) and name not in kept:
             disk.remove(name)
     for found in sealed:
-        if found.rescanned:
+        if found.rescanned and not found.segment.holes:
             seal(disk, found.segment)
 
 

@@ -16,9 +16,9 @@ from typing import Final
 import msgspec
 
 from replog_node.model.entries import Tail
-from replog_node.model.positions import ClusterId, Offset
+from replog_node.model.positions import ClusterId, Offset, Position
 from replog_node.storage import checked
-from replog_node.storage.blocks import BLOCK_ALIGNMENT
+from replog_node.storage.blocks import BLOCK_ALIGNMENT, any_block_header
 from replog_node.storage.disk import Disk, DiskError, File, Sync
 from replog_node.storage.errors import LogDamaged, NoRoom
 from replog_node.storage.reserve import Reserve, discard
@@ -34,7 +34,8 @@ class SegmentHeader(msgspec.Struct, frozen=True):
     predecessor: the durable tail that it begins after. size: the file's bytes when it was begun,
     set by begin; it is never shorter while no other segment follows it. restart: the log begins
     here, after a snapshot at the predecessor; whatever older segments hold is superseded, before it
-    too.
+    too. unproven: the log once reached so far, and what is lost of its end hadn't been replaced
+    when this was begun.
     """
 
     cluster_id: ClusterId
@@ -43,6 +44,7 @@ class SegmentHeader(msgspec.Struct, frozen=True):
     predecessor: Tail
     size: int = 0
     restart: bool = False
+    unproven: Position | None = None
 
     @property
     def base(self) -> Offset:
@@ -65,6 +67,10 @@ class SegmentHeader(msgspec.Struct, frozen=True):
         return f"{self.stem}.sum"
 
 
+class HeaderUnsound(LogDamaged):
+    """A segment's first sector is damaged; what follows it may be sound."""
+
+
 def is_segment(name: str) -> bool:
     """Whether a file of this name is a segment."""
     return is_log_file(name) and name.endswith(".seg")
@@ -80,6 +86,11 @@ def sequence_of(name: str) -> int:
     return int(name[21:31])
 
 
+def base_of(name: str) -> Offset:
+    """Return the base in a segment's name."""
+    return Offset(int(name[:20]))
+
+
 def begin(
     disk: Disk, reserve: Reserve, header: SegmentHeader, blocks: bytes, *, any_size: bool
 ) -> tuple[File, SegmentHeader]:
@@ -91,8 +102,7 @@ def begin(
     temporary = header.name + checked.TEMPORARY
     file, size = reserve.allot(temporary, SEGMENT_HEADER_BYTES + len(blocks), any_size=any_size)
     header = msgspec.structs.replace(header, size=size)
-    first = checked.pack(_KIND, header, padded_to=SEGMENT_HEADER_BYTES)
-    file.write(0, first + blocks)
+    file.write(0, packed_header(header) + blocks)
     file.sync(Sync.SEGMENT)
     _name(disk, file, temporary, header.name)
     disk.sync_directory(Sync.SEGMENT_NAME)
@@ -111,20 +121,44 @@ def _name(disk: Disk, file: File, temporary: str, name: str) -> None:
         raise NoRoom(f"the disk is full: {problem}") from problem
 
 
-def read_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader:
-    """Return the header of the segment with this name; raises LogDamaged, DiskError.
+def packed_header(header: SegmentHeader) -> bytes:
+    """Return a segment's first sector."""
+    return checked.pack(_KIND, header, padded_to=SEGMENT_HEADER_BYTES)
 
-    A segment gets its name only after its header is durable, so a bad one is never a torn one.
+
+def read_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader:
+    """Return the header of the segment with this name; raises DiskError.
+
+    Raises HeaderUnsound if it can't be read: a segment gets its name only after its header is
+    durable, so a bad one is never a torn one. Raises LogDamaged if it is another segment's.
     """
     file = disk.open(name)
     try:
         first = file.read(0, SEGMENT_HEADER_BYTES)
         header = checked.unpack(_KIND, first, SegmentHeader, name)
     except checked.Unsound as problem:
-        raise LogDamaged(name, Offset(int(name[:20])), f"its header: {problem}") from problem
+        raise HeaderUnsound(name, base_of(name), f"its header: {problem}") from problem
     finally:
         file.close()
     if header.name != name or header.cluster_id != cluster_id:
         what = f"its header is of {header.name} of cluster {header.cluster_id}"
         raise LogDamaged(name, header.base, what)
     return header
+
+
+def rebuilt_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader | None:
+    """Return what a damaged header said, as its first block proves it; None if that is bad too.
+
+    That block's mark is the predecessor. Its time isn't known: 0, a lower bound.
+    """
+    file = disk.open(name)
+    try:
+        found = any_block_header(file.read(SEGMENT_HEADER_BYTES, BLOCK_ALIGNMENT))
+    finally:
+        file.close()
+    if found is None or found[1].base != base_of(name):
+        return None
+    nonce, block = found
+    predecessor = Tail(block.mark, block.chain, 0)
+    header = SegmentHeader(cluster_id, sequence_of(name), nonce, predecessor)
+    return header if header.name == name else None

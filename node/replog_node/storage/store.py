@@ -17,34 +17,34 @@ from typing import NamedTuple
 import msgspec
 
 from replog_node.model.entries import Entry, Tail
-from replog_node.model.positions import ORIGIN, ClusterId, Lineage, MemberId, Offset, Position
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState, LogBounds
 from replog_node.raft.messages import Incarnation
-from replog_node.storage.checked import TEMPORARY
-from replog_node.storage.disk import Disk, DiskError, Sync
+from replog_node.storage.bounds import EMPTY, bounds_of
+from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.errors import (
     ChainBroken,
-    IdentityDamaged,
     LogDamaged,
     NoRoom,
     ReadRefused,
+    RepairRefused,
     SnapshotUnusable,
     StorageFailed,
     StoreMisused,
 )
-from replog_node.storage.hardstate import HardStateFiles, create_hard_state, load_hard_state
+from replog_node.storage.hardstate import HardStateFiles, load_hard_state
 from replog_node.storage.identity import IDENTITY_NAME, Identity, load_identity, save_identity
 from replog_node.storage.kept import KeptSnapshots
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Cut, Log, Random64
 from replog_node.storage.merging import check_chain, merge
-from replog_node.storage.path import Ground, find_ground
+from replog_node.storage.opening import create_member, open_log, remove_temporary
 from replog_node.storage.reader import offset_at_time, read_entries
-from replog_node.storage.recovery import begin_log, discard_begun_log, recover_log
+from replog_node.storage.recovery import begin_log
+from replog_node.storage.repair import check_fill
 from replog_node.storage.reserve import DiskSpace, Reserve
-from replog_node.storage.segment import is_segment
 from replog_node.storage.snapshots import (
     Incoming,
     base_of,
@@ -54,12 +54,10 @@ from replog_node.storage.snapshots import (
     snapshot_name,
 )
 from replog_node.storage.start import Start, save_start
+from replog_node.storage.summary import Hole, Segment
 
 _REMOVED_AT_ONCE = 8
 """Files removed by a release itself; each further write removes one."""
-
-_EMPTY = Tail(ORIGIN, b"", 0)
-"""The tail of a member that has no log yet: nothing can follow it."""
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -69,6 +67,8 @@ class Recovered(msgspec.Struct, frozen=True):
     with which this member founded its cluster, "" if it joined it. removed: it was, for good.
     snapshot: the newest one, to start from; the log may begin after it or long before it.
     damaged_snapshots: files that were removed because they were damaged.
+    holes: damage within the log; while there is any, terms and configurations within it aren't
+    known, so `log` is not exact. unproven: how far the log went before it lost its end.
     """
 
     member: MemberId
@@ -81,6 +81,8 @@ class Recovered(msgspec.Struct, frozen=True):
     removed: bool = False
     snapshot: SnapshotMeta | None = None
     damaged_snapshots: tuple[str, ...] = ()
+    holes: tuple[Hole, ...] = ()
+    unproven: Position | None = None
 
 
 class SegmentInfo(NamedTuple):
@@ -109,14 +111,15 @@ def open_store(
     and opening again is harmless.
     """
     with _failing():
-        names = _remove_temporary(disk)
+        names = remove_temporary(disk)
         if IDENTITY_NAME not in names:
-            _create_member(disk, names, new_member_id)
+            create_member(disk, names, new_member_id)
         identity = load_identity(disk)
         hard_state = load_hard_state(disk, identity.member)
         reserve = Reserve(disk, limits)
         reserve.find()
-        ground, log = _open_log(disk, limits, random64, reserve, identity)
+        term = hard_state.state.current_term
+        ground, log = open_log(disk, limits, random64, reserve, identity, term)
         kept = KeptSnapshots(disk, ground.found, limits.snapshots_between)
         if log is not None:
             kept.remove_old_parts()
@@ -171,17 +174,19 @@ class Store:
             lineage=identity.lineage,
             incarnation=Incarnation(identity.incarnation, random64()),
             hard_state=hard_state.state,
-            log=_bounds(log, self._kept.newest, self.base),
+            log=bounds_of(log, self._kept.newest, self.base),
             founding=identity.founding,
             removed=identity.removed,
             snapshot=self._kept.newest,
             damaged_snapshots=kept.damaged,
+            holes=self.holes,
+            unproven=self.unproven,
         )
 
     @property
     def tail(self) -> Tail:
         """What the next entry must follow: the durable end of the log."""
-        return _EMPTY if self._log is None else self._log.tail
+        return EMPTY if self._log is None else self._log.tail
 
     @property
     def hard_state(self) -> HardState:
@@ -191,7 +196,7 @@ class Store:
     @property
     def start(self) -> Tail:
         """What the log's first entry follows; nothing up to it is on the disk any more."""
-        return _EMPTY if self._log is None else self._log.start
+        return EMPTY if self._log is None else self._log.start
 
     @property
     def snapshots(self) -> tuple[SnapshotMeta, ...]:
@@ -260,8 +265,8 @@ class Store:
                     read_bytes=self._limits.read_bytes,
                 )
             except LogDamaged:
-                if log.view.generation == view.generation:
-                    raise  # else a truncation took it away meanwhile: look again
+                if log.same_generation(view.generation):
+                    raise  # else it was cut off or written anew meanwhile: look again
         return ()
 
     def offset_at_time(self, time_ms: int) -> Offset | None:
@@ -275,7 +280,7 @@ class Store:
             try:
                 return offset_at_time(self._disk, view, time_ms, self._limits.read_bytes)
             except LogDamaged:
-                if log.view.generation == view.generation:
+                if log.same_generation(view.generation):
                     raise
         return None
 
@@ -288,6 +293,53 @@ class Store:
             SegmentInfo(s.base, s.last, s.summary.end, s.summary.tail.append_time_ms)
             for s in (*view.sealed, view.active)
         )
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """What was durable and can't be read, ascending; `repair` fills them."""
+        return () if self._log is None else self._log.holes
+
+    @property
+    def unproven(self) -> Position | None:
+        """How far the log once went, while what it has lost at its end isn't replaced."""
+        return None if self._log is None else self._log.unproven
+
+    def bounds(self) -> LogBounds:
+        """Return what the core must know of the log; exact when there are no holes."""
+        return bounds_of(self._log, self._kept.newest, self.base)
+
+    def examine(self, name: str) -> Segment | None:
+        """Read the segment file `name` anew, all of it; None if it is sound.
+
+        For when a read raised LogDamaged, and for scrubbing. Any thread may call this; give what
+        it returns to `damaged`. Raises ReadRefused.
+        """
+        log = self._log
+        if log is None:
+            return None
+        try:
+            return log.examine(name)
+        except DiskError as problem:
+            raise ReadRefused(name, str(problem)) from problem
+
+    def damaged(self, examined: Segment) -> None:
+        """Turn what `examine` found into holes: they are served no more. Raises StorageFailed."""
+        with self._guarded():
+            self._assigned().damaged(examined)
+
+    def repair(self, hole: Hole, entries: Sequence[Entry]) -> None:
+        """Fill a hole, or its front, durably; the entries may come from anybody.
+
+        Raises ChainBroken if they don't fit on both sides, RepairRefused if there is no such hole
+        (any more), if more of its segment turns out to be damaged (which is a hole then), or if
+        the disk is full; then nothing was changed. Raises StorageFailed.
+        """
+        with self._guarded():
+            log = self._assigned()
+            if hole not in log.holes:
+                raise RepairRefused(f"there is no such hole at offset {hole.start}")
+            check_fill(hole, entries)
+            log.repair(hole, entries)
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str = "") -> None:
         """Make this member belong to a cluster and lineage, durably and for good.
@@ -485,7 +537,7 @@ class Store:
         try:
             with _failing():
                 yield
-        except (ChainBroken, NoRoom, StoreMisused, SnapshotUnusable):
+        except (ChainBroken, NoRoom, StoreMisused, SnapshotUnusable, RepairRefused):
             raise
         except BaseException as problem:
             self._failed = str(problem) or type(problem).__name__
@@ -507,58 +559,3 @@ def _failing() -> Iterator[None]:
     except DiskError as problem:
         reason = f"the disk is full: {problem}" if problem.full else str(problem)
         raise StorageFailed(reason) from problem
-
-
-def _remove_temporary(disk: Disk) -> tuple[str, ...]:
-    names = disk.names()
-    for name in names:
-        if name.endswith(TEMPORARY):
-            disk.remove(name)
-    return tuple(name for name in names if not name.endswith(TEMPORARY))
-
-
-def _create_member(disk: Disk, names: Sequence[str], new_member_id: Callable[[], MemberId]) -> None:
-    """Make an empty directory a member's: the identity comes last, so it vouches for the rest."""
-    if any(map(is_segment, names)):
-        raise IdentityDamaged(f"{IDENTITY_NAME} is missing, but there is a log")
-    member = new_member_id()
-    create_hard_state(disk, member)
-    disk.sync_directory(Sync.MEMBER_NAMES)
-    save_identity(disk, Identity(member))
-
-
-def _open_log(
-    disk: Disk, limits: StoreLimits, random64: Random64, reserve: Reserve, identity: Identity
-) -> tuple[Ground, Log | None]:
-    if identity.cluster_id is None:
-        discard_begun_log(disk)
-        return Ground(), None
-    cluster_id = identity.cluster_id
-    ground = find_ground(disk, limits, random64, reserve, cluster_id, identity.lineage)
-    log = recover_log(disk, limits, random64, reserve, cluster_id, ground)
-    if not ground.start.known:
-        ground = Ground(Start(log.start.position), ground.found)
-        save_start(disk, ground.start)
-    return ground, log
-
-
-def _bounds(log: Log | None, newest: SnapshotMeta | None, base: SnapshotMeta | None) -> LogBounds:
-    """Return what the core must know of the log, gathered from the segments' summaries.
-
-    The configuration in force where the log begins is in no segment, but in the snapshot.
-    """
-    if log is None:
-        return LogBounds(_EMPTY)
-    summaries = [segment.summary for segment in (*log.view.sealed, log.view.active)]
-    starts = {term: at for s in reversed(summaries) for term, at in reversed(s.term_starts)}
-    found = tuple(each for summary in summaries for each in summary.configurations)
-    if newest is not None and newest.configuration_offset <= log.start.position.offset:
-        found = ((newest.configuration_offset, newest.configuration), *found)
-    return LogBounds(
-        tail=log.tail,
-        term_starts=tuple(sorted(starts.items())),
-        configurations=found,
-        start=log.start.position,
-        committed=ORIGIN if newest is None else newest.position,
-        base=base,
-    )

@@ -19,7 +19,7 @@ import msgspec
 from replog_node.frames.decode import configurations, tail_of
 from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Entry, Tail
-from replog_node.model.positions import Offset, Term
+from replog_node.model.positions import Offset, Position, Term
 from replog_node.storage import checked
 from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.segment import SEGMENT_HEADER_BYTES, SegmentHeader
@@ -39,6 +39,29 @@ class Place(NamedTuple):
     at: int
     block_end: int
     chain: bytes
+
+
+class Hole(msgspec.Struct, frozen=True):
+    """Offsets that were durable and can't be read: from `start` up to `end`, inclusive.
+
+    segment: the file in which they belong. before: the proven tail in front of them (behind
+    another hole its term and time are lower bounds). after: the chain of the last of them, upon
+    which the next entry builds. resume: the place of that next entry, None if it is in no block of
+    this segment.
+    """
+
+    segment: str
+    start: Offset
+    end: Offset
+    before: Tail
+    after: bytes
+    resume: Place | None = None
+
+    @property
+    def tail(self) -> Tail:
+        """What the entry behind it builds upon; term and time are lower bounds."""
+        at = Position(self.before.position.term, self.end)
+        return Tail(at, self.after, self.before.append_time_ms)
 
 
 class Placed(NamedTuple):
@@ -123,6 +146,7 @@ class Segment(msgspec.Struct, frozen=True):
 
     header: SegmentHeader
     summary: Summary
+    holes: tuple[Hole, ...] = ()
 
     @property
     def base(self) -> Offset:
@@ -139,6 +163,31 @@ class Segment(msgspec.Struct, frozen=True):
         """The place before its first frame."""
         at = SEGMENT_HEADER_BYTES
         return Place(self.base, at, at, self.header.predecessor.chain)
+
+    def place_before(self, at: Offset) -> Place:
+        """Return the best known place at or before offset `at`, with no hole in between."""
+        found = self.summary.place_before(at, self.start)
+        for hole in self.holes:
+            if hole.resume is not None and found.base < hole.resume.base <= at:
+                found = hole.resume
+        return found
+
+    def hole_at(self, at: Offset) -> Hole | None:
+        """Return the hole in which offset `at` lies, if it does."""
+        return next((hole for hole in self.holes if hole.start <= at <= hole.end), None)
+
+    def readable_from(self, at: Offset) -> Offset:
+        """Return the last offset up to which there is no hole from `at` on."""
+        return min((Offset(h.start - 1) for h in self.holes if h.start > at), default=self.last)
+
+    def cut_holes(self, last: Offset) -> tuple[Hole, ...]:
+        """Return the holes that stay when the segment is cut after `last`."""
+        return tuple(hole for hole in self.holes if hole.start <= last)
+
+
+def same_end(one: Tail, other: Tail) -> bool:
+    """Whether two tails are of one entry: the chain tells, even where a time had to be guessed."""
+    return (one.position, one.chain) == (other.position, other.chain)
 
 
 def empty_summary(header: SegmentHeader) -> Summary:
@@ -163,7 +212,7 @@ def load_summary(disk: Disk, header: SegmentHeader, successor: Tail) -> Summary 
     that was cut off it doesn't.
     """
     summary = find_summary(disk, header)
-    if summary is None or summary.tail != successor:
+    if summary is None or not same_end(summary.tail, successor):
         return None
     file = disk.open(header.name)
     try:

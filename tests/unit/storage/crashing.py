@@ -250,7 +250,7 @@ class Life:
     def open(self) -> Store:
         """Open the store; a start that fails is a loss."""
         try:
-            return open_store(
+            store = open_store(
                 self.disk,
                 SMALL,
                 new_member_id=lambda: MemberId(f"member-{self._random.getrandbits(64)}"),
@@ -258,6 +258,9 @@ class Life:
             )
         except (LogDamaged, VoteStateLost, IdentityDamaged) as problem:
             raise Lost(f"it doesn't start: {problem}") from problem
+        if store.holes or store.unproven is not None:
+            raise Lost(f"damage is found: {store.holes}, unproven {store.unproven}")
+        return store
 
     def found(self) -> tuple[Store, Held]:
         """Open the store and return it with all it holds."""
