@@ -10,7 +10,6 @@ Read next: store.py.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Lock
 
 import msgspec
 
@@ -97,7 +96,7 @@ class Log:
         self._reserve = reserve
         self._opened = opened
         self._marked = opened.segment.header.predecessor.position
-        self._replaced = Lock()
+        self._replacing = False
         self.view = View(sealed, opened.segment, 0, Cursors())
 
     @property
@@ -230,9 +229,12 @@ class Log:
             if examined is not None:
                 self._replace(examined)
             raise RepairRefused(f"{hole.segment}: more of it is damaged: {problem}") from problem
-        with self._replaced:
+        self._replacing = True
+        try:
             self._disk.rename(fixed.header.name + TEMPORARY, fixed.header.name)
             self._replace(fixed)
+        finally:
+            self._replacing = False
         self._disk.sync_directory(Sync.REPAIR_NAME)
         if not fixed.holes:
             save_summary(self._disk, fixed)
@@ -249,9 +251,12 @@ class Log:
             raise RepairRefused(f"{hole.segment}: {problem}") from problem
 
     def same_generation(self, generation: int) -> bool:
-        """Whether no file that a view of this generation knows was cut or written anew since."""
-        with self._replaced:
-            return self.view.generation == generation
+        """Whether no file that a view of this generation knows was cut or written anew since.
+
+        Any thread may ask, after a read failed. While a file gets its name the answer is no: the
+        flag falls only after the new generation is there to be seen, so it is looked at first.
+        """
+        return not self._replacing and self.view.generation == generation
 
     def _replace(self, segment: Segment) -> bool:
         """Let readers see this in place of the sealed segment of its name, if it still counts."""
