@@ -282,13 +282,14 @@ def test_a_full_disk_costs_the_copy_and_not_the_release() -> None:
     assert again.recovered.snapshot == meta
 
 
-def test_a_lost_first_segment_is_damage_though_a_snapshot_stands_for_it() -> None:
+def test_a_lost_first_segment_is_a_hole_though_a_snapshot_stands_for_it() -> None:
     store, disk, _ = holding(10)
     built(store, disk, STATE)
     store.close()
-    disk.vanish(segments(disk)[0])
-    with pytest.raises(LogDamaged, match="first segment is missing"):
-        opened(disk)
+    lost, behind, *_ = segments(disk)
+    disk.vanish(lost)
+    [hole] = opened(disk).holes
+    assert (hole.start, hole.end) == (0, int(behind[:20]) - 1)
 
 
 def test_a_log_that_begins_later_without_a_snapshot_is_damage() -> None:
