@@ -17,6 +17,11 @@ A blank line ends an outcome; lines that begin with # are kept. Commands (names 
     isolate a | cut ab | heal | lose Kind [from=a] [to=b] [when=joint|filled] | lose nothing
     stall a | unstall a | write a            its disk stops, goes on, finishes its oldest write
     crash a | restart a
+    keep a 4 [start=2]                       it builds a snapshot at 4 and lets its log go up to 4
+                                             (or 2)
+    hold | fetch a                           snapshots that are wanted don't arrive; this one does
+    disk a [low] [full] [hole=4]             its disk is like this from now on
+    tear a 4                                 it dies, its disk loses all behind 4, it comes back
     hear a from=b Kind term=N …              a message by hand; run=N: of which run of the sender;
                                              entries=N: so many, behind prev;
                                              session: of the last question, unless given;
@@ -217,6 +222,22 @@ class Player:
 
     def _do_restart(self, name: str) -> None:
         self.cluster.restart(name)
+
+    def _do_keep(self, name: str, position: str, start: str = "") -> None:
+        self.cluster[name].keep(int(position), int(start) if start else None)
+
+    def _do_hold(self) -> None:
+        self.cluster.fetching = False
+
+    def _do_fetch(self, name: str) -> None:
+        self.cluster[name].fetched()
+
+    def _do_disk(self, name: str, *flags: str, hole: str = "") -> None:
+        first = int(hole) if hole else None
+        self.cluster[name].disk_is(low="low" in flags, full="full" in flags, hole=first)
+
+    def _do_tear(self, name: str, last: str) -> None:
+        self.cluster.tear(name, int(last))
 
     def _do_hear(
         self, name: str, kind: str, *flags: str, from_: str, run: str = "9", answering: str = "",

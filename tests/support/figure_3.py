@@ -7,6 +7,7 @@
   halves while joint, at that very moment (5.4.2; 6).
 - Leader completeness: a new leader holds everything that leaders before it had committed.
 - State machine safety: nobody commits another entry, or one that no leader had committed.
+- Holes: nobody acknowledges what it can't read, unless it is committed already.
 - Reads: a read is ready no earlier than at what was committed when it was asked for.
 
 Decides: what is a breach. Must not know: how the core works; it looks at roles, effects and disks.
@@ -18,9 +19,9 @@ from bisect import bisect_left
 from replog_node.model.entries import Entry
 from replog_node.model.positions import ORIGIN, Position
 from replog_node.model.snapshots import SnapshotMeta
-from replog_node.raft.effects import Commit, Effect, InstallSnapshot, Persist, ReadReady
+from replog_node.raft.effects import Commit, Effect, InstallSnapshot, Persist, ReadReady, Send
 from replog_node.raft.events import Event, ReadRequested
-from replog_node.raft.messages import Envelope, RequestVote, VoteReply
+from replog_node.raft.messages import AppendReply, Envelope, RequestVote, VoteReply
 from tests.properties.naive import is_quorum
 from tests.unit.raft.cluster import Node
 
@@ -68,6 +69,8 @@ class Figure3:
                     log = _after(log, effect)
                 case Commit(position=position):
                     self._commits(node, log, position)
+                case Send(message=AppendReply(ok=True, match=match)):
+                    self._acknowledges(node, match)
                 case ReadReady(context=context, index=index):
                     self._ready(node, context, index)
                 case _:
@@ -122,6 +125,11 @@ class Figure3:
             raise Breach(f"{node.member} commits {position}; leaders committed {self.highest}")
         self._agrees(node, position, end.chain)
 
+    def _acknowledges(self, node: Node, match: Position) -> None:
+        hole, commit = node.disk.state.first_hole, node.core.status().commit
+        if hole is not None and hole <= match.offset and match.offset > commit.offset:
+            raise Breach(f"{node.member} acknowledges {match}, it can't read {hole}")
+
     def _installs(self, node: Node, snapshot: SnapshotMeta) -> None:
         """A log begins anew behind what leaders have committed."""
         if node.core.role == "leader" or snapshot.position.offset > self.highest.offset:
@@ -138,13 +146,7 @@ class Figure3:
             known.insert(0, node.disk.base.configuration)
         configuration = known[-1]
         holding: set[str] = {
-            other.member
-            for other in node.cluster.nodes.values()
-            if other.disk.begins.offset >= end.last
-            or (
-                (found := _find(other.disk.entries, end.last)) is not None
-                and found.chain == end.chain
-            )
+            other.member for other in node.cluster.nodes.values() if _holds(other, end)
         }
         if not is_quorum(
             holding, set(configuration.voter_ids()), set(configuration.outgoing_ids())
@@ -167,6 +169,17 @@ class Figure3:
         needed = self._asked.pop((node.member, node.life, context))
         if index < needed:
             raise Breach(f"{node.member} reads at {index}, {needed} was committed before it asked")
+
+
+def _holds(node: Node, end: Entry) -> bool:
+    """Whether its disk has this entry, or has it in a snapshot, or had it and knows that it did."""
+    if node.disk.begins.offset >= end.last:
+        return True
+    mark = node.disk.state.unproven
+    if mark is not None and mark >= end.position and node.core.status().unproven:
+        return True
+    found = _find(node.disk.entries, end.last)
+    return found is not None and found.chain == end.chain
 
 
 def _offset_of(known: tuple[int, bytes]) -> int:

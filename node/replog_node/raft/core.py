@@ -199,7 +199,7 @@ class Core:
             case SnapshotKept():
                 self._snapshots.kept(event.base, event.start)
             case DiskState():
-                self._s.disk_told(event)
+                self._disk(event)
             case _:
                 assert_never(event)
 
@@ -213,6 +213,11 @@ class Core:
             self._elections.tick()
         elif not self._leader.tick():
             self._follow(self._s.term, None)
+
+    def _disk(self, event: DiskState) -> None:
+        self._s.disk_told(event)
+        if self._leader is not None:
+            self._leader.advance_commit()  # a hole that is filled no longer holds it back
 
     def _persisted(self, ticket: int) -> None:
         s = self._s

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
+from msgspec.structs import replace
+
 from replog_node.model.configuration import Configuration, Member, Target
 from replog_node.model.controls import ConfigurationChanged, LogCreated
 from replog_node.model.entries import Entry, Framer, Payload, Tail
@@ -306,7 +308,8 @@ class Node:
     ) -> list[Effect]:  # fmt: skip
         """The disk changes."""
         first = None if hole is None else Offset(hole)
-        self.disk.state = DiskState(1000, low, full, first, None, lacking)
+        unproven = self.disk.state.unproven
+        self.disk.state = DiskState(1000, low, full, first, unproven, lacking)
         return self.step(self.disk.state)
 
     def tick(self) -> None:
@@ -531,6 +534,14 @@ class Cluster:
             if other is not node and other.member not in self.dead:
                 other.step(PeerUp(node.member))
         return node
+
+    def tear(self, name: str, last: int) -> Node:
+        """It dies, its disk loses all behind `last`, and it knows how far it was sure once."""
+        self.crash(name)
+        disk = self[name].disk
+        disk.state = replace(disk.state, unproven=disk.entries[-1].position)
+        disk.entries = [entry for entry in disk.entries if entry.last <= last]
+        return self.restart(name)
 
     # What is committed.
 

@@ -1,7 +1,5 @@
 """What a member's disk permits: room, holes, a lost end (design section 3, Storage)."""
 
-from msgspec.structs import replace
-
 from replog_node.model.positions import MemberId, Offset, Position, Term
 from replog_node.raft.effects import HandingOver, Persist, Reason, Rejected
 from replog_node.raft.events import DiskState
@@ -209,6 +207,17 @@ def test_a_leader_does_not_count_its_own_entries_behind_its_hole() -> None:
     assert a.core.status().commit == at(2, 2)
 
 
+def test_a_leaders_hole_that_is_filled_holds_nothing_back_any_longer() -> None:
+    cluster, a = led()
+    cluster.isolate("c")
+    a.disk_is(hole=2)
+    a.propose()
+    cluster.deliver()
+    assert a.core.status().commit == at(2, 2)
+    a.disk_is()
+    assert a.core.status().commit == at(2, 3)
+
+
 def test_a_member_with_a_hole_votes_and_neither_campaigns_nor_takes_the_lead() -> None:
     cluster, _a = led()
     b = cluster["b"]
@@ -273,16 +282,6 @@ def test_a_learner_with_a_hole_is_not_caught_up() -> None:
 # A lost end.
 
 
-def torn(cluster: Cluster, name: str, last: int) -> Node:
-    """Its disk has lost everything behind `last`, and knows how far it was sure once."""
-    node = cluster[name]
-    cluster.crash(name)
-    mark = node.disk.entries[-1].position
-    node.disk.entries = [entry for entry in node.disk.entries if entry.last <= last]
-    node.disk.state = replace(node.disk.state, unproven=mark)
-    return cluster.restart(name)
-
-
 def test_a_member_that_lost_the_end_of_its_log_neither_votes_nor_campaigns() -> None:
     """It may have acknowledged entry 4 with a alone; with its vote c could lead without it."""
     cluster, a = led()
@@ -292,7 +291,7 @@ def test_a_member_that_lost_the_end_of_its_log_neither_votes_nor_campaigns() -> 
     cluster.run(2)
     assert a.core.status().commit == at(2, 4)
     cluster.crash("a")
-    b = torn(cluster, "b", 2)
+    b = cluster.tear("b", 2)
     cluster.heal()
     cluster.run(6 * LIMITS.election_ticks)
     assert b.core.status().unproven
@@ -307,7 +306,7 @@ def test_it_votes_again_once_a_leader_has_replicated_past_the_mark() -> None:
     for _ in range(2):
         a.propose()
     cluster.run(2)
-    b = torn(cluster, "b", 2)
+    b = cluster.tear("b", 2)
     cluster.run(3)
     assert b.log()[-1] == (2, 4)
     assert not b.core.status().unproven
@@ -321,7 +320,7 @@ def test_it_is_not_past_the_mark_before_its_disk_has_it() -> None:
     for _ in range(2):
         a.propose()
     cluster.run(2)
-    b = torn(cluster, "b", 2)
+    b = cluster.tear("b", 2)
     b.disk.stalled = True
     cluster.run(3)
     assert b.core.status().last == at(2, 4)
@@ -332,7 +331,7 @@ def test_a_heartbeat_that_counts_on_what_was_lost_harms_nobody() -> None:
     cluster, a = led()
     a.propose()
     cluster.run(2)
-    b = torn(cluster, "b", 2)
+    b = cluster.tear("b", 2)
     effects = b.hear("a", Heartbeat(Term(2), Offset(3), 99, 0), run=1)
     (reply,) = messages(effects, HeartbeatReply)
     assert not reply.whole
@@ -346,6 +345,6 @@ def test_a_leader_counts_a_member_that_lost_its_end_for_what_it_has_now() -> Non
     a.propose()
     cluster.run(2)
     cluster.doubtful = lambda e: bool(getattr(e.message, "entries", ()))
-    torn(cluster, "b", 2)
+    cluster.tear("b", 2)
     cluster.run(1)
     assert known(a, "b").match.offset <= 2

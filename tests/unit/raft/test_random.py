@@ -1,5 +1,6 @@
 """Cores under chance: messages lost, doubled and reordered, disks slow, processes dying, targets,
-logs that are let go of behind a snapshot while others still lack them.
+logs that are let go of behind a snapshot while others still lack them, disks that are full or have
+holes for a while, or lose the end of a log.
 
 Figure 3 of the paper is checked after every step. A failure names its seed. The whole system under
 faults is tests/simulation; this is the core alone, hence thousands of steps a second.
@@ -29,6 +30,7 @@ class Chaos:
         self.names = voters + others
         self.operations = 0
         self.contexts = 0
+        self.torn = 0
 
     def move(self) -> None:
         """One thing happens."""
@@ -67,6 +69,15 @@ class Chaos:
             self.cluster[name].persist_one()
         elif self.random.random() < 0.1:
             self._keep(self.cluster[name])
+        elif self.random.random() < 0.05:
+            self._disk(self.cluster[name])
+
+    def _disk(self, node: Node) -> None:
+        """Its disk gets full, or a hole, or is well again; holes are in what can still be read."""
+        what = self.random.random()
+        ends = [entry.base for entry in node.disk.entries]
+        hole = self.random.choice(ends) if ends and what < 0.3 else None
+        node.disk_is(full=0.3 <= what < 0.5, hole=hole)
 
     def _keep(self, node: Node) -> None:
         """A snapshot of what is committed and on disk, and the log let go of behind it."""
@@ -103,13 +114,29 @@ class Chaos:
             self.cluster.crash(self.random.choice(names))
         elif what < 0.6 and self.cluster.dead:
             self.cluster.restart(self.random.choice(sorted(self.cluster.dead)))
+        elif what < 0.7:
+            self._tear(self.random.choice(names))
         elif what < 0.8:
             self.cluster.isolate(self.random.choice(names))
         else:
             self.cluster.heal()
 
+    def _tear(self, name: str) -> None:
+        """One of three or more loses the end of its log; without it there is a quorum."""
+        known = [node.core.status() for node in self.cluster.nodes.values()]
+        voters = [status.configuration for status in known if status.configuration]
+        few = any(len(c.voters) < 3 or 0 < len(c.outgoing) < 3 for c in voters)
+        disk = self.cluster[name].disk
+        least = -1 if disk.base is None else disk.base.position.offset
+        ends = [entry.last for entry in disk.entries[:-1] if entry.last >= least]
+        if ends and not few and not any(status.unproven for status in known):
+            self.cluster.tear(name, self.random.choice(ends))
+            self.torn += 1
+
     def settle(self) -> None:
         """Everything works again: somebody leads, the target is reached, everybody has the log."""
+        for node in self.cluster.nodes.values():
+            node.disk_is()
         self.cluster.heal()
         for name in sorted(self.cluster.dead):
             self.cluster.restart(name)
@@ -144,15 +171,17 @@ def test_cores_agree_whatever_happens_and_settle_afterwards(seed: int) -> None:
     _each_operation_once(chaos.cluster)
 
 
-def test_in_such_runs_logs_begin_at_snapshots_that_others_sent() -> None:
-    installed = []
+def test_in_such_runs_logs_begin_at_snapshots_that_others_sent_and_ends_are_lost() -> None:
+    installed, torn = [], 0
     for seed in range(4):
         chaos = Chaos(seed, voters="abc", others="xyz")
         for _ in range(3000):
             chaos.move()
         chaos.settle()
         installed += [e for _, e in chaos.cluster.trace if isinstance(e, InstallSnapshot)]
+        torn += chaos.torn
     assert len(installed) >= 4
+    assert torn >= 2
 
 
 def _each_operation_once(cluster: Cluster) -> None:
