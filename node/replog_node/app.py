@@ -122,7 +122,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _open_store(settings: Settings, open_disk: OpenDisk) -> Store:
     return open_store(
         open_disk(Path(settings.data_dir)),
-        StoreLimits(segment_bytes=settings.segment_bytes),
+        _store_limits(settings),
         new_member_id=lambda: MemberId(str(uuid.uuid4())),
         random64=lambda: secrets.randbits(64),
     )
@@ -178,10 +178,12 @@ class Node:
             core_limits=_core_limits(settings),
             peer_address=settings.peer_endpoint,
             new_lineage_id=lambda: secrets.token_hex(8),
+            data_dir=os.path.abspath(settings.data_dir),
         )
         self._metrics.watch(
             pending_bytes=lambda: self._driver.appends.pending_bytes,
             peers_connected=lambda: self._peers.connected,
+            disk_free_bytes=lambda: self._driver.disk_free_bytes,
         )
         self._service = NodeService(
             self._driver,
@@ -280,6 +282,16 @@ def _split(address: str) -> tuple[str, int]:
     if found is None:
         raise ValueError(f"{address!r} was let through by the settings")
     return found
+
+
+def _store_limits(settings: Settings) -> StoreLimits:
+    """What may be on its way to a follower fits into what is left when it says that it is full."""
+    on_its_way = settings.inflight_bytes_max + settings.group_bytes_max
+    return StoreLimits(
+        segment_bytes=settings.segment_bytes,
+        soft_limit_bytes=settings.disk_soft_limit_bytes,
+        margin_bytes=min(on_its_way, settings.segment_bytes // 2),
+    )
 
 
 def _driver_limits(settings: Settings) -> DriverLimits:

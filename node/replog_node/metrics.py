@@ -51,6 +51,9 @@ class NodeMetrics:
         self.fsync_seconds = self._histogram(
             "fsync_seconds", "One write with its syncs, of all that waited together", _SECONDS
         )
+        self.disk_free_bytes = self._gauge(
+            "disk_free_bytes", "Free bytes of the data directory's file system, -1: not yet known"
+        )
         self.group_bytes = self._histogram(
             "group_bytes", "Bytes of the entries of one such write", _GROUP_BYTES
         )
@@ -123,11 +126,16 @@ class NodeMetrics:
         self._observe_waits(waits)
 
     def watch(
-        self, *, pending_bytes: Callable[[], int], peers_connected: Callable[[], int]
+        self,
+        *,
+        pending_bytes: Callable[[], int],
+        peers_connected: Callable[[], int],
+        disk_free_bytes: Callable[[], int],
     ) -> None:
         """Take these gauges, whenever somebody asks, from where they are known."""
         self.pending_bytes.set_function(pending_bytes)
         self.peers_connected.set_function(peers_connected)
+        self.disk_free_bytes.set_function(disk_free_bytes)
 
     def _observe_waits(self, waits: Sequence[Wait]) -> None:
         """Show the longest wait of each code, and no code that isn't waited for any more."""

@@ -15,6 +15,7 @@ from replog_node.settings_sources import Given, SettingsFaults, flag_of, gather
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
 
 
 def _setting(default: Any, unit: str, why: str, *, least: int = 0, most: int = 0) -> Any:
@@ -58,6 +59,10 @@ class Settings:
     segment_bytes: int = _setting(
         64 * MIB, "bytes", "preallocated; large enough that a new file is rare",
         least=1 * MIB, most=1024 * MIB,
+    )  # fmt: skip
+    disk_soft_limit_bytes: int = _setting(
+        256 * MIB, "bytes", "less free space, and data is refused with 507 while trims still work; "
+        "what is under way, a spare segment and a snapshot fit", least=0, most=1024 * GIB,
     )  # fmt: skip
     cache_bytes: int = _setting(
         64 * MIB, "bytes", "recent entries in memory: followers seconds behind need no disk",

@@ -20,6 +20,7 @@ from replog_node.adapters.io_thread import IoThread
 from replog_node.model.positions import ClusterId, Lineage, Term
 from replog_node.raft.effects import Persist
 from replog_node.raft.messages import Envelope, ReadIndexRequest
+from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Store
 from tests.integration.durability import WAITS, Held, Without
 from tests.simulation.checks import Broken
@@ -150,6 +151,11 @@ class Stuck:
     def write_idle_mark(self) -> None:
         """Nothing is marked."""
 
+    wants_spare = False
+
+    def space(self) -> DiskSpace:
+        return DiskSpace(1 << 30, low=False, full=False)
+
 
 class Told:
     """A driver that remembers what it was told."""
@@ -163,6 +169,9 @@ class Told:
 
     def on_assigned(self) -> None:
         self.assignments += 1
+
+    def on_disk_space(self, *_: object) -> None:
+        """Room is another matter."""
 
     def on_read(self, *_: object) -> None:
         raise AssertionError("nobody asks for reads")

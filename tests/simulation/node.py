@@ -22,6 +22,7 @@ from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
 from replog_node.raft.effects import Persist
 from replog_node.raft.limits import CoreLimits
 from replog_node.storage.limits import StoreLimits
+from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Store, open_store
 from tests.support.simdisk import Crashed, SimDisk
 
@@ -231,6 +232,7 @@ class SimNode:
         if self._on_disk(lambda: store.write(batch)):
             self._writing = False
             self.do(lambda driver: driver.on_persisted(batch[-1].ticket))
+            self._look_for_space(life)
             if life == self.life:
                 self._write_soon()
                 if not self._queue:
@@ -239,6 +241,14 @@ class SimNode:
     def _mark(self, life: int) -> None:
         if life == self.life and self._store is not None and not self._writing:
             self._on_disk(self._store.write_idle_mark)
+
+    def _look_for_space(self, life: int) -> None:
+        """Make a spare segment if need be, and tell how much room there is."""
+        store, found = self._store, list[DiskSpace]()
+        if life != self.life or store is None:
+            return
+        if self._on_disk(lambda: found.append(store.space())):
+            self.do(lambda driver: driver.on_disk_space(found[0]))
 
     def _on_disk(self, work: Callable[[], None]) -> bool:
         """Let the store work; False if the process died of it."""

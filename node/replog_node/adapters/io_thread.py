@@ -6,6 +6,9 @@ for during IDLE_S after a write, it writes the idle mark.
 
 The write queue is bounded by its askers: a leader's uncommitted bytes, a follower's window.
 
+A write for which there is no room waits for it, and what is behind it too; a third thread looks for
+room (space.py), and the core sees to it that little comes when there is none.
+
 A read that fails is answered with None, and the reason is told to the log; the node goes on, since
 one bad sector of old data would otherwise end it again after each start.
 
@@ -16,17 +19,26 @@ Read next: ../storage/store.py, ../driver/ports.py.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic
 from typing import Any, Final, NamedTuple, Protocol, assert_never
 
 from replog_node.adapters.doors import Notes
 from replog_node.adapters.guard import OnFailure, guarded
+from replog_node.adapters.space import SpaceWatch
 from replog_node.model.entries import Entry
 from replog_node.model.positions import ClusterId, Lineage, Offset
 from replog_node.raft.effects import Persist
-from replog_node.storage.errors import LogDamaged, ReadRefused, StorageError, StorageFailed
+from replog_node.storage.errors import (
+    LogDamaged,
+    NoRoom,
+    ReadRefused,
+    StorageError,
+    StorageFailed,
+)
+from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Store
 
 IDLE_S: Final = 0.05
@@ -40,6 +52,9 @@ OWN_READS_MAX: Final = 1024
 
 NOTED_MAX: Final = 1024
 """Segments whose troubles are remembered as told; past it they are forgotten, and told again."""
+
+NO_ROOM_S: Final = 0.1
+"""Between two tries of a write for which the disk has no room."""
 
 OnWritten = Callable[[float, int], None]
 """Told of each write that is durable: the seconds that it took, the bytes of its entries."""
@@ -56,6 +71,9 @@ class StorageListener(Protocol):
 
     def on_assigned(self) -> None:
         """The assignment is durable."""
+
+    def on_disk_space(self, space: DiskSpace) -> None:
+        """The disk has this much room; told at the start, and when it changes."""
 
 
 class _Assign(NamedTuple):
@@ -111,6 +129,8 @@ class IoThread:
         self._reads: SimpleQueue[_Read | _Stop] = SimpleQueue()
         self._reads_waiting = 0
         self._failed = False
+        self._space = SpaceWatch(store, lambda space: self._tell(self._space_found, space))
+        self._stopping = Event()
         self._threads: list[Thread] = []
         self._ended: list[asyncio.Future[None]] = []
         self._listener: StorageListener | None = None
@@ -118,7 +138,11 @@ class IoThread:
     def start(self, listener: StorageListener) -> None:
         """Begin to work; what was asked for before is done now."""
         self._listener = listener
-        for name, work in (("log-writer", self._write_all), ("log-reader", self._read_all)):
+        for name, work in (
+            ("log-writer", self._write_all),
+            ("log-reader", self._read_all),
+            ("log-space", self._space.run),
+        ):
             ended: asyncio.Future[None] = self._loop.create_future()
             self._ended.append(ended)
             thread = Thread(target=self._run, args=(work, ended), name=name, daemon=True)
@@ -126,7 +150,12 @@ class IoThread:
             thread.start()
 
     async def close(self) -> None:
-        """Do what was asked for, write the idle mark, end the threads. The store stays open."""
+        """Do what was asked for, write the idle mark, end the threads. The store stays open.
+
+        What waits for room is not done: nobody was told that it was.
+        """
+        self._stopping.set()
+        self._space.stop()
         self._writes.put(_Stop())
         self._reads.put(_Stop())
         for ended in self._ended:
@@ -164,6 +193,10 @@ class IoThread:
     def _assigned(self) -> None:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_assigned)
+
+    def _space_found(self, space: DiskSpace) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_disk_space, space)
 
     def _read_done(self, request: int, entries: tuple[Entry, ...] | None) -> None:
         self._reads_waiting -= 1
@@ -228,7 +261,8 @@ class IoThread:
                 case Persist():
                     asked = self._write_merged(asked)
                 case _Assign():
-                    self._store.assign(*asked)
+                    if not self._when_there_is_room(partial(self._store.assign, *asked)):
+                        return False
                     self._tell(self._assigned)
                     asked = None
                 case _Park():
@@ -254,10 +288,36 @@ class IoThread:
             size += _size_bytes(behind)
             behind = None
         began_s = monotonic()
-        self._store.write(persists)
+        if not self._write_with_room(persists):
+            return _Stop()
+        if self._store.wants_spare:
+            self._space.look_soon()
         self._tell(self._persisted, persists[-1].ticket)
         self._tell(self._on_written, monotonic() - began_s, size)
         return behind
+
+    def _write_with_room(self, persists: list[Persist]) -> bool:
+        """Write them at once, or one by one as there is room; False when there was none to the end.
+
+        All together they may need more than one segment has.
+        """
+        try:
+            self._store.write(persists)
+        except NoRoom:
+            one_by_one = (partial(self._store.write, [persist]) for persist in persists)
+            return all(map(self._when_there_is_room, one_by_one))
+        return True
+
+    def _when_there_is_room(self, write: Callable[[], None]) -> bool:
+        """Try until there is room; False when this is to end before there was."""
+        while True:
+            try:
+                write()
+            except NoRoom:
+                if self._stopping.wait(NO_ROOM_S):
+                    return False
+            else:
+                return True
 
     def _read_all(self) -> None:
         while True:

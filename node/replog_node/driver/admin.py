@@ -131,6 +131,9 @@ class Admin:
     def _carry_out(self, call: Call) -> None:
         match call.request:
             case ProducerRequest():
+                refusal = self._obstacles.no_room()
+                if refusal is not None:  # as data: clients may ask for many
+                    raise refusal
                 self._allocate(call, call.request)
             case TargetRequest():
                 self._target(call, call.request)

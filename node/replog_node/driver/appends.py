@@ -109,6 +109,8 @@ class Appends:
             and self._obstacles.to_append() is None
         ):
             self._append_group()
+        if self._queue and self._obstacles.to_append() == "DiskFull":
+            self.close(self._obstacles.why_not_appended())
 
     def take_group(self) -> list[Waiting]:
         """Take what should be sent to the leader together, in order."""

@@ -26,6 +26,7 @@ from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.pages import Pages
 from replog_node.driver.ports import ClockPort, NetworkPort, ObserverPort, StoragePort
 from replog_node.driver.reading import DiskReads
+from replog_node.driver.space import Space
 from replog_node.driver.standing import Membership
 from replog_node.driver.watchers import Watchers
 from replog_node.frames.build import build_entry
@@ -51,6 +52,7 @@ from replog_node.raft.messages import Envelope
 from replog_node.raft.violation import InvariantViolation
 from replog_node.state.applied import AppliedState
 from replog_node.state.head import HeadState
+from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Recovered
 
 
@@ -69,6 +71,7 @@ class Driver:
         core_limits: CoreLimits,
         peer_address: str,
         new_lineage_id: Callable[[], str],
+        data_dir: str = "",
     ) -> None:
         self.clock = clock
         self.applied = applied = AppliedState()
@@ -96,12 +99,15 @@ class Driver:
         self._disk_reads = DiskReads(storage)
         self._pages = Pages(kernel, self._disk_reads)
         self._applier = Applier(kernel, applied, self._read_to_apply, limits)
-        self._health = Health(kernel, membership, applied, self._applier, obstacles, core_limits)
+        self._health = Health(
+            kernel, membership, applied, self._applier, obstacles, core_limits, data_dir
+        )
         self._clock_records = ClockRecords(kernel, applied, obstacles)
         self._founding = Founding(kernel, membership, recovered, peer_address, new_lineage_id)
         self._leaving = Leaving(
             kernel, membership, self._founding, self._callers, self._watchers, observer
         )
+        self._space = Space(kernel, observer)
         self._lost_leadership = False
         self._peers: dict[MemberId, str] = {}
 
@@ -115,6 +121,7 @@ class Driver:
     def tick(self) -> None:
         """One tick of the core's clock has passed."""
         now_s = self.clock.monotonic_s()
+        self._space.tell()
         self.kernel.run(Tick(self.clock.wall_ms()))
         self._applier.tick()
         self._callers.reads.tick(now_s)
@@ -128,6 +135,7 @@ class Driver:
         if message.to != self.kernel.member:
             return
         if isinstance(message, Envelope):
+            self._space.hear(message)
             self.kernel.run(Received(message, self.clock.wall_ms()))
             self._health.hear(message)
         else:
@@ -150,6 +158,11 @@ class Driver:
     def on_assigned(self) -> None:
         """The assignment to a cluster is durable."""
         self._founding.assigned()
+        self._settle()
+
+    def on_disk_space(self, space: DiskSpace) -> None:
+        """The disk has this much room now."""
+        self._space.told(space)
         self._settle()
 
     def peer_up(self, member: MemberId) -> None:
@@ -246,6 +259,11 @@ class Driver:
     def staleness_ms(self) -> int:
         """For how long this member may have missed commits; -1: unknown, no leader is known."""
         return self._health.staleness_ms()
+
+    @property
+    def disk_free_bytes(self) -> int:
+        """Free bytes of this member's file system, as it was told last; -1: not yet."""
+        return -1 if self._space.own is None else self._space.own.free_bytes
 
     # Between a turn's effects and its end.
 

@@ -13,10 +13,12 @@ from replog_node.driver.kernel import Kernel
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.status import cluster_status
+from replog_node.driver.stuck import Stuck
 from replog_node.driver.waits import Facts, Waits
 from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import AppendEntries, Envelope, Heartbeat
+from replog_node.raft.state import CoreStatus
 from replog_node.state.applied import AppliedState
 
 _OF_LEADER: Final = (AppendEntries, Heartbeat)
@@ -27,7 +29,7 @@ class Health:
 
     def __init__(
         self, kernel: Kernel, membership: Membership, applied: AppliedState, applier: Applier,
-        obstacles: Obstacles, limits: CoreLimits,
+        obstacles: Obstacles, limits: CoreLimits, data_dir: str,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._membership = membership
@@ -35,6 +37,8 @@ class Health:
         self._applier = applier
         self._obstacles = obstacles
         self._limits = limits
+        self._data_dir = data_dir
+        self._stuck = Stuck()
         self._waits = Waits()
         self._write_since_s: float | None = None
         self._caught_up = False
@@ -56,19 +60,22 @@ class Health:
 
     def tick(self, now_s: float) -> None:
         """Look at what is waited for."""
-        self._waits.observe(self._facts(now_s), now_s)
+        core = None if self._kernel.core is None else self._kernel.core.status()
+        self._stuck.observe(core, now_s)
+        self._waits.observe(self._facts(core, now_s), now_s)
 
-    def _facts(self, now_s: float) -> Facts:
-        core = self._kernel.core
+    def _facts(self, core: CoreStatus | None, now_s: float) -> Facts:
         return Facts(
             standing=self._membership.standing,
-            core=None if core is None else core.status(),
+            core=core,
             applied=self._applied.offset,
             committed=self._kernel.committed.offset,
-            admitting=None if core is None else core.admitting,
+            admitting=None if self._kernel.core is None else self._kernel.core.admitting,
             write_waits_s=0.0 if self._write_since_s is None else now_s - self._write_since_s,
             caught_up=self._caught_up,
             unreadable=self._applier.stuck,
+            data_dir=self._data_dir,
+            stuck=self._stuck.since(now_s),
         )
 
     def waits(self) -> list[Wait]:

@@ -8,6 +8,7 @@ Read next: appends.py, waits.py.
 
 from replog.wire.problems import ApiError
 from replog_node.driver.kernel import Kernel
+from replog_node.driver.space import short_of_space
 from replog_node.driver.standing import Membership
 from replog_node.state.applied import AppliedState
 
@@ -40,7 +41,24 @@ class Obstacles:
         configuration = self._kernel.configuration()
         if configuration is None or not configuration.target_reached:
             return "FirstTargetPending"
-        return None
+        return None if self.no_room() is None else "DiskFull"
+
+    def no_room(self) -> ApiError | None:
+        """As a leader: the refusal of data for lack of space; None: there is room.
+
+        It says who is short of it. A quorum that doesn't answer is another matter.
+        """
+        core = self._kernel.core
+        if core is None or core.roomy or not self._kernel.leading:
+            return None
+        short = short_of_space(core.status())
+        if not short:
+            return None
+        said = "; ".join(f"{member}: {words}" for member, words in short)
+        members = [member for member, _ in short]
+        return ApiError(
+            "disk_full", f"no room for data at {said}", wait="DiskFull", members=members
+        )
 
     def why_not_appended(self) -> ApiError:
         """The refusal of an append that waited in vain; nothing of it happened."""
@@ -52,6 +70,9 @@ class Obstacles:
         if not self._kernel.leading:
             return ApiError("not_leader", "the leader could not be reached in time")
         obstacle = self.to_append()
+        full = self.no_room()
+        if obstacle == "DiskFull" and full is not None:
+            return full
         if obstacle is None:
             return ApiError("overloaded", "its turn did not come in time")
         if obstacle == "overloaded":

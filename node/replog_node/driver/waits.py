@@ -12,6 +12,7 @@ import msgspec
 
 from replog.wire.codes import row
 from replog.wire.schemas import Wait
+from replog_node.driver.space import short_of_space
 from replog_node.driver.standing import Standing
 from replog_node.model.configuration import Configuration, Member
 from replog_node.model.positions import MemberId, Offset
@@ -20,6 +21,9 @@ from replog_node.raft.state import CoreStatus
 
 DISK_STALLED_S: Final = 2.0
 """A write that the disk hasn't confirmed for so long is a wait; an ordinary stall is shorter."""
+
+DISK_SLOW_S: Final = 0.5
+"""As DISK_STALLED_S, for what may pass: no sound disk takes so long to sync."""
 
 _STANDING: Final = {
     Standing.REMOVED: "Removed",
@@ -30,7 +34,10 @@ _STANDING: Final = {
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What is known at one moment. core: None while the member has no core."""
+    """What is known at one moment. core: None while the member has no core.
+
+    stuck: for how long each of the others, while this one leads, acknowledges nothing (stuck.py).
+    """
 
     standing: Standing
     core: CoreStatus | None
@@ -40,6 +47,8 @@ class Facts(msgspec.Struct, frozen=True):
     write_waits_s: float
     caught_up: bool
     unreadable: bool = False
+    data_dir: str = ""
+    stuck: dict[MemberId, float] = {}
 
 
 class Waits:
@@ -67,14 +76,39 @@ def waits_of(facts: Facts) -> Iterator[tuple[str, str]]:
     """Return (code, evidence) of every wait, worst first. Pure."""
     if facts.standing is not Standing.MEMBER:
         yield _STANDING[facts.standing], f"the member is {facts.standing.value}"
-    if facts.write_waits_s >= DISK_STALLED_S:
-        yield "DiskStalled", f"a write waits for {facts.write_waits_s:.1f} s"
+    yield from _of_disks(facts)
     if facts.unreadable:
         yield "LogUnreadable", f"the disk doesn't give offset {facts.applied + 1}"
     if facts.core is None or facts.standing in (Standing.REMOVED, Standing.FENCED):
         return  # the rest concerns members only
     yield from _of_consensus(facts, facts.core)
     yield from _of_membership(facts.core)
+
+
+def _of_disks(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Whose disk takes its time, or has no room. A code comes once, with all whom it concerns."""
+    own = [f"{_own(facts)}: a write waits for {facts.write_waits_s:.1f} s"]
+    stalled = own if facts.write_waits_s >= DISK_STALLED_S else []
+    stalled += [
+        f"member {member} answers, but acknowledges nothing for {seconds:.1f} s"
+        for member, seconds in facts.stuck.items()
+        if seconds >= DISK_STALLED_S
+    ]
+    if stalled:
+        yield "DiskStalled", "; ".join(stalled)
+    elif facts.write_waits_s >= DISK_SLOW_S:
+        yield "DiskSlow", own[0]
+    if facts.core is not None:
+        short = [
+            f"{_own(facts) if member == facts.core.member else f'member {member}'}: {words}"
+            for member, words in short_of_space(facts.core)
+        ]
+        if short:
+            yield "DiskFull", "; ".join(short)
+
+
+def _own(facts: Facts) -> str:
+    return f"this member, {facts.data_dir}" if facts.data_dir else "this member"
 
 
 def _of_consensus(facts: Facts, core: CoreStatus) -> Iterator[tuple[str, str]]:

@@ -122,6 +122,11 @@ class Core:
         return Reason.NOT_LEADER if self._leader is None else self._leader.obstacle
 
     @property
+    def disk(self) -> DiskState:
+        """This member's disk, as it was told."""
+        return self._s.disk
+
+    @property
     def roomy(self) -> bool:
         """Whether this member leads and there is room for data on enough disks, its own included.
 

@@ -56,8 +56,12 @@ def begin_segment(
     entries: Sequence[Entry] = (),
     *,
     any_size: bool = False,
+    room: int = 0,
 ) -> Opened:
-    """Begin a segment that already holds these entries, durably. Raises NoRoom, DiskError."""
+    """Begin a segment that already holds these entries, durably. Raises NoRoom, DiskError.
+
+    room: bytes that it must have beside its header for what comes next.
+    """
     tail, at = header.predecessor, SEGMENT_HEADER_BYTES
     blocks, placed = encode_entries(
         entries,
@@ -67,7 +71,7 @@ def begin_segment(
         at=at,
         block_bytes=limits.block_bytes,
     )
-    file, header = begin(disk, reserve, header, blocks, any_size=any_size)
+    file, header = begin(disk, reserve, header, blocks, any_size=any_size, room=room)
     end = placed[-1].block_end if placed else at
     summary = empty_summary(header).grown(placed, end, limits.index_interval_bytes)
     return Opened(Segment(header, summary), file, header.size)
@@ -237,7 +241,7 @@ class Log:
             self._replacing = False
         self._disk.sync_directory(Sync.REPAIR_NAME)
         if not fixed.holes:
-            save_summary(self._disk, fixed)
+            _summarize(self._disk, fixed)
 
     def _written_anew(self, held: Segment, hole: Hole, entries: Sequence[Entry]) -> Segment:
         try:
@@ -277,7 +281,7 @@ class Log:
         active = self._opened.segment
         at = aligned(active.summary.end)
         if active.summary.end > SEGMENT_HEADER_BYTES and at + aligned(room) > self._opened.size:
-            self._roll()
+            self._roll(aligned(room))
             if not entries:  # the new segment's header is the mark
                 return
             active, at = self._opened.segment, SEGMENT_HEADER_BYTES
@@ -325,15 +329,15 @@ class Log:
         self._opened = Opened(segment, self._opened.file, size)
         self.view = msgspec.structs.replace(self.view, active=segment)
 
-    def _roll(self) -> None:
-        """Begin a segment after the tail, then seal the full one."""
+    def _roll(self, room: int = 0) -> None:
+        """Begin a segment with this room after the tail, then seal the full one."""
         full = self._opened.segment
-        self._begin(self.tail)
+        self._begin(self.tail, room=room)
         sealed = (*self.view.sealed, full)
         self.view = msgspec.structs.replace(self.view, sealed=sealed, active=self._opened.segment)
         seal(self._disk, full)
 
-    def _begin(self, predecessor: Tail, *, restart: bool = False) -> None:
+    def _begin(self, predecessor: Tail, *, restart: bool = False, room: int = 0) -> None:
         old = self._opened
         header = SegmentHeader(
             cluster_id=old.segment.header.cluster_id,
@@ -343,7 +347,7 @@ class Log:
             restart=restart,
             unproven=still_unproven(predecessor, old.segment.header.unproven),
         )
-        self._opened = begin_segment(self._disk, self._limits, self._reserve, header)
+        self._opened = begin_segment(self._disk, self._limits, self._reserve, header, room=room)
         self._marked = predecessor.position
         old.file.close()
 
@@ -369,6 +373,11 @@ def seal(disk: Disk, segment: Segment) -> None:
             file.truncate(segment.summary.end)
     finally:
         file.close()
+    _summarize(disk, segment)
+
+
+def _summarize(disk: Disk, segment: Segment) -> None:
+    """Write a segment's summary; on a full disk there is none."""
     try:
         save_summary(disk, segment)
     except DiskError as problem:

@@ -36,13 +36,15 @@ RECOVERED_SHARE: Final = 8
 class DiskSpace(msgspec.Struct, frozen=True):
     """How much room a member has. Bytes as the file system tells them to this user.
 
-    low: less than the soft limit is free, or there is no spare. full: there is no spare, and the
-    active segment has less room than may be on its way: nothing more must be taken.
+    low: less than the soft limit is free, or there is no spare. tight: low, and the active segment
+    has less room than may be on its way: what comes may take the spare. full: tight, and there is
+    no spare: nothing more must be taken.
     """
 
     free_bytes: int
     low: bool
     full: bool
+    tight: bool = False
 
 
 class Reserve:
@@ -98,7 +100,8 @@ class Reserve:
         free = self._disk.free_bytes()
         limit = self._limits.soft_limit_bytes
         self._low = not spare or free < limit + (limit // RECOVERED_SHARE if self._low else 0)
-        return DiskSpace(free, self._low, not spare and room < self._limits.margin_bytes)
+        tight = self._low and room < self._limits.margin_bytes
+        return DiskSpace(free, self._low, tight and not spare, tight)
 
     def allot(self, name: str, least: int, *, any_size: bool) -> tuple[File, int]:
         """Return an allocated file of this name, and its size: a segment's, or more for `least`.

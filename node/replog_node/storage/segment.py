@@ -92,15 +92,24 @@ def base_of(name: str) -> Offset:
 
 
 def begin(
-    disk: Disk, reserve: Reserve, header: SegmentHeader, blocks: bytes, *, any_size: bool
+    disk: Disk,
+    reserve: Reserve,
+    header: SegmentHeader,
+    blocks: bytes,
+    *,
+    any_size: bool,
+    room: int = 0,
 ) -> tuple[File, SegmentHeader]:
     """Make a segment with these first blocks durable; return it open, and its header with its size.
 
     When this returns, the segment counts: everything from its base on in older ones is superseded.
-    Until then nothing has changed. any_size: see Reserve.allot. Raises NoRoom, DiskError.
+    Until then nothing has changed. any_size: see Reserve.allot. room: for what is to
+    come, beside the header. Raises NoRoom, DiskError.
     """
     temporary = header.name + checked.TEMPORARY
-    file, size = reserve.allot(temporary, SEGMENT_HEADER_BYTES + len(blocks), any_size=any_size)
+    file, size = reserve.allot(
+        temporary, SEGMENT_HEADER_BYTES + max(len(blocks), room), any_size=any_size
+    )
     header = msgspec.structs.replace(header, size=size)
     file.write(0, packed_header(header) + blocks)
     file.sync(Sync.SEGMENT)

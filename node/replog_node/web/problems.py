@@ -17,7 +17,7 @@ from replog_node.logs import Log
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
-"""Told with 429 and 503: long enough to matter, short beside an election."""
+"""Told with 429, 503 and 507: long enough to matter, short beside an election."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -52,7 +52,7 @@ def raw_response(error: ApiError, *, close: bool = True) -> bytes:
 def _headers(error: ApiError) -> dict[str, str]:
     """The headers that HTTP wants beside a status."""
     match error.status:
-        case 429 | 503:
+        case 429 | 503 | 507:
             return {"Retry-After": str(RETRY_AFTER_S)}
         case 401:
             return {"WWW-Authenticate": "Bearer"}

@@ -16,10 +16,11 @@ from replog_node.storage.disk import Disk, Sync
 from replog_node.storage.disk_os import OsDisk
 from replog_node.storage.errors import StorageFailed
 from replog_node.storage.limits import StoreLimits
+from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Store
 from tests.support.simdisk import SimDisk, SyncSite
 from tests.unit.adapters.meeting import until
-from tests.unit.storage.building import CLOCK, CLUSTER, LINEAGE, chained, opened
+from tests.unit.storage.building import CLOCK, CLUSTER, LINEAGE, chained, data, opened
 
 pytestmark = pytest.mark.asyncio
 
@@ -34,6 +35,7 @@ class Remembering:
     def __init__(self) -> None:
         self.broken = False
         self.told: list[object] = []
+        self.space: list[DiskSpace] = []
         self.reads: dict[int, tuple[Entry, ...] | None] = {}
 
     def on_persisted(self, ticket: int) -> None:
@@ -47,6 +49,9 @@ class Remembering:
 
     def on_assigned(self) -> None:
         self.told.append("assigned")
+
+    def on_disk_space(self, space: DiskSpace) -> None:
+        self.space.append(space)
 
 
 class Running:
@@ -227,8 +232,37 @@ async def test_a_driver_that_fails_is_told_to_the_node(tmp_path: Path) -> None:
         await until(lambda: [str(f) for f in node.failures] == ["an invariant is broken"])
 
 
-async def test_closing_ends_both_threads(tmp_path: Path) -> None:
+async def test_closing_ends_all_threads(tmp_path: Path) -> None:
     before = threading.active_count()
     async with running(OsDisk(tmp_path)):
-        assert threading.active_count() == before + 2
+        assert threading.active_count() == before + 3
     assert threading.active_count() == before
+
+
+async def test_a_write_without_room_waits_for_it_and_keeps_its_place() -> None:
+    disk = SimDisk()
+    disk.capacity = 4 << 20
+    entries = chained([data(700_000)] * 5)
+    async with running(disk) as node:
+        await until(lambda: node.driver.told == ["assigned"] and bool(node.driver.space))
+        disk.fill()
+        for ticket, entry in enumerate(entries, 1):
+            node.write(ticket, [entry])
+        await until(lambda: node.driver.space[-1].low)
+        await asyncio.sleep(0.3)
+        assert len(entries) not in node.driver.told and not node.failures
+        disk.taken_bytes, disk.capacity = 0, 16 << 20
+        await until(lambda: node.driver.told[-1] == len(entries))
+        assert node.store.tail.position == entries[-1].position
+        await until(lambda: not node.driver.space[-1].low)
+
+
+async def test_closing_does_not_wait_for_room() -> None:
+    disk = SimDisk()
+    disk.capacity = 4 << 20
+    async with running(disk) as node:
+        await until(lambda: node.driver.told == ["assigned"] and bool(node.driver.space))
+        disk.fill()
+        node.write(1, chained([data(2_000_000)]))
+        await asyncio.sleep(0.05)
+    assert node.driver.told == ["assigned"] and not node.failures

@@ -62,10 +62,11 @@ class Rig:
 
     def __init__(
         self, members: int = 1, *, limits: DriverLimits | None = None,
-        core_limits: CoreLimits | None = None,
+        core_limits: CoreLimits | None = None, store_limits: StoreLimits = STORE,
     ) -> None:  # fmt: skip
         self.limits = limits or DriverLimits()
         self.core_limits = core_limits or CoreLimits()
+        self.store_limits = store_limits
         self.now_s = 1000.0
         self.mail: deque[tuple[MemberId, MemberId, bytes]] = deque()
         self.delivered: list[bytes] = []
@@ -186,7 +187,10 @@ class Node:
         """Start the process."""
         self._lives += 1
         self._store = open_store(
-            self.disk, STORE, new_member_id=lambda: self.member, random64=lambda: self._lives
+            self.disk,
+            self.rig.store_limits,
+            new_member_id=lambda: self.member,
+            random64=lambda: self._lives,
         )
         self.running = Driver(
             self._store.recovered,
@@ -198,8 +202,14 @@ class Node:
             core_limits=self.rig.core_limits,
             peer_address=f"{self.name}:1",
             new_lineage_id=lambda: "abc",
+            data_dir=f"/data/{self.name}",
         )
         self.running.begin()
+
+    def look_at_the_disk(self) -> None:
+        """Look how much room there is, as a thread of the real node does now and then."""
+        if self._store is not None:
+            self.driver.on_disk_space(self._store.space())
 
     def kill(self) -> None:
         """End the process; what is on its way to the disk is lost."""
@@ -226,6 +236,7 @@ class Node:
             self.persists.clear()
             self._store.write(written)
             self.running.on_persisted(written[-1].ticket)
+            self.running.on_disk_space(self._store.space())
         while self.reads and not self.reads_held:
             request, at, max_bytes = self.reads.popleft()
             found = self.read_early.pop(request, None) or self._store.read(at, max_bytes)

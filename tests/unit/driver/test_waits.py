@@ -1,7 +1,7 @@
 """What a member waits for, and its status (replog_node/driver/waits.py, status.py)."""
 
 from replog.wire.schemas import BootstrapRequest
-from replog_node.driver.waits import DISK_STALLED_S
+from replog_node.driver.waits import DISK_SLOW_S, DISK_STALLED_S
 from replog_node.model.positions import Lineage
 from tests.unit.driver.rig import CLUSTER, Node, Rig, batch
 
@@ -51,13 +51,30 @@ def test_a_disk_that_does_not_answer_is_named() -> None:
     node = rig.nodes[0]
     node.stalled = True
     node.append(batch("a"))
-    rig.tick(int(DISK_STALLED_S / 0.05) - 2)
+    rig.tick(int(DISK_SLOW_S / 0.05) - 2)
     assert codes(node) == []
     rig.tick(4)
+    assert codes(node) == ["DiskSlow"]
+    rig.tick(int((DISK_STALLED_S - DISK_SLOW_S) / 0.05))
     assert codes(node) == ["DiskStalled"]
+    assert f"this member, /data/{node.name}: a write waits for 2" in node.driver.waits()[0].evidence
     node.stalled = False
     rig.tick(2)
     assert codes(node) == []
+
+
+def test_a_leader_names_whose_disk_does_not_answer() -> None:
+    rig = Rig(3).found()
+    leader, slow = rig.nodes[0], rig.nodes[2]
+    slow.stalled = True
+    leader.append(batch("a"))
+    rig.tick(int(DISK_STALLED_S / 0.05) + 6)
+    (wait,) = leader.driver.waits()
+    assert wait.code == "DiskStalled"
+    assert f"member {slow.member} answers, but acknowledges nothing for 2" in wait.evidence
+    slow.stalled = False
+    rig.tick(2)
+    assert codes(leader) == []
 
 
 def test_a_target_that_can_not_be_reached_names_who_is_missing() -> None:
