@@ -98,6 +98,10 @@ class Settings:
         4096, "requests", "reads that wait for records (wait_ms); past it 429",
         least=0, most=1_000_000,
     )  # fmt: skip
+    sessions_max: int = _setting(
+        256, "sessions", "append sessions (WebSockets) open at once; past it 429",
+        least=0, most=1_000_000,
+    )  # fmt: skip
     body_bytes_max: int = _setting(
         4 * MIB, "bytes", "one request body; past it 413", least=1 * KIB, most=64 * MIB
     )

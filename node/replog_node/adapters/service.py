@@ -70,10 +70,16 @@ class NodeService:
     async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
         """See Service.append."""
         answer: asyncio.Future[Appended] = self._loop.create_future()
-        deadline_s = self._deadline_s(timeout_s)
-        self._guarded(self._driver.append, batch, _resolve(answer), deadline_s=deadline_s)
-        self._flush_soon()
+        self.append_soon(batch, _resolve(answer), timeout_s=timeout_s)
         return await answer
+
+    def append_soon(
+        self, batch: CheckedBatch, reply: Callable[[Any], None], *, timeout_s: float
+    ) -> None:
+        """See Service.append_soon."""
+        deadline_s = self._deadline_s(timeout_s)
+        self._guarded(self._driver.append, batch, reply, deadline_s=deadline_s)
+        self._flush_soon()
 
     async def allocate_producer(
         self, request: ProducerRequest, *, timeout_s: float

@@ -33,9 +33,10 @@ def client_app(
     """The client listener. tokens: None leaves it open (settings.py has refused it elsewhere)."""
     gate = Gate("client", settings, metrics, Access(tokens))
     bodies = Bodies(settings)
-    client = ClientRoutes(service, settings, bodies, gate)
+    client = ClientRoutes(service, settings, metrics, bodies, gate)
     app = _app(gate, (*client.routes(), *Health(service, metrics).client_routes()))
     app[DIRECT] = Direct(service, settings, bodies, gate, client.decoding)
+    app.on_shutdown.append(client.end)
     app.on_cleanup.append(client.close)
     return app
 

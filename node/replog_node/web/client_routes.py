@@ -8,6 +8,8 @@ Read next: records_in.py, reading.py.
 from aiohttp import web
 
 from replog.wire.schemas import ProducerRequest, ResolveRequest
+from replog.wire.sessions import SESSION_PATH
+from replog_node.metrics import NodeMetrics
 from replog_node.settings import Settings
 from replog_node.web.accepting import negotiated
 from replog_node.web.bodies import Bodies
@@ -27,6 +29,7 @@ from replog_node.web.reading import fill, fill_or_wait, starting_offset
 from replog_node.web.records_in import APPEND_TYPES
 from replog_node.web.records_out import READ_TYPES, Page, page_of
 from replog_node.web.service import ReadView, Service
+from replog_node.web.sessions import Sessions
 
 _RESOLVE = JsonBody(ResolveRequest)
 _PRODUCER = JsonBody(ProducerRequest, ProducerRequest())
@@ -35,11 +38,19 @@ _PRODUCER = JsonBody(ProducerRequest, ProducerRequest())
 class ClientRoutes:
     """The calls of the client listener that move data."""
 
-    def __init__(self, service: Service, settings: Settings, bodies: Bodies, gate: Gate) -> None:
+    def __init__(
+        self,
+        service: Service,
+        settings: Settings,
+        metrics: NodeMetrics,
+        bodies: Bodies,
+        gate: Gate,
+    ) -> None:
         self._service = service
         self._bodies = bodies
         self._gate = gate
         self.decoding = Decoding()
+        self._sessions = Sessions(service, settings, metrics, bodies, self.decoding)
         self._timeout_s = settings.request_timeout_ms / 1000
 
     def routes(self) -> tuple[Route, ...]:
@@ -47,10 +58,18 @@ class ClientRoutes:
         return (
             Route("POST", "/v1/records", self.append, Permission.WRITE),
             Route("GET", "/v1/records", self.read, Permission.READ),
+            Route(
+                "GET", SESSION_PATH, self._sessions.serve, Permission.WRITE,
+                bounded=False, lasting=True,
+            ),
             Route("GET", "/v1/log", self.log, Permission.READ),
             Route("POST", "/v1/producers", self.producer, Permission.WRITE),
             Route("POST", "/v1/producers/{id}:resolve", self.resolve, Permission.WRITE),
-        )
+        )  # fmt: skip
+
+    async def end(self, _app: web.Application) -> None:
+        """Hang up on who holds a connection for long: the listener is going."""
+        await self._sessions.close()
 
     async def close(self, _app: web.Application) -> None:
         """Let the decoding thread go."""

@@ -31,7 +31,9 @@ class Route(msgspec.Struct, frozen=True):
     """One row of the route table. permission None: open to all.
 
     bounded: counts against requests_max. What tells why a node is overloaded isn't bounded, and
-    neither are WebSockets, whose number the membership bounds.
+    neither are WebSockets, whose number the membership bounds, or a setting.
+
+    lasting: a connection that lasts as long as its caller likes: its time isn't a latency.
     """
 
     method: str
@@ -39,6 +41,12 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     permission: Permission | None
     bounded: bool = True
+    lasting: bool = False
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether HEAD means nothing here."""
+        return self.lasting or self.permission is Permission.PEER
 
     @property
     def label(self) -> str:
@@ -66,7 +74,7 @@ class Gate:
         """Serve the routes in `app`, each behind this gate, and refuse other paths in our form."""
         for route in routes:
             guarded, expect = self._guard(route), self._expectation(route)
-            if route.method == "GET" and route.permission is not Permission.PEER:
+            if route.method == "GET" and not route.is_socket:
                 app.router.add_get(route.path, guarded, expect_handler=expect)
             else:
                 app.router.add_route(route.method, route.path, guarded, expect_handler=expect)
@@ -140,7 +148,7 @@ class Gate:
             except Exception as error:  # noqa: BLE001 (the last guard: the log is told in full)
                 response = self._refuse(unexpected(error, label))
             self._metrics.count_request(self._listener, label, response.status)
-            if "wait_ms" not in request.query_string:
+            if not route.lasting and "wait_ms" not in request.query_string:
                 seconds.observe(time.perf_counter() - began)
             return response
 

@@ -34,10 +34,17 @@ APPEND_TYPES: Final = (OCTETS, NDJSON, JSON, BATCH)
 QUICK_BYTES: Final = 16 * 1024
 """Records in a body up to this are decoded in a few ms even if they are as small as can be."""
 
+QUICK_RECORDS: Final = 1000
+QUICK_BATCH_BYTES: Final = 1024 * 1024
+"""A batch of so few records is quick up to this: what costs is the record, not the byte."""
+
 Headers = CIMultiDictProxy[str]
 
 _CODEC_AT: Final = 22
 """The byte of a batch's attributes that names its codec."""
+
+_COUNT_AT: Final = 57
+"""Where a batch says how many records it has; no more than those are ever decoded."""
 
 _STAMP_IT: Final = "within a producer session give each record its timestamp, or a repeat differs"
 """The moment of arrival would make each repeat another batch, hence a sequence_conflict."""
@@ -65,8 +72,12 @@ def is_quick(content_type: str, body: bytes) -> bool:
     """Whether `batch_of` takes so little time that nobody who shares the loop notices."""
     if content_type == OCTETS:
         return True
-    compressed = content_type == BATCH and body[_CODEC_AT : _CODEC_AT + 1] != b"\0"
-    return len(body) <= QUICK_BYTES and not compressed
+    if content_type != BATCH:
+        return len(body) <= QUICK_BYTES
+    if body[_CODEC_AT : _CODEC_AT + 1] != b"\0":
+        return False
+    few = int.from_bytes(body[_COUNT_AT : _COUNT_AT + 4]) <= QUICK_RECORDS
+    return len(body) <= (QUICK_BATCH_BYTES if few else QUICK_BYTES)
 
 
 def batch_of(content_type: str, headers: Headers, body: bytes) -> CheckedBatch:

@@ -6,10 +6,11 @@ Must not know: HTTP, the core.
 Read next: client_routes.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from replog.wire.batches import CheckedBatch
+from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     Appended,
     BootstrapRequest,
@@ -32,6 +33,11 @@ class Service(Protocol):
 
     async def append(self, batch: CheckedBatch, *, timeout_s: float) -> Appended:
         """Append one batch, here or through the leader; returns after commit."""
+
+    def append_soon(
+        self, batch: CheckedBatch, reply: Callable[[Appended | ApiError], None], *, timeout_s: float
+    ) -> None:
+        """As `append`, without a task: `reply` hears once what became of it, maybe at once."""
 
     async def allocate_producer(
         self, request: ProducerRequest, *, timeout_s: float

@@ -4,9 +4,10 @@ It commits at once, without Raft and without a disk; the integration tests use r
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from replog.wire.batches import CheckedBatch
+from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     Appended,
     BootstrapRequest,
@@ -81,6 +82,13 @@ class MemoryService:
     def appended(self) -> int:
         """How many records were appended, in however many batches."""
         return sum(batch.count for batch in self.appends)
+
+    def append_soon(
+        self, batch: CheckedBatch, reply: Callable[[Appended | ApiError], None], *, timeout_s: float
+    ) -> None:
+        """As append."""
+        task = asyncio.create_task(self.append(batch, timeout_s=timeout_s))
+        task.add_done_callback(lambda done: reply(_result(done)))
 
     async def called(self, count: int) -> None:
         """Return once that many calls, or values in calls, have come."""
@@ -209,3 +217,8 @@ class MemoryService:
     def alive(self) -> str | None:
         """What the test says."""
         return self.dead
+
+
+def _result(done: "asyncio.Task[Appended]") -> Appended | ApiError:
+    error = done.exception()
+    return error if isinstance(error, ApiError) else done.result()

@@ -1,0 +1,249 @@
+"""WebSocket /v1/records:session: many appends on one connection, each answered by itself."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import ClientWebSocketResponse, WSMsgType
+
+from replog.wire.batches import records_of
+from replog.wire.problems import ApiError
+from replog.wire.sessions import (
+    APPEND_HEADER_BYTES,
+    SESSION_APPENDS_MAX,
+    SESSION_PATH,
+    SessionAnswer,
+    SessionAppend,
+    decode_answers,
+    encode_append,
+)
+from tests.unit.web.memory_service import MemoryService
+from tests.unit.web.serving import Client, batch, client_listener, problem
+
+pytestmark = pytest.mark.asyncio
+
+
+def message(*appends: SessionAppend) -> bytes:
+    """Appends as one message."""
+    return b"".join(encode_append(append) for append in appends)
+
+
+def one(request: int, value: bytes = b"v", **more: Any) -> SessionAppend:
+    """An append of one record."""
+    return SessionAppend(request, batch(value).data, **more)
+
+
+async def answers(socket: ClientWebSocketResponse, count: int) -> list[SessionAnswer]:
+    """The next answers, by request."""
+    found: list[SessionAnswer] = []
+    while len(found) < count:
+        found += decode_answers(await socket.receive_bytes(timeout=5))
+    assert len(found) == count
+    return sorted(found)
+
+
+async def ended(socket: ClientWebSocketResponse) -> int | None:
+    """The code with which the node ends the session."""
+    async with asyncio.timeout(5):
+        while (await socket.receive()).type is WSMsgType.BINARY:
+            continue
+    return socket.close_code
+
+
+async def refused(client: Client, data: bytes) -> ApiError:
+    """The problem that an append of these bytes is answered with."""
+    async with client.ws_connect(SESSION_PATH) as socket:
+        await socket.send_bytes(encode_append(SessionAppend(1, data)))
+        (answer,) = await answers(socket, 1)
+    assert answer.problem is not None
+    return answer.problem
+
+
+async def test_several_appends_of_one_message_are_appended_in_order_and_answered_each() -> None:
+    service = MemoryService()
+    async with client_listener(service) as client, client.ws_connect(SESSION_PATH) as socket:
+        await socket.send_bytes(message(one(7, b"a"), one(2**64 - 1, b"b")))
+        first, second = await answers(socket, 2)
+
+    values = [record.value for kept in service.appends for record in records_of(kept.data)]
+    assert values == [b"a", b"b"]
+    assert first.request == 7
+    assert first.appended is not None
+    assert (first.appended.base_offset, first.appended.count, first.appended.term) == (0, 1, 1)
+    assert second.request == 2**64 - 1
+    assert second.appended is not None
+    assert second.appended.base_offset == 1
+
+
+async def test_an_append_that_is_refused_says_why_and_ends_nothing_else() -> None:
+    service = MemoryService()
+    async with client_listener(service) as client, client.ws_connect(SESSION_PATH) as socket:
+        bad = SessionAppend(2, b"no batch")
+        await socket.send_bytes(message(one(1), bad, one(3)))
+        first, second, third = await answers(socket, 3)
+
+    assert first.appended is not None
+    assert third.appended is not None
+    assert second.problem is not None
+    assert second.problem.code == "batch_invalid"
+
+
+async def test_what_the_node_refuses_later_is_told_too() -> None:
+    service = MemoryService()
+    service.fault = ApiError("sequence_gap", "a gap", expected=17)
+    async with client_listener(service) as client, client.ws_connect(SESSION_PATH) as socket:
+        await socket.send_bytes(message(one(1)))
+        (answer,) = await answers(socket, 1)
+
+    assert answer.problem is not None
+    assert (answer.problem.code, answer.problem.extra) == ("sequence_gap", {"expected": 17})
+
+
+async def test_condition_and_time_of_an_append_are_its_own() -> None:
+    service = MemoryService()
+    async with (
+        client_listener(service, request_timeout_ms=4000) as client,
+        client.ws_connect(SESSION_PATH) as socket,
+    ):
+        await socket.send_bytes(message(one(1), one(2, if_last_record=-1, timeout_ms=250)))
+        await answers(socket, 2)
+
+    assert [kept.if_last_record for kept in service.appends] == [None, -1]
+    assert service.timeouts == [4.0, 0.25]
+
+
+async def test_a_time_beyond_the_longest_is_refused() -> None:
+    service = MemoryService()
+    async with client_listener(service) as client, client.ws_connect(SESSION_PATH) as socket:
+        await socket.send_bytes(message(one(1, timeout_ms=600_001)))
+        (answer,) = await answers(socket, 1)
+
+    assert answer.problem is not None
+    assert answer.problem.code == "parameter_invalid"
+    assert service.appends == []
+
+
+@pytest.mark.parametrize("cut", [1, APPEND_HEADER_BYTES - 1, APPEND_HEADER_BYTES + 5])
+async def test_a_message_that_is_cut_ends_the_session_and_appends_nothing(cut: int) -> None:
+    service = MemoryService()
+    async with client_listener(service) as client, client.ws_connect(SESSION_PATH) as socket:
+        await socket.send_bytes(message(one(1)) + message(one(2))[:cut])
+        assert await ended(socket) == 1007
+
+    assert service.appends == []
+
+
+async def test_a_text_message_ends_the_session() -> None:
+    async with (
+        client_listener(MemoryService()) as client,
+        client.ws_connect(SESSION_PATH) as socket,
+    ):
+        await socket.send_str("hello")
+        assert await ended(socket) == 1003
+
+
+async def test_a_message_that_is_too_long_ends_the_session() -> None:
+    service = MemoryService()
+    async with (
+        client_listener(service, body_bytes_max=1024) as client,
+        client.ws_connect(SESSION_PATH) as socket,
+    ):
+        await socket.send_bytes(message(SessionAppend(1, bytes(1025))))
+        assert await ended(socket) == 1009
+
+
+async def test_past_the_appends_under_way_the_socket_is_not_read_and_then_it_is() -> None:
+    service = MemoryService()
+    service.held = asyncio.Event()
+    more = 50
+    async with client_listener(service) as client, client.ws_connect(SESSION_PATH) as socket:
+        for number in range(SESSION_APPENDS_MAX + more):
+            await socket.send_bytes(message(one(number)))
+        await service.called(SESSION_APPENDS_MAX)
+        await asyncio.sleep(0.05)
+        assert len(service.appends) == SESSION_APPENDS_MAX
+        service.held.set()
+        await answers(socket, SESSION_APPENDS_MAX + more)
+
+    assert len(service.appends) == SESSION_APPENDS_MAX + more
+
+
+async def test_bytes_of_all_sessions_are_held_together_and_let_go_with_the_answers() -> None:
+    service = MemoryService()
+    service.held = asyncio.Event()
+    size = len(one(1).batch)
+    async with (
+        client_listener(service, requests_bytes_max=size, body_bytes_max=size) as client,
+        client.ws_connect(SESSION_PATH) as socket,
+    ):
+        await socket.send_bytes(message(one(1)))
+        await service.called(1)
+        assert (await refused(client, one(2).batch)).code == "overloaded"
+        service.held.set()
+        await answers(socket, 1)
+        await socket.send_bytes(message(one(3)))
+        (third,) = await answers(socket, 1)
+
+    assert third.appended is not None
+
+
+async def test_a_client_that_leaves_leaves_no_bytes_held() -> None:
+    service = MemoryService()
+    service.held = asyncio.Event()
+    size = len(one(1).batch)
+    async with client_listener(service, requests_bytes_max=size, body_bytes_max=size) as client:
+        async with client.ws_connect(SESSION_PATH) as socket:
+            await socket.send_bytes(message(one(1)))
+            await service.called(1)
+        service.held.set()
+        async with client.ws_connect(SESSION_PATH) as socket:
+            await socket.send_bytes(message(one(2)))
+            (answer,) = await answers(socket, 1)
+
+    assert answer.appended is not None
+
+
+async def test_a_client_that_takes_no_answers_loses_its_session() -> None:
+    service = MemoryService()
+    service.fault = ApiError("batch_invalid", "x" * 60_000)
+    async with client_listener(service, response_timeout_ms=100) as client:
+        socket = await client.ws_connect(SESSION_PATH)
+        socket._response.connection.protocol.pause_reading()  # type: ignore[union-attr]
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(_flood(socket), 10)
+
+
+async def _flood(socket: ClientWebSocketResponse) -> None:
+    """Append, and never look at the answers."""
+    for number in range(5000):
+        await socket.send_bytes(message(one(number)))
+        await asyncio.sleep(0.001)
+
+
+async def test_sessions_have_a_number_and_the_next_is_refused_before_it_begins() -> None:
+    async with client_listener(MemoryService(), sessions_max=1) as client:
+        async with client.ws_connect(SESSION_PATH):
+            response = await client.get(SESSION_PATH, headers=_UPGRADE)
+            assert "Retry-After" in response.headers
+            await problem(response, 429, "overloaded")
+        async with client.ws_connect(SESSION_PATH):
+            pass
+
+
+_UPGRADE = {
+    "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}  # fmt: skip
+
+
+async def test_a_get_that_is_no_websocket_is_refused() -> None:
+    async with client_listener(MemoryService()) as client:
+        await problem(await client.get(SESSION_PATH), 400, "request_invalid")
+
+
+async def test_a_listener_that_goes_ends_its_sessions() -> None:
+    async with client_listener(MemoryService()) as client:
+        socket = await client.ws_connect(SESSION_PATH)
+        closing = asyncio.create_task(client.server.close())
+        assert await ended(socket) == 1001
+        await closing
