@@ -122,14 +122,18 @@ class Chaos:
             self.cluster.heal()
 
     def _tear(self, name: str) -> None:
-        """One of three or more loses the end of its log; without it there is a quorum."""
+        """One of three or more loses the end of its log; without it there is a quorum, of members
+        that all know that they vote."""
         known = [node.core.status() for node in self.cluster.nodes.values()]
-        voters = [status.configuration for status in known if status.configuration]
-        few = any(len(c.voters) < 3 or 0 < len(c.outgoing) < 3 for c in voters)
+        found = {s.member: s.configuration for s in known if s.configuration}
+        few = any(len(c.voters) < 3 or 0 < len(c.outgoing) < 3 for c in found.values())
+        voters = {m.id for c in found.values() for m in (*c.voters, *c.outgoing)}
+        if few or not all(v in found and found[v].is_voter(v) for v in voters):
+            return
         disk = self.cluster[name].disk
         least = -1 if disk.base is None else disk.base.position.offset
         ends = [entry.last for entry in disk.entries[:-1] if entry.last >= least]
-        if ends and not few and not any(status.unproven for status in known):
+        if ends and not any(status.unproven for status in known):
             self.cluster.tear(name, self.random.choice(ends))
             self.torn += 1
 
