@@ -94,11 +94,15 @@ class ProducerSession(msgspec.Struct, frozen=True):
     expires_after_ms: int
 
 
-class MemberAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member and its peer listener, host:port."""
+class MemberAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A member and its peer listener, host:port.
+
+    priority: -100…100; a leader that hands over by itself prefers the highest.
+    """
 
     id: str
     address: str
+    priority: int = 0
 
 
 class BootstrapRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,6 +187,7 @@ class MemberStatus(msgspec.Struct, frozen=True):
     match_offset: int | None = None
     alive: bool | None = None
     client_address: str | None = None
+    priority: int = 0
 
 
 class TargetStatus(msgspec.Struct, frozen=True):

@@ -203,7 +203,7 @@ class Admin:
 
     def _target(self, call: Call, request: TargetRequest) -> None:
         target = Target(
-            members=tuple(Member(MemberId(m.id), m.address) for m in request.members),
+            members=tuple(Member(MemberId(m.id), m.address, m.priority) for m in request.members),
             operation=request.operation,
             epoch=request.epoch,
             holder=request.holder,

@@ -9,7 +9,7 @@ from typing import Final
 
 from replog.wire.schemas import ClusterStatus, MemberStatus, TargetStatus
 from replog_node.driver.standing import Membership
-from replog_node.model.configuration import Configuration
+from replog_node.model.configuration import Configuration, Member
 from replog_node.model.positions import MemberId, Offset
 from replog_node.raft.messages import Incarnation
 from replog_node.raft.state import CoreStatus
@@ -67,23 +67,23 @@ def _members(
     if core is None or configuration is None:
         return []
     return [
-        _member(me, core, configuration, m.id, m.address, client_addresses.get(m.id))
+        _member(me, core, configuration, m, client_addresses.get(m.id))
         for m in configuration.members
     ]
 
 
 def _member(
-    me: MemberId, core: CoreStatus, configuration: Configuration, id_: MemberId,
-    address: str, client_address: str | None,
+    me: MemberId, core: CoreStatus, configuration: Configuration, member: Member,
+    client_address: str | None,
 ) -> MemberStatus:  # fmt: skip
-    match, alive = None, None
+    id_, match, alive = member.id, None, None
     if core.role == "leader" and id_ == me:
         match, alive = int(core.durable.offset), True
     elif core.role == "leader" and id_ in core.progress:
         match, alive = int(core.progress[id_].match.offset), core.progress[id_].alive
     return MemberStatus(
-        id=id_, address=address, role=_role(configuration, id_), match_offset=match, alive=alive,
-        client_address=client_address,
+        id=id_, address=member.address, role=_role(configuration, id_), match_offset=match,
+        alive=alive, client_address=client_address, priority=member.priority,
     )  # fmt: skip
 
 

@@ -10,14 +10,17 @@ import msgspec
 from replog_node.model.positions import MemberId
 
 
-class Member(msgspec.Struct, frozen=True, order=True):
+class Member(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """A member and the address of its peer listener (host:port) when it was named.
 
-    The address is a hint to find the member: it may change without a membership change.
+    The address is a hint to find the member: it may change without a membership change. priority:
+    when a leader hands over without being told to whom, the highest of those that hold what is
+    committed is asked; it never hinders or starts an election.
     """
 
     id: MemberId
     address: str
+    priority: int = 0
 
 
 class Target(msgspec.Struct, frozen=True):

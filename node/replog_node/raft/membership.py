@@ -25,6 +25,9 @@ LEARNERS: Final = "learners"
 ENTER: Final = "enter-joint"
 LEAVE: Final = "leave-joint"
 
+PRIORITY_MAX: Final = 100
+"""The highest priority of a member; the lowest is as far below zero."""
+
 REMOVED_MAX: Final = 128
 """Removed members remembered in the configuration; an older one would simply not answer."""
 
@@ -63,6 +66,8 @@ def _fault(target: Target, voters_max: int) -> str | None:
         return "members must have ids of their own"
     if not all(member.address for member in target.members):
         return "every member needs an address"
+    if not all(abs(member.priority) <= PRIORITY_MAX for member in target.members):
+        return f"priorities lie between -{PRIORITY_MAX} and {PRIORITY_MAX}"
     return None
 
 

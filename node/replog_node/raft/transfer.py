@@ -41,17 +41,23 @@ class Transfer:
         return self.begin(best) is None
 
     def best(self) -> MemberId | None:
-        """The living voter of the new set that holds most; the lowest id among equals.
+        """The living voter of the new set that would be best; the lowest id among equals.
 
-        None that can't read its whole log: it would refuse.
+        Whoever holds all that is committed; then the highest priority; then who holds most. None
+        that can't read its whole log: it would refuse.
         """
-        found: MemberId | None = None
-        for voter in self._s.electorate.voters:
-            if voter == self._s.member or not self._able(voter):
-                continue
-            if found is None or self._held(voter) > self._held(found):
-                found = voter
-        return found
+        s = self._s
+        able = [v for v in s.electorate.voters if v != s.member and self._able(v)]
+        return max(able, key=self._rank, default=None)
+
+    def _rank(self, member: MemberId) -> tuple[bool, int, int]:
+        held = self._held(member)
+        return held >= self._s.commit.offset, self._priority(member), held
+
+    def _priority(self, member: MemberId) -> int:
+        configuration = self._s.configuration
+        members = () if configuration is None else configuration.voters
+        return next((m.priority for m in members if m.id == member), 0)
 
     def _able(self, member: MemberId) -> bool:
         progress = self._replication.get(member)

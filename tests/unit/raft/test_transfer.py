@@ -1,9 +1,11 @@
 """Handing leadership over (thesis 3.10)."""
 
+from msgspec.structs import replace
+
 from replog_node.model.positions import MemberId, Term
 from replog_node.raft.effects import Accepted, Effect, Reason, Rejected, TransferEnded
 from replog_node.raft.messages import AppendEntries, RequestVote, TimeoutNow
-from tests.unit.raft.cluster import LIMITS, Cluster, Node, sends
+from tests.unit.raft.cluster import LIMITS, Cluster, Node, sends, target
 
 
 def led() -> tuple[Cluster, Node]:
@@ -149,3 +151,54 @@ def _refusal(effects: list[Effect]) -> str:
     found = [effect for effect in effects if isinstance(effect, Rejected)]
     assert len(found) == 1
     return found[0].reason.value
+
+
+# Priorities.
+
+
+def prioritized(**priorities: int) -> tuple[Cluster, Node]:
+    """a leads, and the members have these priorities."""
+    cluster, a = led()
+    wanted = target("abc", "op-1", a.core.status().configuration_offset)
+    named = tuple(replace(m, priority=priorities.get(m.id, 0)) for m in wanted.members)
+    assert isinstance(a.aim(replace(wanted, members=named)), Accepted)
+    cluster.run(2)
+    return cluster, a
+
+
+def test_the_highest_priority_takes_over_and_the_change_of_it_was_no_joint_one() -> None:
+    cluster, a = prioritized(c=1)
+    assert cluster.changes() == ["target"]
+    a.transfer()
+    cluster.deliver()
+    assert cluster["c"].core.role == "leader"
+
+
+def test_a_priority_counts_for_nothing_where_something_committed_is_missing() -> None:
+    cluster, a = prioritized(c=100)
+    cluster.doubtful = lambda e: isinstance(e.message, AppendEntries) and e.to == "c"
+    a.propose()
+    cluster.deliver()
+    a.transfer()
+    cluster.deliver()
+    assert cluster["b"].core.role == "leader"
+
+
+def test_a_low_priority_takes_over_where_nobody_else_can() -> None:
+    cluster, a = prioritized(b=-100)
+    cluster.isolate("c")
+    cluster.run(LIMITS.election_ticks + 1)
+    a.transfer()
+    cluster.deliver()
+    assert cluster["b"].core.role == "leader"
+
+
+def test_priorities_out_of_bounds_are_refused() -> None:
+    cluster, a = led()
+    wanted = target("abc", "op-1", a.core.status().configuration_offset)
+    for wrong in (101, -101):
+        named = tuple(replace(m, priority=wrong) for m in wanted.members)
+        verdict = a.aim(replace(wanted, members=named))
+        assert isinstance(verdict, Rejected)
+        assert verdict.reason is Reason.INVALID_TARGET
+    cluster.run()
