@@ -21,6 +21,7 @@ from typing import Final
 
 from aiohttp import web
 
+from replog_node.adapters.builder import HelperProcess
 from replog_node.adapters.clock import SystemClock, Ticker
 from replog_node.adapters.descriptors import raise_descriptor_limit
 from replog_node.adapters.io_thread import IoThread
@@ -36,6 +37,8 @@ from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
 from replog_node.settings import Settings, load, split_address, usage
 from replog_node.settings_sources import SettingsFaults
+from replog_node.state.applied import AppliedState
+from replog_node.state.image import StateDamaged, StateUnknown
 from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.disk_os import OsDisk
 from replog_node.storage.errors import StorageError
@@ -72,6 +75,10 @@ OpenDisk = Callable[[Path], Disk]
 _LOG: Final = Log("node")
 
 
+class StateUnusable(Exception):
+    """The newest snapshot is sound, and this build can't go on from the state in it."""
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -93,6 +100,10 @@ def run(
     raise_descriptor_limit()
     try:
         store = _open_store(settings, open_disk)
+        state = _recovered_state(store)
+    except StateUnusable as problem:
+        _LOG.error("data_unusable", data_dir=settings.data_dir, detail=str(problem))
+        return EXIT_DATA
     except (StorageError, DiskError) as problem:
         if _is_for_lack_of_space(problem):
             _LOG.error("disk_full", data_dir=settings.data_dir, detail=str(problem))
@@ -101,7 +112,18 @@ def run(
         return EXIT_DATA
     configure(settings.log_format, settings.log_level, member=store.recovered.member)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:
-        return loop.run(_serve(settings, tokens, store, new_clock()))
+        return loop.run(_serve(settings, tokens, store, state, new_clock()))
+
+
+def _recovered_state(store: Store) -> AppliedState:
+    """The state to go on from: of the newest snapshot, which the start has proven."""
+    snapshot = store.recovered.snapshot
+    if snapshot is None:
+        return AppliedState()
+    try:
+        return AppliedState.decode(store.read_state(snapshot))
+    except (StateUnknown, StateDamaged) as problem:
+        raise StateUnusable(f"the snapshot at {snapshot.position.offset}: {problem}") from problem
 
 
 def _is_for_lack_of_space(problem: Exception) -> bool:
@@ -128,8 +150,10 @@ def _open_store(settings: Settings, open_disk: OpenDisk) -> Store:
     )
 
 
-async def _serve(settings: Settings, tokens: Tokens | None, store: Store, clock: ClockPort) -> int:
-    node = Node(settings, tokens, store, clock)
+async def _serve(
+    settings: Settings, tokens: Tokens | None, store: Store, state: AppliedState, clock: ClockPort
+) -> int:
+    node = Node(settings, tokens, store, state, clock)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
@@ -140,7 +164,12 @@ class Node:
     """Everything of one process, from a store that is open to a store that is closed."""
 
     def __init__(
-        self, settings: Settings, tokens: Tokens | None, store: Store, clock: ClockPort
+        self,
+        settings: Settings,
+        tokens: Tokens | None,
+        store: Store,
+        state: AppliedState,
+        clock: ClockPort,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -152,6 +181,7 @@ class Node:
         self._io = IoThread(
             store,
             self._failed,
+            builder=HelperProcess(Path(settings.data_dir)),
             notes=observer,
             on_written=observer.written,
             callers_max=2 * settings.requests_max + settings.waiting_max,
@@ -173,6 +203,7 @@ class Node:
             storage=self._io,
             network=self._peers,
             clock=clock,
+            state=state,
             observer=observer,
             limits=_driver_limits(settings),
             core_limits=_core_limits(settings),
@@ -289,6 +320,7 @@ def _store_limits(settings: Settings) -> StoreLimits:
     on_its_way = settings.inflight_bytes_max + settings.group_bytes_max
     return StoreLimits(
         segment_bytes=settings.segment_bytes,
+        snapshots_between=settings.snapshots_between,
         soft_limit_bytes=settings.disk_soft_limit_bytes,
         margin_bytes=min(on_its_way, settings.segment_bytes // 2),
     )
@@ -297,6 +329,9 @@ def _store_limits(settings: Settings) -> StoreLimits:
 def _driver_limits(settings: Settings) -> DriverLimits:
     return DriverLimits(
         group_bytes=settings.group_bytes_max,
+        snapshot_bytes=settings.snapshot_bytes,
+        retention_bytes=settings.retention_bytes,
+        retention_age_ms=settings.retention_age_ms,
         pending_bytes=settings.pending_bytes_max,
         watchers=settings.waiting_max,
     )

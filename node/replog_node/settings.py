@@ -64,6 +64,22 @@ class Settings:
         256 * MIB, "bytes", "less free space, and data is refused with 507 while trims still work; "
         "what is under way, a spare segment and a snapshot fit", least=0, most=1024 * GIB,
     )  # fmt: skip
+    snapshot_bytes: int = _setting(
+        64 * MIB, "bytes", "log between two snapshots; a start folds about so much",
+        least=64 * 1024, most=16 * 1024 * MIB,
+    )  # fmt: skip
+    snapshots_between: int = _setting(
+        4, "snapshots", "kept between the oldest that is needed and the newest, for later trims",
+        least=0, most=1000,
+    )  # fmt: skip
+    retention_bytes: int = _setting(
+        0, "bytes", "log kept at least; more is trimmed in whole segments; 0: all is kept",
+        least=0, most=2**60,
+    )  # fmt: skip
+    retention_age_ms: int = _setting(
+        0, "ms", "log time for which a segment is kept after its last record; 0: for ever",
+        least=0, most=2**53,
+    )  # fmt: skip
     cache_bytes: int = _setting(
         64 * MIB, "bytes", "recent entries in memory: followers seconds behind need no disk",
         least=1 * MIB, most=16 * 1024 * MIB,

@@ -17,7 +17,7 @@ from replog.cli.progress import Progress
 from replog.cli.source import Source
 from replog.client import Client
 from replog_node.adapters.io_thread import IoThread
-from replog_node.model.positions import ClusterId, Lineage, Term
+from replog_node.model.positions import ClusterId, Lineage, Position, Term
 from replog_node.raft.effects import Persist
 from replog_node.raft.messages import Envelope, ReadIndexRequest
 from replog_node.storage.reserve import DiskSpace
@@ -157,6 +157,16 @@ class Stuck:
         return DiskSpace(1 << 30, low=False, full=False)
 
 
+class Nobody:
+    """Builds no snapshots."""
+
+    def __call__(self, up_to: Position) -> str:
+        raise AssertionError("nobody asks for snapshots")
+
+    def end(self) -> None:
+        """Nothing runs."""
+
+
 class Told:
     """A driver that remembers what it was told."""
 
@@ -176,6 +186,8 @@ class Told:
     def on_read(self, *_: object) -> None:
         raise AssertionError("nobody asks for reads")
 
+    on_released = on_built = on_part = on_chunk = on_read
+
     def note(self, level: str, event: str, **_fields: object) -> None:
         raise AssertionError(f"no read fails: {level} {event}")
 
@@ -183,7 +195,7 @@ class Told:
 async def told_too_early(kind: type[IoThread], *, assigning: bool) -> bool:
     """Let a write, or an assignment, be stuck; whether the driver hears of it all the same."""
     store, driver, failures = Stuck(), Told(), list[BaseException]()
-    io = kind(cast(Store, store), failures.append, notes=driver)
+    io = kind(cast(Store, store), failures.append, builder=Nobody(), notes=driver)
     io.start(driver)
     try:
         if assigning:

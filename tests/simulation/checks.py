@@ -14,6 +14,7 @@ from replog_node.frames.decode import data_batches
 
 if TYPE_CHECKING:
     from replog_node.model.entries import Entry
+    from replog_node.model.snapshots import SnapshotMeta
     from tests.simulation.clients import Attempt, History
     from tests.simulation.world import World
 
@@ -30,6 +31,7 @@ class Checks:
         self.committed: list[Entry] = []
         self._leaders: dict[int, str] = {}
         self._digests: dict[int, bytes] = {}
+        self.snapshots: dict[int, SnapshotMeta] = {}
 
     def leader(self, node: str, term: int) -> None:
         """Election safety: at most one leader a term."""
@@ -73,6 +75,12 @@ class Checks:
         """Equal state at equal offset."""
         if self._digests.setdefault(offset, digest) != digest:
             raise Broken(f"{node} has another state at {offset} than another member had")
+
+    def snapshot(self, node: str, snapshot: SnapshotMeta) -> None:
+        """Equal snapshots at equal offsets."""
+        at = snapshot.position.offset
+        if self.snapshots.setdefault(at, snapshot) != snapshot:
+            raise Broken(f"{node} built another snapshot at {at} than another member did")
 
     def values(self) -> dict[bytes, list[int]]:
         """Every value in the committed log, with its offsets."""

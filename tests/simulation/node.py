@@ -11,20 +11,25 @@ Read next: world.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from replog_node.driver.building import build_snapshot
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
 from replog_node.model.entries import Entry
-from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
-from replog_node.raft.effects import Persist
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
+from replog_node.raft.effects import InstallSnapshot, Persist
 from replog_node.raft.limits import CoreLimits
+from replog_node.storage.disk import DiskError
+from replog_node.storage.errors import StorageError
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.reserve import DiskSpace
-from replog_node.storage.store import Store, open_store
+from replog_node.storage.store import SegmentInfo, Store, open_store
 from tests.support.simdisk import Crashed, SimDisk
+from tests.support.snapshots import chunk_of, state_of, stored_part
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -33,7 +38,7 @@ TICK_US = 50_000
 WALL_BASE_MS = 1_700_000_000_000
 CORE = CoreLimits(cache_bytes=16 * 1024)
 """A small cache, so that followers behind are served from disk, too."""
-DRIVER = DriverLimits(group_bytes=4096)
+DRIVER = DriverLimits(group_bytes=4096, snapshot_bytes=24 * 1024, retention_bytes=48 * 1024)
 STORE = StoreLimits(segment_bytes=16 * 1024, block_bytes=4096, index_rows=8, read_bytes=4096)
 
 
@@ -56,7 +61,7 @@ class SimNode:
         self.pace = 1.0
         self.skew_ms = world.clockwork.random.randint(-200, 200)
         self._store: Store | None = None
-        self._queue: list[Persist] = []
+        self._queue: list[Persist | InstallSnapshot] = []
         self._writing = False
         self._postponed: list[Callable[[], None]] = []
         self._mourners: list[Callable[[], None]] = []
@@ -91,6 +96,7 @@ class SimNode:
                 new_member_id=lambda: self.member,
                 random64=lambda: random.getrandbits(64),
             )
+            state = state_of(self._store)
         except Crashed:
             self.world.clockwork.note("died opening", self.name)
             self.disk.restart()
@@ -106,6 +112,7 @@ class SimNode:
             core_limits=CORE,
             peer_address=f"{self.name}:1",
             new_lineage_id=lambda: f"{random.getrandbits(64):016x}",
+            state=state,
         )
         self.world.started(self)
         self.do(lambda driver: driver.begin())
@@ -229,7 +236,7 @@ class SimNode:
             return
         batch, self._queue = self._queue, []
         store = self._store
-        if self._on_disk(lambda: store.write(batch)):
+        if self._on_disk(lambda: _write_in_order(store, batch)):
             self._writing = False
             self.do(lambda driver: driver.on_persisted(batch[-1].ticket))
             self._look_for_space(life)
@@ -292,6 +299,61 @@ class SimNode:
 
         self.world.clockwork.after(1000, assign)
 
+    def install(self, effect: InstallSnapshot) -> None:
+        self.world.installed += 1
+        self._queue.append(effect)
+        self._write_soon()
+
+    def segments(self) -> Sequence[SegmentInfo]:
+        return () if self._store is None else self._store.segments()
+
+    def release(self, log_start: Offset) -> None:
+        def release(store: Store) -> None:
+            base, start = store.release(log_start)
+            self.do(lambda driver: driver.on_released(base, start.position))
+
+        self._later(1000, release)
+
+    def build(self, up_to: Position) -> None:
+        def build(store: Store) -> None:
+            try:
+                snapshot = store.adopt_snapshot(build_snapshot(self.disk, up_to))
+            except (StorageError, DiskError) as problem:
+                self.world.clockwork.note("not built", self.name, str(problem))
+                self.do(lambda driver: driver.on_built(None))
+                return
+            self.world.built(self, snapshot)
+            self.do(lambda driver: driver.on_built(snapshot))
+
+        self._later(self.world.clockwork.random.randint(1000, 300_000), build)
+
+    def part(self, snapshot: SnapshotMeta, at: int, data: bytes) -> None:
+        def store_part(store: Store) -> None:
+            size, state = stored_part(store, snapshot, at, data)
+            self.do(lambda driver: driver.on_part(snapshot, size, state))
+
+        self._later(self.world.clockwork.random.randint(500, 20_000), store_part)
+
+    def read_chunk(
+        self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
+    ) -> None:
+        def read(store: Store) -> None:
+            data = chunk_of(store, offset, digest, at, max_bytes)
+            self.do(lambda driver: driver.on_chunk(request, data))
+
+        self._later(self.world.clockwork.random.randint(500, 20_000), read)
+
+    def _later(self, delay_us: int, work: Callable[[Store], None]) -> None:
+        """Let the store work after a while, unless the process has died meanwhile."""
+        life = self.life
+
+        def happen() -> None:
+            if life == self.life and self._store is not None:
+                store = self._store
+                self._on_disk(lambda: work(store))
+
+        self.world.clockwork.after(delay_us, happen)
+
     def park(self) -> None:
         life = self.life
 
@@ -340,3 +402,18 @@ class SimNode:
 
     def note(self, level: str, event: str, **fields: object) -> None:
         self.world.clockwork.note(level, event, self.name, sorted(fields.items()))
+
+
+def _write_in_order(store: Store, asked: Sequence[Persist | InstallSnapshot]) -> None:
+    """What waits together, as the I/O thread does: writes merged, an install by itself."""
+    together: list[Persist] = []
+    for each in asked:
+        if isinstance(each, Persist):
+            together.append(each)
+            continue
+        if together:
+            store.write(together)
+        together = []
+        store.install(each.snapshot)
+    if together:
+        store.write(together)

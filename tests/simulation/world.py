@@ -18,6 +18,7 @@ from replog.wire.schemas import (
     TargetRequest,
     TransferRequest,
 )
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.state.applied import AppliedState
 from tests.simulation.checks import Broken, Checks
 from tests.simulation.clients import Client, History, Plain, Reader, Session
@@ -39,6 +40,7 @@ class World:
         self.checks = Checks(self)
         self.slow_disk = 0.0
         self.duplicates = 0
+        self.installed = 0
         self.forwarded = 0
         self.faults: dict[str, int] = {}
         self.nodes = [SimNode(self, f"m{number}") for number in range(members)]
@@ -137,6 +139,10 @@ class World:
     def ended(self, node: SimNode) -> None:
         """A process has died."""
         self.clockwork.note("ended", node.name)
+
+    def built(self, node: SimNode, snapshot: SnapshotMeta) -> None:
+        """A snapshot was built: at equal offsets all must be equal."""
+        self.checks.snapshot(node.name, snapshot)
 
     def led(self, node: SimNode, term: int) -> None:
         """A member became leader."""

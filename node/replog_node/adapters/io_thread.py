@@ -18,7 +18,7 @@ Read next: ../storage/store.py, ../driver/ports.py.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -27,19 +27,23 @@ from typing import Any, Final, NamedTuple, Protocol, assert_never
 
 from replog_node.adapters.doors import Notes
 from replog_node.adapters.guard import OnFailure, guarded
+from replog_node.adapters.snapshot_io import Builder, SnapshotIo, SnapshotListener
 from replog_node.adapters.space import SpaceWatch
-from replog_node.model.entries import Entry
-from replog_node.model.positions import ClusterId, Lineage, Offset
-from replog_node.raft.effects import Persist
+from replog_node.model.entries import Entry, Tail
+from replog_node.model.positions import ClusterId, Lineage, Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
+from replog_node.raft.effects import InstallSnapshot, Persist
 from replog_node.storage.errors import (
     LogDamaged,
     NoRoom,
     ReadRefused,
+    SnapshotUnusable,
     StorageError,
     StorageFailed,
+    StoreMisused,
 )
 from replog_node.storage.reserve import DiskSpace
-from replog_node.storage.store import Store
+from replog_node.storage.store import SegmentInfo, Store
 
 IDLE_S: Final = 0.05
 """How long nothing is asked for before the durable mark is written (design section 3, Storage)."""
@@ -60,7 +64,7 @@ OnWritten = Callable[[float, int], None]
 """Told of each write that is durable: the seconds that it took, the bytes of its entries."""
 
 
-class StorageListener(Protocol):
+class StorageListener(SnapshotListener, Protocol):
     """Who is told, on the event loop (driver.Driver)."""
 
     def on_persisted(self, ticket: int) -> None:
@@ -75,6 +79,9 @@ class StorageListener(Protocol):
     def on_disk_space(self, space: DiskSpace) -> None:
         """The disk has this much room; told at the start, and when it changes."""
 
+    def on_released(self, base: SnapshotMeta | None, start: Position) -> None:
+        """The disk has let go of what lies at or below `start`."""
+
 
 class _Assign(NamedTuple):
     cluster_id: ClusterId
@@ -84,6 +91,14 @@ class _Assign(NamedTuple):
 
 class _Park(NamedTuple):
     """The member was removed."""
+
+
+class _Release(NamedTuple):
+    log_start: Offset
+
+
+class _Adopt(NamedTuple):
+    name: str
 
 
 class _Read(NamedTuple):
@@ -96,7 +111,7 @@ class _Stop(NamedTuple):
     """The last thing in a queue."""
 
 
-_Write = Persist | _Assign | _Park | _Stop
+_Write = Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Stop
 
 
 class IoThread:
@@ -107,16 +122,18 @@ class IoThread:
         store: Store,
         on_failure: OnFailure,
         *,
+        builder: Builder,
         notes: Notes,
         on_written: OnWritten = lambda _seconds, _size_bytes: None,
         callers_max: int = 0,
     ) -> None:
         """Everything given is called on the loop.
 
-        on_failure: called once, when the store failed: nothing is durable since. notes: hears of
-        reads that fail, once for a segment and its kind of trouble. callers_max: how many callers
-        may read at once, as their own bound has it; with OWN_READS_MAX it bounds the reads that
-        wait, so that this bound is never the first. Past it a read is answered with None at once.
+        builder: builds snapshots. on_failure: called once, when the store failed: nothing is
+        durable since. notes: hears of reads that fail, once for a segment and its kind of trouble.
+        callers_max: how many callers may read at once, as their own bound has it; with
+        OWN_READS_MAX it bounds the reads that wait, so that this bound is never the first. Past it
+        a read is answered with None at once.
         """
         self._store = store
         self._on_failure = on_failure
@@ -131,6 +148,9 @@ class IoThread:
         self._failed = False
         self._space = SpaceWatch(store, lambda space: self._tell(self._space_found, space))
         self._stopping = Event()
+        self._snapshots = SnapshotIo(
+            store, builder, notes, self._tell, lambda name: self._writes.put(_Adopt(name))
+        )
         self._threads: list[Thread] = []
         self._ended: list[asyncio.Future[None]] = []
         self._listener: StorageListener | None = None
@@ -148,6 +168,9 @@ class IoThread:
             thread = Thread(target=self._run, args=(work, ended), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
+        ended = self._loop.create_future()
+        self._ended.append(ended)
+        self._snapshots.start(listener, ended, self._on_failure)
 
     async def close(self) -> None:
         """Do what was asked for, write the idle mark, end the threads. The store stays open.
@@ -158,10 +181,12 @@ class IoThread:
         self._space.stop()
         self._writes.put(_Stop())
         self._reads.put(_Stop())
+        self._snapshots.stop()
         for ended in self._ended:
             await ended
         for thread in self._threads:
             thread.join()  # each has said that it is at its end
+        self._snapshots.join()
         self._threads.clear()
 
     def write(self, persist: Persist) -> None:
@@ -184,6 +209,32 @@ class IoThread:
         """See StoragePort."""
         self._writes.put(_Park())
 
+    def install(self, effect: InstallSnapshot) -> None:
+        """See StoragePort."""
+        self._writes.put(effect)
+
+    def segments(self) -> Sequence[SegmentInfo]:
+        """See StoragePort."""
+        return self._store.segments()
+
+    def release(self, log_start: Offset) -> None:
+        """See StoragePort."""
+        self._writes.put(_Release(log_start))
+
+    def build(self, up_to: Position) -> None:
+        """See StoragePort."""
+        self._snapshots.build(up_to)
+
+    def part(self, snapshot: SnapshotMeta, at: int, data: bytes) -> None:
+        """See StoragePort."""
+        self._snapshots.part(snapshot, at, data)
+
+    def read_chunk(
+        self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
+    ) -> None:
+        """See StoragePort."""
+        self._snapshots.read_chunk(request, offset, digest, at, max_bytes)
+
     # On the loop.
 
     def _persisted(self, ticket: int) -> None:
@@ -197,6 +248,14 @@ class IoThread:
     def _space_found(self, space: DiskSpace) -> None:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_disk_space, space)
+
+    def _released(self, base: SnapshotMeta | None, start: Tail) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_released, base, start.position)
+
+    def _built(self, snapshot: SnapshotMeta | None) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_built, snapshot)
 
     def _read_done(self, request: int, entries: tuple[Entry, ...] | None) -> None:
         self._reads_waiting -= 1
@@ -265,8 +324,18 @@ class IoThread:
                         return False
                     self._tell(self._assigned)
                     asked = None
+                case InstallSnapshot():
+                    self._store.install(asked.snapshot)
+                    self._tell(self._persisted, asked.ticket)
+                    asked = None
                 case _Park():
                     self._store.park()
+                    asked = None
+                case _Release():
+                    self._tell(self._released, *self._store.release(asked.log_start))
+                    asked = None
+                case _Adopt():
+                    self._tell(self._built, self._adopted(asked.name))
                     asked = None
                 case _Stop():
                     return False
@@ -318,6 +387,14 @@ class IoThread:
                     return False
             else:
                 return True
+
+    def _adopted(self, name: str) -> SnapshotMeta | None:
+        """The snapshot that this file is, now durable; None when it can't be used."""
+        try:
+            return self._store.adopt_snapshot(name)
+        except (SnapshotUnusable, StoreMisused) as problem:
+            self._tell(self._note, problem)
+            return None
 
     def _read_all(self) -> None:
         while True:

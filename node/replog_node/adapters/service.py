@@ -103,9 +103,7 @@ class NodeService:
         return self._view(0)
 
     def _view(self, staleness_ms: int) -> ReadView:
-        return ReadView(
-            self._driver.applied.log_start, self._driver.applied.offset + 1, staleness_ms
-        )
+        return ReadView(self._driver.log_start, self._driver.applied.offset + 1, staleness_ms)
 
     async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
         """See Service.entries."""
@@ -140,7 +138,7 @@ class NodeService:
 
     async def last_records_from(self, count: int, end_offset: int) -> Offset:
         """See Service.last_records_from. Control records are few, so few looks are needed."""
-        log_start = self._driver.applied.log_start
+        log_start = self._driver.log_start
         start, found = end_offset, 0
         while found < count and start > log_start:
             wanted = max(log_start, start - (count - found))

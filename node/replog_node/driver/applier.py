@@ -12,7 +12,7 @@ from typing import Final
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.limits import DriverLimits
 from replog_node.model.entries import Entry
-from replog_node.model.positions import Offset
+from replog_node.model.positions import Offset, Position
 from replog_node.raft.violation import InvariantViolation
 from replog_node.state.applied import AppliedState
 
@@ -32,11 +32,14 @@ class Applier:
         applied: AppliedState,
         read: Callable[[Offset, int], None],
         limits: DriverLimits,
+        on_point: Callable[[Position], None],
     ) -> None:
+        """on_point: called after each entry with a snapshot point, before the next is applied."""
         self._kernel = kernel
         self._applied = applied
         self._read = read
         self._limits = limits
+        self._on_point = on_point
         self._reading = False
         self._pause_ticks = 0
         self._failures = 0
@@ -79,6 +82,13 @@ class Applier:
             self._pause_ticks = RETRY_TICKS
         return moved
 
+    def begin_anew(self) -> None:
+        """A snapshot took the place of the state: what was being read isn't needed any more.
+
+        Its answer applies nothing, since it lies at or below the state.
+        """
+        self._pause_ticks = self._failures = 0
+
     def tick(self) -> None:
         """Let a pause pass."""
         self._pause_ticks = max(0, self._pause_ticks - 1)
@@ -102,4 +112,6 @@ class Applier:
                     f"entry at {entry.base} to apply after {self._applied.offset}"
                 )
             self._applied.apply(entry)
+            if self._applied.point == entry.last:
+                self._on_point(entry.position)
         return self._applied.offset > before

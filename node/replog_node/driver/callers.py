@@ -21,7 +21,7 @@ from replog_node.driver.kernel import Kernel
 from replog_node.driver.ledger import Ledger
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import (
-    DriverMessage,
+    CallMessage,
     ForwardAdmin,
     ForwardAdminResult,
     ForwardAppends,
@@ -89,7 +89,7 @@ class Callers:
 
     # What travels between members.
 
-    def receive(self, message: DriverMessage) -> None:
+    def receive(self, message: CallMessage) -> None:
         """Another member's call, or the leader's word on one that was sent on."""
         match message:
             case ForwardAppends():

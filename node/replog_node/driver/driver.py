@@ -21,17 +21,21 @@ from replog_node.driver.health import Health
 from replog_node.driver.kernel import FOUNDING_TICKET, Kernel
 from replog_node.driver.leaving import Leaving
 from replog_node.driver.limits import DriverLimits
-from replog_node.driver.messages import Message
+from replog_node.driver.messages import ChunkFetched, FetchChunk, Message, SnapshotReport
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.pages import Pages
 from replog_node.driver.ports import ClockPort, NetworkPort, ObserverPort, StoragePort
 from replog_node.driver.reading import DiskReads
+from replog_node.driver.schedule import Schedule
+from replog_node.driver.snapshots import Snapshots
 from replog_node.driver.space import Space
 from replog_node.driver.standing import Membership
+from replog_node.driver.transfers import Fetching, Serving
 from replog_node.driver.watchers import Watchers
 from replog_node.frames.build import build_entry
 from replog_node.model.entries import Entry
-from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import (
     ConfigurationActive,
     Effect,
@@ -72,9 +76,12 @@ class Driver:
         peer_address: str,
         new_lineage_id: Callable[[], str],
         data_dir: str = "",
+        state: AppliedState | None = None,
     ) -> None:
+        """state: of recovered.snapshot, if there is one, to go on from."""
         self.clock = clock
-        self.applied = applied = AppliedState()
+        self._recovered_snapshot = recovered.snapshot
+        self.applied = applied = AppliedState() if state is None else state
         self.membership = membership = Membership(
             recovered.cluster_id, recovered.lineage, removed=recovered.removed
         )
@@ -98,11 +105,17 @@ class Driver:
         self._watchers = Watchers(limits.watchers)
         self._disk_reads = DiskReads(storage)
         self._pages = Pages(kernel, self._disk_reads)
-        self._applier = Applier(kernel, applied, self._read_to_apply, limits)
+        self._snapshots = Snapshots(kernel, applied, storage, observer)
+        self._fetching = Fetching(kernel, storage, observer, self._fetched)
+        self._serving = Serving(kernel, storage)
+        self._fetched_state: tuple[SnapshotMeta, bytes] | None = None
+        self._advanced_by_install = False
+        self._applier = Applier(kernel, applied, self._read_to_apply, limits, self._snapshots.point)
         self._health = Health(
             kernel, membership, applied, self._applier, obstacles, core_limits, data_dir
         )
         self._clock_records = ClockRecords(kernel, applied, obstacles)
+        self._schedule = Schedule(kernel, applied, obstacles, limits, storage.segments)
         self._founding = Founding(kernel, membership, recovered, peer_address, new_lineage_id)
         self._leaving = Leaving(
             kernel, membership, self._founding, self._callers, self._watchers, observer
@@ -115,6 +128,7 @@ class Driver:
 
     def begin(self) -> None:
         """Start on what the disk holds; call it before anything else."""
+        self._snapshots.newest = self._recovered_snapshot
         self._founding.begin()
         self._settle()
 
@@ -125,8 +139,11 @@ class Driver:
         self.kernel.run(Tick(self.clock.wall_ms()))
         self._applier.tick()
         self._callers.reads.tick(now_s)
+        self._fetching.tick()
+        self._snapshots.tick()
         self._settle()
         self._clock_records.tick()
+        self._schedule.tick(now_s)
         self._callers.expire(now_s)
         self._health.tick(now_s)
 
@@ -138,6 +155,12 @@ class Driver:
             self._space.hear(message)
             self.kernel.run(Received(message, self.clock.wall_ms()))
             self._health.hear(message)
+        elif isinstance(message, FetchChunk):
+            self._serving.asked(message)
+        elif isinstance(message, ChunkFetched):
+            self._fetching.received(message)
+        elif isinstance(message, SnapshotReport):
+            self._snapshots.reported(message)
         else:
             self._callers.receive(message)
         self._settle()
@@ -153,6 +176,27 @@ class Driver:
     def on_read(self, request: int, entries: tuple[Entry, ...] | None) -> None:
         """The disk answered a read."""
         self._disk_reads.answered(request, entries)
+        self._settle()
+
+    def on_built(self, snapshot: SnapshotMeta | None) -> None:
+        """A snapshot is built and durable, or came to nothing."""
+        self._snapshots.built(snapshot)
+        self._settle()
+
+    def on_released(self, base: SnapshotMeta | None, start: Position) -> None:
+        """The disk has let go of what no retained entry needs; the log begins after `start`."""
+        self._snapshots.released(base, start)
+        self._settle()
+
+    def on_part(self, snapshot: SnapshotMeta, size: int, state: bytes | None) -> None:
+        """So much of a fetched snapshot is on disk; all of it, if its state comes along."""
+        self._fetching.stored(snapshot, size, state)
+        self._fetched_state = None  # installed in that turn, or not needed
+        self._settle()
+
+    def on_chunk(self, request: int, data: bytes | None) -> None:
+        """The disk answered a read for another member's fetch."""
+        self._serving.read(request, data)
         self._settle()
 
     def on_assigned(self) -> None:
@@ -256,6 +300,15 @@ class Driver:
         return self._health.ready(what)
 
     @property
+    def log_start(self) -> Offset:
+        """The first offset that may be read here: the log start, or what a snapshot left of it.
+
+        The latter is higher only for the moment in which a member that began at a snapshot hasn't
+        applied the trim yet that made the snapshot its beginning.
+        """
+        return Offset(max(self.applied.log_start, self.kernel.log_begins_after().offset + 1))
+
+    @property
     def staleness_ms(self) -> int:
         """For how long this member may have missed commits; -1: unknown, no leader is known."""
         return self._health.staleness_ms()
@@ -271,13 +324,15 @@ class Driver:
         """Everything that follows from what has just happened."""
         if self._lost_leadership:
             self._after_leading()
-        if self._applier.advance():
+        if self._applier.advance() or self._advanced_by_install:
+            self._advanced_by_install = False
             self._advanced()
         self._callers.admin.flush()
         self._callers.appends.flush()
         self._callers.send_on()
         self._callers.reads.flush()
         self._callers.reads.settle()
+        self._snapshots.settle()
         self._connect()
         self._health.note_progress()
 
@@ -292,6 +347,24 @@ class Driver:
         self._head.applied_through(self.applied.offset)
         self._callers.settle(self.applied.offset)
         self._watchers.wake()
+
+    def _fetched(self, snapshot: SnapshotMeta, state: bytes) -> None:
+        """Hold the state until the core says in the same turn whether it is needed."""
+        self._fetched_state = (snapshot, state)
+
+    def _install(self, snapshot: SnapshotMeta) -> None:
+        """The log begins anew at S: what is applied becomes the snapshot's state.
+
+        It may be seen at once, before the disk has it: it is committed, wherever it lies.
+        """
+        held = self._fetched_state
+        if held is None or held[0] != snapshot:
+            raise InvariantViolation(f"install {snapshot.position}, which was not fetched")
+        self._fetched_state = None
+        self.applied.load(held[1])
+        self._applier.begin_anew()
+        self._snapshots.installed(snapshot)
+        self._advanced_by_install = True
 
     def _read_to_apply(self, at: Offset, max_bytes: int) -> None:
         def apply(entries: tuple[Entry, ...] | None) -> None:
@@ -321,8 +394,10 @@ class Driver:
             case HandingOver(to=to, why=why):
                 level = "info" if why == LEAVING else "warning"
                 self._observer.note(level, "handing_over", to=to, why=why)
-            case InstallSnapshot() | FetchSnapshot():
-                raise InvariantViolation(f"not carried out yet: {effect}")
+            case FetchSnapshot():
+                self._fetching.want(effect.snapshot, effect.source)
+            case InstallSnapshot():
+                self._install(effect.snapshot)
             case ConfigurationActive():
                 pass  # peers are compared at the end of the turn
             case RoleChanged():

@@ -20,6 +20,7 @@ from replog_node.raft.effects import (
     Accepted,
     Commit,
     Effect,
+    InstallSnapshot,
     Persist,
     Rejected,
     Send,
@@ -73,6 +74,7 @@ class Kernel:
     def start(self, started: Started) -> None:
         """Begin with what the disk holds."""
         self.core = Core(started, self._framer, self._limits)
+        self.committed = started.log.committed
 
     def stop(self) -> None:
         """Never step the core again (removed for good, fenced, stopped)."""
@@ -100,6 +102,10 @@ class Kernel:
     def next_offset(self) -> Offset:
         """The offset that the next record appended here gets; 0 without a core."""
         return Offset(0 if self.core is None else self.core.tail.position.offset + 1)
+
+    def log_begins_after(self) -> Position:
+        """The entry end after which this member's log begins; ORIGIN without a core."""
+        return ORIGIN if self.core is None else self.core.start
 
     def log_time_ms(self) -> int:
         """The append time of the last entry in this member's log."""
@@ -139,6 +145,10 @@ class Kernel:
             case Persist():
                 self.ticket = effect.ticket
                 self.storage.write(effect)
+            case InstallSnapshot():
+                self.ticket = effect.ticket
+                self.storage.install(effect)
+                self._on_effect(effect)
             case Send():
                 self._send_in_order(effect)
             case Commit():

@@ -75,7 +75,7 @@ class Ledger:
             while waiting and waiting[0].base <= applied:
                 promise = waiting.popleft()
                 self._forget(promise)
-                _answer(promise, happened=term_at(promise.base) == promise.term)
+                _answer(promise, term_at(promise.base))
             if not waiting:
                 del self._terms[term]
 
@@ -120,10 +120,14 @@ class Ledger:
         self.count -= 1
 
 
-def _answer(promise: Promise, *, happened: bool) -> None:
+def _answer(promise: Promise, committed: Term | None) -> None:
+    """committed: the term of what is committed in its place; None: a snapshot hides it."""
     if promise.reply is None:
         return
-    if happened:
+    if committed is None:
+        detail = "this member goes on from a snapshot, which doesn't tell what became of it"
+        promise.reply(ApiError("outcome_unknown", detail))
+    elif committed == promise.term:
         promise.reply(promise.result)
     else:
         promise.reply(ApiError("superseded", "another leader's entry was committed in its place"))

@@ -43,3 +43,13 @@ class DriverLimits(msgspec.Struct, frozen=True):
 
     apply_bytes: int = 1024 * 1024
     """How much is read from disk at once to apply it (after a start)."""
+
+    snapshot_bytes: int = 64 * 1024 * 1024
+    """Log since the last snapshot point; past it the leader appends one. A start folds about so
+    much."""
+
+    retention_bytes: int = 0
+    """Log kept at least; what is older is trimmed in whole segments. 0: all of it."""
+
+    retention_age_ms: int = 0
+    """Log time for which a segment is kept after its last entry. 0: for ever."""

@@ -95,7 +95,47 @@ class ForwardAdminResult(msgspec.Struct, frozen=True):
     refusal: ForwardedRefusal | None = None
 
 
-DriverMessage = ForwardAppends | ForwardResults | ForwardAdmin | ForwardAdminResult
+class FetchChunk(msgspec.Struct, frozen=True):
+    """A piece of a snapshot's file is asked for: of the one at this offset with this digest."""
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    offset: int
+    digest: bytes
+    at: int
+    max_bytes: int
+
+
+class ChunkFetched(msgspec.Struct, frozen=True):
+    """The piece from byte `at` on; no data: it isn't here. crc: CRC-32C of the data."""
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    offset: int
+    digest: bytes
+    at: int
+    crc: int
+    data: bytes
+
+
+class SnapshotReport(msgspec.Struct, frozen=True):
+    """The sender has built the snapshot at this offset: its digest must be everybody's."""
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    offset: int
+    digest: bytes
+
+
+CallMessage = ForwardAppends | ForwardResults | ForwardAdmin | ForwardAdminResult
+"""Calls of clients and admins on their way."""
+
+SnapshotMessage = FetchChunk | ChunkFetched | SnapshotReport
+
+DriverMessage = CallMessage | SnapshotMessage
 
 Message = Envelope | DriverMessage
 """Everything that travels between members after the hello."""

@@ -28,6 +28,14 @@ class Pages:
     def read(self, at: Offset, max_bytes: int, reply: Reply[tuple[Entry, ...]]) -> None:
         """See Driver.read_entries."""
         core = self._kernel.core
+        if core is not None and at <= core.start.offset:
+            first = core.start.offset + 1
+            refusal = ApiError(
+                "offset_trimmed", f"offset {at} is below the start of the log, {first}",
+                log_start_offset=first,
+            )  # fmt: skip
+            reply(refusal)
+            return
         if core is None or at > self._kernel.committed.offset:
             reply(())
             return

@@ -6,11 +6,13 @@ Must not know: asyncio, threads, sockets, files.
 Read next: driver.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
-from replog_node.raft.effects import Persist
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
+from replog_node.raft.effects import InstallSnapshot, Persist
+from replog_node.storage.store import SegmentInfo
 
 
 class StoragePort(Protocol):
@@ -28,6 +30,39 @@ class StoragePort(Protocol):
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
         """Make the assignment to a cluster durable (Store.assign). -> driver.on_assigned()."""
+
+    def install(self, effect: InstallSnapshot) -> None:
+        """Let the log begin anew at a fetched snapshot, in order with the writes (Store.install).
+
+        -> driver.on_persisted(effect.ticket).
+        """
+
+    def segments(self) -> Sequence[SegmentInfo]:
+        """What there is of the log on disk, ascending; nothing is read for it."""
+
+    def release(self, log_start: Offset) -> None:
+        """Let go of what no retained entry needs, in order with the writes (Store.release).
+
+        -> driver.on_released(base, start).
+        """
+
+    def build(self, up_to: Position) -> None:
+        """Build the snapshot at this end of a committed, durable entry; one at a time.
+
+        -> driver.on_built(snapshot), durable; None if it came to nothing.
+        """
+
+    def part(self, snapshot: SnapshotMeta, at: int, data: bytes) -> None:
+        """Add bytes of a snapshot that is fetched, or none to hear how many there are.
+
+        -> driver.on_part(snapshot, size, state): bytes that there are; the state once the snapshot
+        is whole, proven and durable as a file.
+        """
+
+    def read_chunk(
+        self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
+    ) -> None:
+        """Read bytes of a snapshot's file. -> driver.on_chunk(request, data), None: not here."""
 
     def park(self) -> None:
         """Make it durable that this member was removed (Store.park). No answer is needed."""

@@ -14,11 +14,14 @@ from typing import Any, Final
 import msgspec
 
 from replog_node.driver.messages import (
+    ChunkFetched,
+    FetchChunk,
     ForwardAdmin,
     ForwardAdminResult,
     ForwardAppends,
     ForwardResults,
     Message,
+    SnapshotReport,
 )
 from replog_node.frames.controls import UnknownControl
 from replog_node.frames.decode import decode_entry
@@ -55,6 +58,9 @@ TYPES: Final[dict[int, type[Any]]] = {
     3: ForwardResults,
     4: ForwardAdmin,
     5: ForwardAdminResult,
+    6: FetchChunk,
+    7: ChunkFetched,
+    8: SnapshotReport,
 }
 """What a message's number says that it is."""
 
@@ -130,6 +136,8 @@ def _bare(message: Message) -> tuple[Message, Sequence[bytes]]:
             return bare, [entry.frame for entry in append.entries]
         case ForwardAppends():
             return msgspec.structs.replace(message, batches=()), message.batches
+        case ChunkFetched():
+            return msgspec.structs.replace(message, data=b""), (message.data,)
         case _:
             return message, ()
 
@@ -151,6 +159,10 @@ def _filled(message: Message, pieces: list[bytes]) -> Message:
             if message.batches:
                 raise WireError("batches inside the body")
             return msgspec.structs.replace(message, batches=tuple(pieces))
+        case ChunkFetched():
+            if message.data or len(pieces) > 1:
+                raise WireError("a piece of a snapshot is one piece")
+            return msgspec.structs.replace(message, data=b"".join(pieces))
         case _:
             if pieces:
                 raise WireError(f"{type(message).__name__} has no pieces")

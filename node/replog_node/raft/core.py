@@ -10,7 +10,7 @@ from typing import assert_never
 
 from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Entry, Framer, Tail
-from replog_node.model.positions import MemberId, Offset, Term
+from replog_node.model.positions import MemberId, Offset, Position, Term
 from replog_node.raft.effects import Effect, Reason, Rejected, TransferEnded
 from replog_node.raft.elections import Elections
 from replog_node.raft.events import (
@@ -110,6 +110,11 @@ class Core:
     def configuration(self) -> Configuration | None:
         """The configuration in force, committed or not."""
         return self._s.configuration
+
+    @property
+    def start(self) -> Position:
+        """The entry end after which the log begins; nothing at or below it can be read."""
+        return self._s.log.start
 
     @property
     def tail(self) -> Tail:

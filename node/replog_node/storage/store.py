@@ -51,6 +51,7 @@ from replog_node.storage.snapshots import (
     part_name,
     prove,
     read_meta,
+    read_state,
     snapshot_name,
 )
 from replog_node.storage.start import Start, save_start
@@ -439,6 +440,15 @@ class Store:
         """
         self._check_usable()
         return Incoming(self._disk, meta)
+
+    def read_incoming(self, meta: SnapshotMeta) -> bytes:
+        """Return the state of a snapshot that Incoming.finish has proven, before it is installed.
+
+        Any thread may call this. Raises SnapshotUnusable, ReadRefused, StorageFailed.
+        """
+        self._check_usable()
+        with _refusing(meta):
+            return read_state(self._disk, part_name(meta), meta)
 
     def drop_snapshot(self, meta: SnapshotMeta) -> None:
         """Forget a snapshot whose file turned out to be damaged. Raises StorageFailed."""

@@ -146,7 +146,10 @@ class Node:
 
     def heard(self) -> list[int]:
         """The terms of the small messages and the numbers of the large ones, as they came."""
-        return [m.message.term if isinstance(m, Envelope) else m.id for m in self.driver.received]
+        return [
+            m.message.term if isinstance(m, Envelope) else getattr(m, "id", -1)
+            for m in self.driver.received
+        ]
 
 
 @asynccontextmanager

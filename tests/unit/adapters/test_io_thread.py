@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from replog_node.adapters.io_thread import IDLE_S, OWN_READS_MAX, IoThread
+from replog_node.driver.building import build_snapshot
 from replog_node.model.entries import Entry
-from replog_node.model.positions import Offset
+from replog_node.model.positions import Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
 from replog_node.storage.disk import Disk, Sync
 from replog_node.storage.disk_os import OsDisk
@@ -37,6 +39,9 @@ class Remembering:
         self.told: list[object] = []
         self.space: list[DiskSpace] = []
         self.reads: dict[int, tuple[Entry, ...] | None] = {}
+        self.built: list[SnapshotMeta | None] = []
+        self.parts: list[tuple[int, bytes | None]] = []
+        self.chunks: dict[int, bytes | None] = {}
 
     def on_persisted(self, ticket: int) -> None:
         if self.broken:
@@ -53,6 +58,31 @@ class Remembering:
     def on_disk_space(self, space: DiskSpace) -> None:
         self.space.append(space)
 
+    def on_released(self, base: SnapshotMeta | None, start: Position) -> None:
+        self.told.append(("released", base, start))
+
+    def on_built(self, snapshot: SnapshotMeta | None) -> None:
+        self.built.append(snapshot)
+
+    def on_part(self, snapshot: SnapshotMeta, size: int, state: bytes | None) -> None:
+        self.parts.append((size, state))
+
+    def on_chunk(self, request: int, data: bytes | None) -> None:
+        self.chunks[request] = data
+
+
+class Inline:
+    """Builds in this process."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def __call__(self, up_to: Position) -> str:
+        return build_snapshot(self._disk, up_to)
+
+    def end(self) -> None:
+        pass
+
 
 class Running:
     """An IoThread over a store."""
@@ -66,6 +96,7 @@ class Running:
         self.io = IoThread(
             self.store,
             self.failures.append,
+            builder=Inline(disk),
             notes=self,
             on_written=lambda seconds, size_bytes: self.written.append((seconds, size_bytes)),
             callers_max=CALLERS_MAX,
@@ -235,7 +266,7 @@ async def test_a_driver_that_fails_is_told_to_the_node(tmp_path: Path) -> None:
 async def test_closing_ends_all_threads(tmp_path: Path) -> None:
     before = threading.active_count()
     async with running(OsDisk(tmp_path)):
-        assert threading.active_count() == before + 3
+        assert threading.active_count() == before + 4
     assert threading.active_count() == before
 
 

@@ -8,24 +8,27 @@ Read next: the tests beside it.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import BootstrapRequest, MemberAddress, TargetRequest
+from replog_node.driver.building import build_snapshot
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.wire import decode
 from replog_node.model.entries import Entry
-from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset
-from replog_node.raft.effects import Persist
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
+from replog_node.model.snapshots import SnapshotMeta
+from replog_node.raft.effects import InstallSnapshot, Persist
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import Envelope
 from replog_node.storage.limits import StoreLimits
-from replog_node.storage.store import Store, open_store
+from replog_node.storage.store import SegmentInfo, Store, open_store
 from tests.support.simdisk import SimDisk
+from tests.support.snapshots import chunk_of, state_of, stored_part
 
 CLUSTER = "00000000-0000-4000-8000-00000000c105"
 WALL_MS = 1_700_000_000_000
@@ -165,6 +168,7 @@ class Node:
         self.reads: deque[tuple[int, Offset, int]] = deque()
         self.read_early: dict[int, tuple[Entry, ...]] = {}
         self.assigns: deque[tuple[ClusterId, Lineage, str]] = deque()
+        self.snapshot_work: deque[Callable[[Store], None]] = deque()
         self.parked = False
         self.peers: Mapping[MemberId, str] = {}
         self.grouped_records: list[int] = []
@@ -203,6 +207,7 @@ class Node:
             peer_address=f"{self.name}:1",
             new_lineage_id=lambda: "abc",
             data_dir=f"/data/{self.name}",
+            state=state_of(self._store),
         )
         self.running.begin()
 
@@ -218,6 +223,7 @@ class Node:
         self.reads.clear()
         self.read_early.clear()
         self.assigns.clear()
+        self.snapshot_work.clear()
         self.disk.restart()
         for node in self.rig.nodes:
             if node.running is not None:
@@ -227,7 +233,8 @@ class Node:
         """Let the disk do everything that is asked of it; whether there was anything."""
         if self.stalled or self._store is None or self.running is None:
             return False
-        busy = bool(self.assigns or self.persists or (self.reads and not self.reads_held))
+        waiting = self.reads and not self.reads_held
+        busy = bool(self.assigns or self.persists or self.snapshot_work or waiting)
         while self.assigns:
             self._store.assign(*self.assigns.popleft())
             self.running.on_assigned()
@@ -237,6 +244,8 @@ class Node:
             self._store.write(written)
             self.running.on_persisted(written[-1].ticket)
             self.running.on_disk_space(self._store.space())
+        while self.snapshot_work:
+            self.snapshot_work.popleft()(self._store)
         while self.reads and not self.reads_held:
             request, at, max_bytes = self.reads.popleft()
             found = self.read_early.pop(request, None) or self._store.read(at, max_bytes)
@@ -286,6 +295,57 @@ class Node:
 
     def park(self) -> None:
         self.parked = True
+
+    def install(self, effect: InstallSnapshot) -> None:
+        self.persists_then(
+            lambda store: store.install(effect.snapshot),
+            lambda: self.driver.on_persisted(effect.ticket),
+        )
+
+    def segments(self) -> Sequence[SegmentInfo]:
+        return () if self._store is None else self._store.segments()
+
+    def release(self, log_start: Offset) -> None:
+        def release(store: Store) -> None:
+            base, start = store.release(log_start)
+            self.driver.on_released(base, start.position)
+
+        self.snapshot_work.append(release)
+
+    def build(self, up_to: Position) -> None:
+        def build(store: Store) -> None:
+            snapshot = store.adopt_snapshot(build_snapshot(self.disk, up_to))
+            self.driver.on_built(snapshot)
+
+        self.snapshot_work.append(build)
+
+    def part(self, snapshot: SnapshotMeta, at: int, data: bytes) -> None:
+        self.snapshot_work.append(
+            lambda store: self.driver.on_part(snapshot, *stored_part(store, snapshot, at, data))
+        )
+
+    def read_chunk(
+        self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
+    ) -> None:
+        self.snapshot_work.append(
+            lambda store: self.driver.on_chunk(
+                request, chunk_of(store, offset, digest, at, max_bytes)
+            )
+        )
+
+    def persists_then(self, write: Callable[[Store], None], told: Callable[[], None]) -> None:
+        """Carry out what stands in order with the writes, once those before it are done."""
+
+        def work(store: Store) -> None:
+            if self.persists:
+                written = list(self.persists)
+                self.persists.clear()
+                store.write(written)
+                self.driver.on_persisted(written[-1].ticket)
+            write(store)
+            told()
+
+        self.snapshot_work.appendleft(work)
 
     def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
         if not self.rig.linked(self.member, to) or self.rig.node(to).running is None:

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replog_node.driver.messages import (
+    ChunkFetched,
+    FetchChunk,
     ForwardAdmin,
     ForwardAdminResult,
     ForwardAppends,
@@ -13,6 +15,7 @@ from replog_node.driver.messages import (
     ForwardedRefusal,
     ForwardResults,
     Message,
+    SnapshotReport,
 )
 from replog_node.driver.wire import CORE_KINDS, VERSION, WireError, decode, encode
 from replog_node.model.configuration import Configuration, Member
@@ -91,6 +94,10 @@ DRIVER: tuple[Message, ...] = (
     ),
     ForwardAdmin(A, B, RUN, 5, 100, "target", b"{}"),
     ForwardAdminResult(B, A, RUN, RUN, 5, b"{}", ForwardedRefusal("stale_epoch", "why")),
+    FetchChunk(A, B, RUN, 70, b"d" * 16, 4096, 1024),
+    ChunkFetched(B, A, RUN, 70, b"d" * 16, 4096, 7, b"piece"),
+    ChunkFetched(B, A, RUN, 70, b"d" * 16, 4096, 0, b""),
+    SnapshotReport(B, A, RUN, 70, b"d" * 16),
 )
 
 ALL = (*map(envelope, CORE), envelope(CORE[1], answers=Incarnation(1, 1)), *DRIVER)

@@ -21,6 +21,9 @@ STRUCTS = (
     messages.ForwardAdminResult,
     messages.ForwardedAppended,
     messages.ForwardedRefusal,
+    messages.FetchChunk,
+    messages.ChunkFetched,
+    messages.SnapshotReport,
 )
 
 
