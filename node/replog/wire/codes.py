@@ -80,6 +80,8 @@ ERRORS: Final = (
            "Ask another member.", retryable=True, elsewhere=True),
     _error("read_unconfirmed", 503, "Read not confirmed", "No quorum confirmed in time that this view is the newest.",
            _AGAIN + " Or read with consistency=local.", retryable=True),
+    _error("read_too_stale", 412, "Read too stale", "This member can't show that it knew everything until so recently; `staleness_ms` tells how long ago it did (null: never).",
+           "Ask another member, or with a greater bound, or with consistency=local.", retryable=True, elsewhere=True),
     _error("sequence_gap", 409, "Gap in the sequence", "A batch before this one is missing; `expected` tells the next sequence.",
            "Send the missing batch first, then this one again.", retryable=True),
     _error("sequence_conflict", 409, "Sequence used before", "The sequence was used by another batch, or by one that is no longer remembered.",

@@ -9,6 +9,7 @@ Read next: ../web/service.py (the boundary that this implements), ../driver/driv
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil, inf
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
@@ -34,7 +35,7 @@ from replog_node.adapters.counting import records_within
 from replog_node.adapters.guard import OnFailure, guarded
 from replog_node.driver.calls import Request, Resolve
 from replog_node.driver.driver import Driver
-from replog_node.driver.view import ReadView
+from replog_node.driver.view import Consistency, ReadView
 from replog_node.model.entries import Entry
 from replog_node.model.positions import MemberId, Offset
 
@@ -88,19 +89,51 @@ class NodeService:
         answer: asyncio.Future[ProducerSession] = self._loop.create_future()
         return await self._call(request, answer, timeout_s)
 
-    async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
+    async def view(self, consistency: Consistency, *, timeout_s: float) -> ReadView:
         """See Service.view."""
-        if not linearizable:
-            refusal = self._driver.membership.refusal()
-            if refusal is not None:
-                raise refusal
-            return self._view(self._driver.staleness_ms)
+        if consistency.bound_ms is not None:
+            return await self._bounded(consistency.bound_ms, timeout_s)
+        if consistency.linearizable:
+            await self._confirmed(timeout_s)
+            return self._view(0)
+        self._check_membership()
+        return self._view(self._driver.staleness_ms)
+
+    async def _bounded(self, bound_ms: int, timeout_s: float) -> ReadView:
+        """What was confirmed within the bound; asked for now, if need be and while it helps."""
+        self._check_membership()
+        if self._confirmation_age_ms() > bound_ms:
+            try:
+                await self._confirmed(min(timeout_s, bound_ms / 1000))
+            except ApiError as refusal:
+                if refusal.code != "read_unconfirmed":
+                    raise
+        age_ms = self._confirmation_age_ms()
+        if age_ms > bound_ms:
+            known = None if age_ms == inf else ceil(age_ms)
+            detail = f"no quorum confirmed this member's view within the last {bound_ms} ms"
+            raise ApiError("read_too_stale", detail, staleness_ms=known)
+        return self._view(ceil(age_ms))
+
+    def _confirmation_age_ms(self) -> float:
+        """How long ago this member sent the question that was confirmed; inf: never."""
+        confirmed_s = self._driver.confirmed_s
+        if confirmed_s is None:
+            return inf
+        return (self._driver.clock.monotonic_s() - confirmed_s) * 1000
+
+    async def _confirmed(self, timeout_s: float) -> None:
+        """Let a quorum confirm what is applied here; raises ApiError read_unconfirmed."""
         answer: asyncio.Future[Offset] = self._loop.create_future()
         deadline_s = self._deadline_s(timeout_s)
         self._guarded(self._driver.read_index, _resolve(answer), deadline_s=deadline_s)
         self._flush_soon()
         await answer
-        return self._view(0)
+
+    def _check_membership(self) -> None:
+        refusal = self._driver.membership.refusal()
+        if refusal is not None:
+            raise refusal
 
     def _view(self, staleness_ms: int) -> ReadView:
         return ReadView(self._driver.log_start, self._driver.applied.offset + 1, staleness_ms)
@@ -115,9 +148,7 @@ class NodeService:
         """See Service.wait_for_records."""
         deadline_s = self._loop.time() + timeout_s
         while self._driver.applied.last_record < at:
-            refusal = self._driver.membership.refusal()
-            if refusal is not None:
-                raise refusal
+            self._check_membership()
             if not await self._woken(deadline_s - self._loop.time()):
                 return False
         return True
@@ -157,9 +188,21 @@ class NodeService:
             at = entries[-1].last + 1
         return total
 
-    async def log_info(self, *, linearizable: bool, timeout_s: float) -> LogInfo:
+    async def offset_at_time(self, time_ms: int, view: ReadView) -> Offset:
+        """See Service.offset_at_time. Log time never falls, so halving finds it in few looks."""
+        low, high = view.log_start_offset, view.end_offset
+        while low < high:
+            middle = (low + high) // 2
+            entries = await self.entries(Offset(middle), max_bytes=1)
+            if entries and entries[0].append_time_ms < time_ms:
+                low = entries[0].last + 1
+            else:
+                high = min(middle, entries[0].base) if entries else middle
+        return Offset(max(low, view.log_start_offset))
+
+    async def log_info(self, consistency: Consistency, *, timeout_s: float) -> LogInfo:
         """See Service.log_info."""
-        view = await self.view(linearizable=linearizable, timeout_s=timeout_s)
+        view = await self.view(consistency, timeout_s=timeout_s)
         last = self._driver.applied.last_record
         return LogInfo(
             cluster_id=str(self._driver.membership.cluster_id),

@@ -314,6 +314,14 @@ class Driver:
         return self._health.staleness_ms()
 
     @property
+    def confirmed_s(self) -> float | None:
+        """Monotonic: what was acknowledged by then is surely applied here; None: not known yet.
+
+        The moment at which this member sent the newest question that a quorum answered.
+        """
+        return self._callers.reads.confirmed_s
+
+    @property
     def disk_free_bytes(self) -> int:
         """Free bytes of this member's file system, as it was told last; -1: not yet."""
         return -1 if self._space.own is None else self._space.own.free_bytes

@@ -38,7 +38,12 @@ class Reads:
         self._new: deque[Read] = deque()
         self._asked: dict[int, list[Read]] = {}
         self._failed: list[Read] = []
-        self._confirmed: list[tuple[Offset, list[Read]]] = []
+        self._confirmed: list[tuple[Offset, float, list[Read]]] = []
+        self._sent_s: dict[int, float] = {}
+        self.confirmed_s: float | None = None
+        """Monotonic: all that was acknowledged by then is applied here, as a quorum confirmed.
+
+        It is when the question was sent, not when the answer came."""
         self.waiting = 0
         """Reads that are not answered."""
 
@@ -55,31 +60,33 @@ class Reads:
         if self._new and len(self._asked) < self._limits.read_rounds:
             self._context += 1
             self._asked[self._context] = list(self._new)
+            self._sent_s[self._context] = self._kernel.clock.monotonic_s()
             self._new.clear()
             self._kernel.run(ReadRequested(self._context))
 
     def ready(self, context: int, index: Offset) -> None:
         """A round was confirmed."""
         reads = self._asked.pop(context, [])
-        if self._confirmed and self._confirmed[-1][0] == index:
-            self._confirmed[-1][1].extend(reads)
-        elif reads:
-            self._confirmed.append((index, reads))
+        sent_s = self._sent_s.pop(context, None)
+        if reads and sent_s is not None:
+            self._confirmed.append((index, sent_s, reads))
 
     def failed(self, context: int) -> None:
         """A round wasn't; its reads are asked anew at the next tick."""
         self._failed.extend(self._asked.pop(context, []))
+        self._sent_s.pop(context, None)
 
     def settle(self) -> None:
         """Answer what is confirmed and applied."""
         if not self._confirmed:
             return
         applied = self._applied()
-        rest: list[tuple[Offset, list[Read]]] = []
-        for index, reads in self._confirmed:
+        rest: list[tuple[Offset, float, list[Read]]] = []
+        for index, sent_s, reads in self._confirmed:
             if index > applied:
-                rest.append((index, reads))
+                rest.append((index, sent_s, reads))
                 continue
+            self.confirmed_s = max(sent_s, self.confirmed_s or sent_s)
             self.waiting -= len(reads)
             for read in reads:
                 read.reply(index)
@@ -94,7 +101,9 @@ class Reads:
         self._new = deque(self._in_time(self._new, now_s))
         for context in self._asked:
             self._asked[context] = self._in_time(self._asked[context], now_s)
-        self._confirmed = [(index, self._in_time(reads, now_s)) for index, reads in self._confirmed]
+        self._confirmed = [
+            (index, sent_s, self._in_time(reads, now_s)) for index, sent_s, reads in self._confirmed
+        ]
 
     def _in_time(self, reads: Iterable[Read], now_s: float) -> list[Read]:
         """Those that may wait on; the others are refused."""
@@ -110,10 +119,11 @@ class Reads:
     def close(self, refusal: ApiError) -> None:
         """Refuse everything."""
         waiting = [*self._new, *self._failed, *(r for reads in self._asked.values() for r in reads)]
-        waiting += [read for _, reads in self._confirmed for read in reads]
+        waiting += [read for _, _, reads in self._confirmed for read in reads]
         self._new.clear()
         self._failed, self._confirmed = [], []
         self._asked.clear()
+        self._sent_s.clear()
         self.waiting = 0
         for read in waiting:
             read.reply(refusal)

@@ -1,10 +1,27 @@
-"""What may be read of the log at one moment.
+"""What may be read of the log at one moment, and how new it must be.
 
-Decides: that shape. Must not know: who reads, how it was confirmed.
+Decides: those shapes. Must not know: who reads, how it was confirmed.
 Read next: reads.py.
 """
 
+from typing import Final
+
 import msgspec
+
+
+class Consistency(msgspec.Struct, frozen=True):
+    """What a view must show.
+
+    linearizable: all that was acknowledged before the call. bound_ms: all that was acknowledged
+    until so long ago. Neither: what this member knows.
+    """
+
+    linearizable: bool = False
+    bound_ms: int | None = None
+
+
+LINEARIZABLE: Final = Consistency(linearizable=True)
+LOCAL: Final = Consistency()
 
 
 class ReadView(msgspec.Struct, frozen=True):
@@ -13,4 +30,6 @@ class ReadView(msgspec.Struct, frozen=True):
     log_start_offset: int
     end_offset: int
     staleness_ms: int
-    """0 for a linearizable view; else how long this member may have missed commits; -1 unknown."""
+    """0 for a linearizable view; else how long this member may have missed commits; -1 unknown.
+
+    Of a bounded one: the age of the confirmation."""

@@ -92,7 +92,7 @@ class ClientRoutes:
         query = read_query(request)
         content_type = negotiated(request.headers.get("Accept"), READ_TYPES)
         view = await self._service.view(
-            linearizable=query.linearizable, timeout_s=timeout_s(request, self._timeout_s)
+            query.consistency, timeout_s=timeout_s(request, self._timeout_s)
         )
         start = await starting_offset(self._service, query, view)
         page = page_of(content_type, start, query.limit, query.max_bytes)
@@ -115,11 +115,9 @@ class ClientRoutes:
 
     async def log(self, request: web.Request) -> web.Response:
         """The bounds of the log."""
-        linearizable = consistency_query(request)
+        consistency = consistency_query(request)
         limit_s = timeout_s(request, self._timeout_s)
-        return json_response(
-            await self._service.log_info(linearizable=linearizable, timeout_s=limit_s)
-        )
+        return json_response(await self._service.log_info(consistency, timeout_s=limit_s))
 
     async def producer(self, request: web.Request) -> web.Response:
         """Begin a producer session."""
@@ -154,7 +152,7 @@ def _page_response(content_type: str, page: Page, query: ReadQuery, view: ReadVi
         "Replog-End-Offset": str(view.end_offset),
         "Replog-Log-Start-Offset": str(view.log_start_offset),
     }
-    if not query.linearizable:
+    if not query.consistency.linearizable:
         headers["Replog-Staleness-Ms"] = str(view.staleness_ms)
     return web.Response(body=page.body(view.end_offset, view.log_start_offset), headers=headers)
 

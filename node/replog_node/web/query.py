@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from replog.wire.problems import ApiError
+from replog_node.web.service import LINEARIZABLE, LOCAL, Consistency
 
 OFFSET_MAX: Final = 2**63 - 1
 LIMIT_DEFAULT: Final = 1000
@@ -27,6 +28,7 @@ TAIL_MAX: Final = 1_000_000
 WAIT_MAX_MS: Final = 60_000
 """A longer wait is a new request, so that dead connections and rolled nodes are noticed."""
 TIMEOUT_MAX_MS: Final = 600_000
+BOUND_MAX_MS: Final = 600_000
 
 
 class End(Enum):
@@ -42,7 +44,13 @@ class LastRecords(msgspec.Struct, frozen=True):
     count: int
 
 
-Start = int | End | LastRecords
+class SinceTime(msgspec.Struct, frozen=True):
+    """`from=time:MS`: the first record of that log time or later; ms since 1970."""
+
+    time_ms: int
+
+
+Start = int | End | LastRecords | SinceTime
 """Where a read begins; a number is an offset."""
 
 
@@ -53,9 +61,11 @@ class ReadQuery(msgspec.Struct, frozen=True):
     limit: int
     max_bytes: int
     wait_s: float
-    linearizable: bool
+    consistency: Consistency
 
 
+_START_MOST: Final = {"": OFFSET_MAX, "tail:": TAIL_MAX, "time:": OFFSET_MAX}
+_CONSISTENCIES: Final = {"linearizable": LINEARIZABLE, "local": LOCAL}
 _READ: Final = frozenset(("from", "limit", "max_bytes", "wait_ms", "consistency"))
 _CONSISTENCY: Final = frozenset(("consistency",))
 _READY: Final = frozenset(("for",))
@@ -71,14 +81,14 @@ def read_query(request: web.BaseRequest) -> ReadQuery:
         limit=_integer(query, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
         max_bytes=_integer(query, "max_bytes", PAGE_BYTES_DEFAULT, 1, PAGE_BYTES_MAX),
         wait_s=_integer(query, "wait_ms", 0, 0, WAIT_MAX_MS) / 1000,
-        linearizable=_linearizable(query),
+        consistency=_consistency(query),
     )
 
 
-def consistency_query(request: web.BaseRequest) -> bool:
-    """Whether a linearizable answer is asked for, by the only parameter of the route."""
+def consistency_query(request: web.BaseRequest) -> Consistency:
+    """How new the answer must be, by the only parameter of the route."""
     _only(request.query, _CONSISTENCY)
-    return _linearizable(request.query)
+    return _consistency(request.query)
 
 
 def ready_query(request: web.BaseRequest) -> str:
@@ -186,8 +196,17 @@ def _one_of(query: MultiMapping[str], name: str, values: tuple[str, ...]) -> str
     return text
 
 
-def _linearizable(query: MultiMapping[str]) -> bool:
-    return _one_of(query, "consistency", ("linearizable", "local")) == "linearizable"
+def _consistency(query: MultiMapping[str]) -> Consistency:
+    """How new the answer must be; as new as can be when the parameter is left out."""
+    text = query.get("consistency", "linearizable")
+    if text in _CONSISTENCIES:
+        return _CONSISTENCIES[text]
+    digits = text.removeprefix("bounded:").removesuffix("ms")
+    bound_ms = _number(digits) if text == f"bounded:{digits}ms" else None
+    if bound_ms is None or not 1 <= bound_ms <= BOUND_MAX_MS:
+        forms = f"linearizable, local, bounded:<ms>ms with 1…{BOUND_MAX_MS}"
+        raise _invalid("consistency", f"{_short(text)!r} is none of {forms}")
+    return Consistency(bound_ms=bound_ms)
 
 
 def _start(text: str) -> Start:
@@ -197,9 +216,19 @@ def _start(text: str) -> Start:
             return End.EARLIEST
         case "latest":
             return End.LATEST
-    tail = text.startswith("tail:")
-    value = _number(text.removeprefix("tail:"))
-    if value is None or not 0 <= value <= (TAIL_MAX if tail else OFFSET_MAX):
-        forms = f"an offset from 0 on, earliest, latest, tail:N with N up to {TAIL_MAX}"
+    kind, colon, digits = text.rpartition(":")
+    value = _number(digits)
+    most = _START_MOST.get(kind + colon)
+    if value is None or most is None or not 0 <= value <= most:
+        forms = (
+            f"an offset from 0 on, earliest, latest, tail:N with N up to {TAIL_MAX}, "
+            "time:N with N ms since 1970"
+        )
         raise _invalid("from", f"{_short(text)!r} is none of {forms}")
-    return LastRecords(value) if tail else value
+    match kind:
+        case "tail":
+            return LastRecords(value)
+        case "time":
+            return SinceTime(value)
+        case _:
+            return value

@@ -13,9 +13,9 @@ from typing import Final, assert_never
 from replog.wire.problems import ApiError
 from replog_node.model.positions import Offset
 from replog_node.web.decoding import Decoding
-from replog_node.web.query import End, LastRecords, ReadQuery
+from replog_node.web.query import End, LastRecords, ReadQuery, SinceTime
 from replog_node.web.records_out import Page
-from replog_node.web.service import ReadView, Service
+from replog_node.web.service import LOCAL, ReadView, Service
 
 WAIT_SLICE_S: Final = 1.0
 """A wait looks this often whether its caller is still there, so that the dead hold no places."""
@@ -34,6 +34,8 @@ async def starting_offset(service: Service, query: ReadQuery, view: ReadView) ->
             return view.end_offset
         case LastRecords(count=count):
             return await service.last_records_from(count, view.end_offset)
+        case SinceTime(time_ms=time_ms):
+            return await service.offset_at_time(time_ms, view)
         case int(offset):
             return _within(offset, view)
         case _:
@@ -103,7 +105,7 @@ async def fill_or_wait(
             break
         at = Offset(page.next_offset)
         if await service.wait_for_records(at, timeout_s=min(left_s, WAIT_SLICE_S)):
-            fresh = await service.view(linearizable=False, timeout_s=left_s)
+            fresh = await service.view(LOCAL, timeout_s=left_s)
             if fresh.end_offset <= page.next_offset:
                 break  # a contradiction of the service; never a reason to spin
             view = fresh

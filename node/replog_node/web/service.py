@@ -23,7 +23,7 @@ from replog.wire.schemas import (
     TargetRequest,
     Wait,
 )
-from replog_node.driver.view import ReadView
+from replog_node.driver.view import LINEARIZABLE, LOCAL, Consistency, ReadView
 from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset
 
@@ -44,8 +44,11 @@ class Service(Protocol):
     ) -> ProducerSession:
         """Begin a producer session, here or through the leader; returns after commit."""
 
-    async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
-        """Find what may be read; linearizable: confirmed by a quorum after this call began."""
+    async def view(self, consistency: Consistency, *, timeout_s: float) -> ReadView:
+        """Find what may be read; raises read_unconfirmed, read_too_stale if it can't be shown."""
+
+    async def offset_at_time(self, time_ms: int, view: ReadView) -> Offset:
+        """The first offset of the view that was appended at this log time or later, or its end."""
 
     async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
         """Verified committed entries from the one that contains `at` on; empty at the end.
@@ -59,7 +62,7 @@ class Service(Protocol):
     async def last_records_from(self, count: int, end_offset: int) -> Offset:
         """The offset from which on `count` data records lie below end_offset (or the log start)."""
 
-    async def log_info(self, *, linearizable: bool, timeout_s: float) -> LogInfo:
+    async def log_info(self, consistency: Consistency, *, timeout_s: float) -> LogInfo:
         """Bounds of the log."""
 
     async def bootstrap(self, request: BootstrapRequest, *, timeout_s: float) -> Done:
@@ -98,4 +101,4 @@ class Service(Protocol):
         """None while a restart would not help; else why it would (livez)."""
 
 
-__all__ = ["ReadView", "Service"]
+__all__ = ["LINEARIZABLE", "LOCAL", "Consistency", "ReadView", "Service"]

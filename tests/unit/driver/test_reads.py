@@ -84,3 +84,41 @@ def test_reads_that_wait_at_the_end_are_refused() -> None:
     answers = rig.nodes[1].read_index()
     rig.nodes[1].driver.close()
     assert answers.codes == ["shutting_down"]
+
+
+def test_a_confirmation_counts_from_when_its_question_was_sent() -> None:
+    rig = Rig(3).found()
+    follower = rig.nodes[1]
+    assert follower.driver.confirmed_s is None
+    answers = follower.read_index(within_s=30)
+    asked_s = rig.now_s
+    rig.tick(3)
+    assert answers.codes == ["ok"]
+    assert follower.driver.confirmed_s == asked_s
+
+
+def test_what_is_confirmed_and_not_applied_here_confirms_nothing_yet() -> None:
+    rig = Rig(3).found()
+    follower = rig.nodes[1]
+    follower.stalled = True
+    rig.nodes[0].append(batch("a"))
+    rig.tick(3)
+    answers = follower.read_index(within_s=30)
+    asked_s = rig.now_s
+    rig.tick(3)
+    waited = follower.driver.confirmed_s
+    follower.stalled = False
+    rig.tick(5)
+    assert (waited, follower.driver.confirmed_s, answers.codes) == (None, asked_s, ["ok"])
+
+
+def test_a_question_that_failed_confirms_from_when_it_was_asked_again() -> None:
+    rig = Rig(3).found()
+    follower = rig.nodes[1]
+    follower.read_index(within_s=30)
+    asked_s = rig.now_s
+    rig.mail.clear()
+    rig.cut_off = {rig.nodes[0].member}
+    rig.tick(80)
+    confirmed_s = follower.driver.confirmed_s
+    assert confirmed_s is not None and confirmed_s > asked_s

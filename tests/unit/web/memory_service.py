@@ -27,7 +27,7 @@ from replog_node.frames.decode import data_batches, tail_of
 from replog_node.model.controls import Control, TermStarted
 from replog_node.model.entries import Entry, Payload, Tail
 from replog_node.model.positions import ORIGIN, ClusterId, MemberId, Offset, Term
-from replog_node.web.service import ReadView
+from replog_node.web.service import Consistency, ReadView
 
 MEMBER = "00000000-0000-4000-8000-000000000001"
 
@@ -39,6 +39,7 @@ class MemoryService:
         self.kept: list[Entry] = []
         self.appends: list[CheckedBatch] = []
         self.calls: list[object] = []
+        self.views: list[Consistency] = []
         self.timeouts: list[float] = []
         self.held: asyncio.Event | None = None
         self.fault: Exception | None = None
@@ -112,10 +113,16 @@ class MemoryService:
         await self._called(timeout_s)
         return ProducerSession(7, 0, request.expires_after_ms)
 
-    async def view(self, *, linearizable: bool, timeout_s: float) -> ReadView:
+    async def view(self, consistency: Consistency, *, timeout_s: float) -> ReadView:
         """All that is kept."""
+        self.views.append(consistency)
         await self._called(timeout_s)
-        return ReadView(self.log_start, self.end_offset, 0 if linearizable else 12)
+        return ReadView(self.log_start, self.end_offset, 0 if consistency.linearizable else 12)
+
+    async def offset_at_time(self, time_ms: int, view: ReadView) -> Offset:
+        """Found by looking at each."""
+        found = (entry.base for entry in self.kept if entry.append_time_ms >= time_ms)
+        return Offset(max(next(found, view.end_offset), view.log_start_offset))
 
     async def entries(self, at: Offset, *, max_bytes: int) -> Sequence[Entry]:
         """Entries from `at` on, at least one, then while they fit."""
@@ -151,9 +158,9 @@ class MemoryService:
                 count -= entry.last + 1 - at
         return Offset(at)
 
-    async def log_info(self, *, linearizable: bool, timeout_s: float) -> LogInfo:
+    async def log_info(self, consistency: Consistency, *, timeout_s: float) -> LogInfo:
         """Bounds."""
-        self.calls.append(linearizable)
+        self.calls.append(consistency)
         await self._called(timeout_s)
         return LogInfo("c", "1.x", self.log_start, self.end_offset, None, 1000)
 

@@ -1,19 +1,23 @@
 """GET /v1/records: where a page begins and ends, its forms, and waiting."""
 
 import asyncio
+import itertools
 import json
 from typing import Any
 
 import pytest
 
 from replog.wire.batches import NewRecord, build_batch, records_of
-from replog_node.frames.decode import data_batches
+from replog.wire.problems import ApiError
+from replog_node.frames.decode import data_batches, decode_entry, follows
+from replog_node.web.service import LOCAL, Consistency
 from tests.unit.web.memory_service import MemoryService
 from tests.unit.web.serving import Client, batch, client_listener, problem
 
 pytestmark = pytest.mark.asyncio
 
 BATCHES = "application/vnd.replog.batches"
+FRAMES = "application/vnd.replog.frames"
 VALUES = "application/octet-stream"
 
 
@@ -187,7 +191,9 @@ async def test_a_form_that_does_not_exist_is_refused(accept: str) -> None:
         response = await client.get("/v1/records", headers={"Accept": accept})
         found = await problem(response, 406, "not_acceptable")
 
-    assert found["supported"] == ["application/json", "application/x-ndjson", BATCHES, VALUES]
+    assert found["supported"] == [
+        "application/json", "application/x-ndjson", BATCHES, VALUES, FRAMES,
+    ]  # fmt: skip
 
 
 async def test_an_offset_beyond_the_end_tells_the_end() -> None:
@@ -231,6 +237,16 @@ async def test_an_offset_below_the_start_tells_the_start() -> None:
         ("wait_ms=-1", "wait_ms"),
         ("wait_ms=60001", "wait_ms"),
         ("consistency=strong", "consistency"),
+        ("consistency=bounded", "consistency"),
+        ("consistency=bounded:500", "consistency"),
+        ("consistency=bounded:0ms", "consistency"),
+        ("consistency=bounded:-5ms", "consistency"),
+        ("consistency=bounded:600001ms", "consistency"),
+        ("consistency=bounded:msms", "consistency"),
+        ("from=time:", "from"),
+        ("from=time:-1", "from"),
+        ("from=when:1", "from"),
+        ("from=:1", "from"),
         ("limit=1&limit=2", "limit"),
     ],
 )
@@ -311,8 +327,53 @@ async def test_the_bounds_of_the_log() -> None:
         answer: dict[str, Any] = await (await client.get("/v1/log?consistency=local")).json()
         found = await problem(await client.get("/v1/log?x=1"), 400, "parameter_unknown")
 
-    assert (answer["end_offset"], answer["log_start_offset"], service.calls) == (8, 0, [False])
+    assert (answer["end_offset"], answer["log_start_offset"], service.calls) == (8, 0, [LOCAL])
     assert found["parameters"] == ["x"]
+
+
+async def test_a_bound_reaches_the_service_and_its_age_the_reader() -> None:
+    service = filled()
+    async with client_listener(service) as client:
+        response = await client.get("/v1/records?consistency=bounded:500ms")
+        await client.get("/v1/log?consistency=bounded:600000ms")
+
+    assert response.headers["Replog-Staleness-Ms"] == "12"
+    assert service.views == [Consistency(bound_ms=500)]
+    assert service.calls[-1] == Consistency(bound_ms=600_000)
+
+
+async def test_a_read_that_is_too_stale_is_refused_with_its_age() -> None:
+    service = filled()
+    service.fault = ApiError("read_too_stale", "too old", staleness_ms=700)
+    async with client_listener(service) as client:
+        response = await client.get("/v1/records?consistency=bounded:500ms")
+        found = await problem(response, 412, "read_too_stale")
+
+    assert (found["staleness_ms"], found["outcome"]) == (700, "none")
+
+
+@pytest.mark.parametrize(("time_ms", "offsets"), [(1000, [1, 2, 3, 5, 6]), (0, [1, 2, 3, 5, 6])])
+async def test_a_read_from_a_time_begins_with_what_was_appended_then(
+    time_ms: int, offsets: list[int]
+) -> None:
+    async with client_listener(filled()) as client:
+        found, _, _ = await page(client, f"from=time:{time_ms}")
+        after, _, following = await page(client, "from=time:1001")
+
+    assert found == offsets
+    assert (after, following) == ([], 8)
+
+
+async def test_frames_come_as_stored_and_prove_each_other() -> None:
+    service = filled()
+    async with client_listener(service) as client:
+        response = await client.get("/v1/records?from=2&limit=3", headers={"Accept": FRAMES})
+        body = await response.read()
+
+    assert body == b"".join(entry.frame for entry in service.kept[1:4])
+    assert response.headers["Replog-Next-Offset"] == "7"
+    found = [decode_entry(entry.frame) for entry in service.kept[1:4]]
+    assert all(follows(one.chain, two) for one, two in itertools.pairwise(found))
 
 
 async def test_values_alone_come_directly_one_after_the_other() -> None:
