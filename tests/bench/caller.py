@@ -23,7 +23,7 @@ WARM_S = 1.0
 VALUE = os.urandom(SIZE)
 BATCH_RECORDS = 100
 BATCH_VALUE = 1024
-SESSIONS = 8
+SESSIONS = 32
 SCAN_BYTES = 256 * 1024 * 1024
 PAGE_BYTES = 4 * 1024 * 1024
 MB = 1_000_000
@@ -99,7 +99,7 @@ async def batches(endpoints: list[str], seconds: float) -> dict[str, Any]:
     value = [os.urandom(BATCH_VALUE)] * BATCH_RECORDS
     async with Client(endpoints) as client:
         appenders = [await Appender.begin(client) for _ in range(SESSIONS)]
-        turns = [appender for appender in appenders for _ in range(5)]
+        turns = appenders
 
         async def call(appender: Appender) -> None:
             await (await appender.send_values(value))

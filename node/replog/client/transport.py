@@ -40,6 +40,9 @@ ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 ENDPOINTS_MAX: Final = 32
 """Learned endpoints; a cluster has at most 9 members and as many that join or leave."""
 
+READ_BYTES: Final = 1024 * 1024
+"""What may wait unread of an answer: a page of megabytes then comes without many stops."""
+
 OUT_OF_TURN: Final = "sequence_gap"
 PAUSE_OUT_OF_TURN_S: Final = 0.01
 """Batches of one session travel side by side; the one that comes too early tries again."""
@@ -91,7 +94,9 @@ class Transport:
     async def open(self) -> None:
         """Be ready; connections are made as they are needed and kept."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl), trust_env=False
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl),
+            trust_env=False,
+            read_bufsize=READ_BYTES,
         )
 
     async def close(self) -> None:

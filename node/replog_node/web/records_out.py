@@ -17,6 +17,7 @@ from replog.wire.schemas import ReadRecord, RecordsPage
 from replog_node.frames.decode import data_batches
 from replog_node.frames.layout import batch_header
 from replog_node.model.entries import Entry
+from replog_node.web.pieces import Pieces, body_of
 
 JSON_TYPE: Final = "application/json"
 NDJSON_TYPE: Final = "application/x-ndjson"
@@ -53,7 +54,7 @@ class Page(Protocol):
     def is_quick(self, entry: Entry) -> bool:
         """Whether `take` needs so little time that nobody who shares the loop notices."""
 
-    def body(self, end_offset: int, log_start_offset: int) -> bytes:
+    def body(self, end_offset: int, log_start_offset: int) -> bytes | Pieces:
         """The page as the response's body."""
 
 
@@ -191,9 +192,9 @@ class BatchesPage:
         """Nothing is decoded."""
         return True
 
-    def body(self, end_offset: int, log_start_offset: int) -> bytes:
+    def body(self, end_offset: int, log_start_offset: int) -> bytes | Pieces:
         """The batches' bytes."""
-        return b"".join(self._batches)
+        return body_of(self._batches)
 
 
 class FramesPage:
