@@ -10,7 +10,7 @@ Read next: ../web/service.py (the boundary that this implements), ../driver/driv
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil, inf
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
 
@@ -44,6 +44,10 @@ P = ParamSpec("P")
 
 SCAN_BYTES = 1024 * 1024
 """How much is read at once to count records backwards."""
+
+
+HANGS: Final = "it is connected, so its disk or its process hangs"
+"""Said of a member that says nothing although the connection stands."""
 
 
 class NodeService:
@@ -299,6 +303,9 @@ class NodeService:
 
 def _explained(wait: Wait, troubles: Mapping[MemberId, str]) -> Wait:
     evidence = wait.evidence
+    if wait.code == "PeerUnreachable":
+        silent = evidence.split(", ")
+        evidence = ", ".join(m if m in troubles else f"{m} ({HANGS})" for m in silent)
     for member, trouble in troubles.items():
         evidence = evidence.replace(member, f"{member} ({trouble})")
     return msgspec.structs.replace(wait, evidence=evidence)

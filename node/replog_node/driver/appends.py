@@ -21,6 +21,7 @@ from replog_node.driver.ledger import Ledger, Promise
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.ports import ObserverPort
+from replog_node.driver.underway import UnderWay
 from replog_node.model.entries import Entry, Payload
 from replog_node.model.positions import Offset
 from replog_node.state.head import Duplicate, HeadState
@@ -70,7 +71,7 @@ class Appends:
         self._limits = limits
         self._queue: deque[Waiting] = deque()
         self._queued_bytes = 0
-        self._group_tickets: deque[int] = deque()
+        self._under_way = UnderWay(limits)
         self._taken = 0
 
     @property
@@ -101,13 +102,8 @@ class Appends:
 
     def flush(self) -> None:
         """As a leader: append what waits, as far as the disk keeps up. Otherwise nothing."""
-        while self._group_tickets and self._group_tickets[0] <= self._kernel.persisted_ticket:
-            self._group_tickets.popleft()
-        while (
-            self._queue
-            and len(self._group_tickets) < self._limits.groups_unpersisted
-            and self._obstacles.to_append() is None
-        ):
+        self._under_way.settle(self._kernel.persisted_ticket, self._kernel.committed.offset)
+        while self._queue and not self._under_way.full and self._obstacles.to_append() is None:
             self._append_group()
         if self._queue and self._obstacles.to_append() == "DiskFull":
             self.close(self._obstacles.why_not_appended())
@@ -187,7 +183,7 @@ class Appends:
             entry = self._kernel.propose(
                 Payload((), tuple(waiting.batch.data for waiting, _ in group), records)
             )
-            self._group_tickets.append(self._kernel.ticket)
+            self._under_way.add(self._kernel.ticket, entry.last, entry.size_bytes)
             self._observer.grouped(records)
             self._promise(entry, group)
 

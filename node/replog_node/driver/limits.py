@@ -15,7 +15,12 @@ class DriverLimits(msgspec.Struct, frozen=True):
     """Appends that wait together become one entry up to this; a larger batch is alone in one."""
 
     groups_unpersisted: int = 2
-    """Entries of ours on their way to the disk; past it appends wait, and the next entry grows."""
+    """Entries of ours that are neither on our disk nor committed by the others; past it appends
+    wait, and the next entry grows."""
+
+    groups_ahead: int = 8192
+    """Entries of ours that the others have committed and our disk hasn't taken yet: so many, or
+    pending_bytes of them, pass a disk that hangs; past it appends wait."""
 
     pending_bytes: int = 64 * 1024 * 1024
     """Batches taken and not yet answered; past it `overloaded`."""

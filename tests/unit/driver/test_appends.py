@@ -52,6 +52,22 @@ def test_behind_a_slow_disk_appends_wait_and_the_next_entry_grows() -> None:
     assert [a.codes for a in answers] == [["ok"]] * 6
 
 
+def test_a_disk_that_hangs_holds_up_nothing_that_the_others_commit_until_much_waits_for_it() -> (
+    None
+):
+    rig = Rig(3, limits=DriverLimits(groups_unpersisted=2, groups_ahead=5)).found()
+    node = rig.nodes[0]
+    node.stalled = True
+    answers = []
+    for number in range(7):
+        answers.append(node.append(batch(str(number))))
+        rig.deliver()
+    assert [a.codes for a in answers] == [["ok"]] * 5 + [[], []]
+    node.stalled = False
+    rig.deliver()
+    assert [a.codes for a in answers] == [["ok"]] * 7
+
+
 def test_more_bytes_than_may_wait_are_refused_before_any_effect() -> None:
     rig = Rig(limits=DriverLimits(pending_bytes=400)).found()
     node = rig.nodes[0]

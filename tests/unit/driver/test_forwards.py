@@ -211,7 +211,8 @@ def test_groups_that_are_carried_out_are_bounded() -> None:
 
 
 def test_what_others_sent_to_a_leader_that_lost_the_lead_finds_the_next_one() -> None:
-    rig, leader, follower, other = three()
+    rig = Rig(3, limits=DriverLimits(groups_ahead=1)).found()
+    leader, follower, other = rig.nodes
     leader.stalled = True
     for node in (leader, follower):
         node.append(*(batch(f"{node.name}{n}") for n in range(2)))

@@ -1,0 +1,65 @@
+"""`python -m tests.support.stalling_node …`: a real node whose disk hangs while a file exists.
+
+Takes the arguments of `python -m replog_node`. While the file <data directory>.stalled exists
+beside the data directory, no sync returns; reads and unsynced writes go on, as they do on a disk
+whose queue is stuck.
+Must not know: what the node does.
+Read next: replog_node/storage/disk_os.py.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from replog_node.app import run
+from replog_node.storage.disk import Sync
+from replog_node.storage.disk_os import OsDisk, OsFile
+
+LOOK_S = 0.01
+
+
+def wait_while(stall: Path) -> None:
+    """Return when the disk doesn't hang."""
+    while stall.exists():
+        time.sleep(LOOK_S)
+
+
+def stall_file(directory: Path) -> Path:
+    """The file that lets the disk of this data directory hang while it exists."""
+    return directory.with_name(f"{directory.name}.stalled")
+
+
+class StallingFile(OsFile):
+    """A file of such a disk."""
+
+    stall: Path
+
+    def sync(self, why: Sync) -> None:
+        wait_while(self.stall)
+        super().sync(why)
+
+
+class StallingDisk(OsDisk):
+    """The data directory."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._stall = stall_file(directory)
+
+    def create(self, name: str, size: int) -> OsFile:
+        return self._stalling(super().create(name, size))
+
+    def open(self, name: str) -> OsFile:
+        return self._stalling(super().open(name))
+
+    def sync_directory(self, why: Sync) -> None:
+        wait_while(self._stall)
+        super().sync_directory(why)
+
+    def _stalling(self, file: OsFile) -> OsFile:
+        file.__class__ = type("Stalling", (StallingFile,), {"stall": self._stall})
+        return file
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:], open_disk=StallingDisk))
