@@ -22,6 +22,12 @@ SEQUENCES: Final = 2**31
 """A producer's sequences run from 0 and wrap here (Kafka's int32)."""
 
 EXPIRES_AFTER_LEAST_MS: Final = 60_000
+NAME_MAX = 256
+"""Characters of what a caller names: keys of sessions, operations, members, addresses."""
+
+MEMBERS_MAX = 64
+"""Members that a target may list; a target of more than 9 is refused by its own code."""
+
 EXPIRES_AFTER_MOST_MS: Final = 24 * 3600 * 1000
 """Of log time without an append; then a producer session is forgotten. The most is the default."""
 

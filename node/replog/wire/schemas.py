@@ -10,7 +10,10 @@ from typing import Annotated
 
 import msgspec
 
-from replog.wire.limits import EXPIRES_AFTER_LEAST_MS, EXPIRES_AFTER_MOST_MS
+from replog.wire.limits import EXPIRES_AFTER_LEAST_MS, EXPIRES_AFTER_MOST_MS, MEMBERS_MAX, NAME_MAX
+
+Name = Annotated[str, msgspec.Meta(max_length=NAME_MAX)]
+"""What a caller names: the log keeps it in a record, whose size is bounded."""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -77,7 +80,7 @@ class ProducerRequest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     log time without an append, after which the session is forgotten.
     """
 
-    request: str = ""
+    request: Name = ""
     expires_after_ms: Annotated[
         int, msgspec.Meta(ge=EXPIRES_AFTER_LEAST_MS, le=EXPIRES_AFTER_MOST_MS)
     ] = EXPIRES_AFTER_MOST_MS
@@ -100,16 +103,16 @@ class MemberAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     priority: -100…100; a leader that hands over by itself prefers the highest.
     """
 
-    id: str
-    address: str
+    id: Name
+    address: Name
     priority: int = 0
 
 
 class BootstrapRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/cluster:bootstrap on the peer listener: found a one-member cluster here."""
 
-    cluster_id: str
-    operation: str
+    cluster_id: Name
+    operation: Name
 
 
 class TargetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,11 +121,11 @@ class TargetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     planned_from: the offset of the configuration that this was planned from (GET /v1/cluster).
     """
 
-    members: list[MemberAddress]
-    operation: str
+    members: Annotated[list[MemberAddress], msgspec.Meta(max_length=MEMBERS_MAX)]
+    operation: Name
     planned_from: int
     epoch: int = 0
-    holder: str = "replog"
+    holder: Name = "replog"
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -102,6 +102,39 @@ async def test_a_call_with_a_parameter_is_refused() -> None:
     assert service.calls == []
 
 
+LONG = "x" * 257
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("cluster:bootstrap", {"cluster_id": LONG, "operation": "o"}),
+        ("cluster:bootstrap", {"cluster_id": "c", "operation": LONG}),
+        ("cluster:target", {**TARGET, "operation": LONG}),
+        ("cluster:target", {**TARGET, "holder": LONG}),
+        ("cluster:target", {**TARGET, "members": [{"id": LONG, "address": "a:1"}]}),
+        ("cluster:target", {**TARGET, "members": [{"id": "a", "address": LONG}]}),
+        ("cluster:target", {**TARGET, "members": [{"id": "a", "address": "a:1"}] * 65}),
+    ],
+)
+async def test_names_are_bounded_since_the_log_keeps_them(path: str, body: object) -> None:
+    service = MemoryService()
+    async with peer_listener(service) as peer:
+        await problem(await peer.post(f"/v1/{path}", json=body), 422, "body_invalid")
+    assert service.calls == []
+
+
+async def test_the_key_of_a_session_is_bounded_since_the_log_keeps_it() -> None:
+    """A key of two million letters once ended each leader in turn: no control record holds it."""
+    service = MemoryService()
+    async with client_listener(service) as client:
+        for letters in (257, 2_000_000):
+            response = await client.post("/v1/producers", json={"request": "x" * letters})
+            await problem(response, 422, "body_invalid")
+        assert (await client.post("/v1/producers", json={"request": "x" * 256})).status == 200
+    assert service.calls == ["x" * 256]
+
+
 async def test_a_trim_and_a_snapshot_are_asked_for() -> None:
     service = MemoryService()
     async with peer_listener(service) as peer:
