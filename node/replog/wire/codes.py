@@ -166,6 +166,8 @@ WAITS: Final = (
     _wait("DiskSlow", "Disk slow", "A write has not come back from the disk for half a second.", "Look at the disk's latency; a leader hands over when a quorum is ahead of its disk."),
     _wait("DiskFull", "No room on disk", "A member has less free space than disk_soft_limit_bytes, or none left. While that is the leader, or leaves no quorum, data is refused with disk_full.", "Free space there, or trim the log; it passes by itself."),
     _wait("LogUnreadable", "Log unreadable", "The disk does not give records that the member has to apply.", "Look for log_damaged in its log; replace the member by one with an empty directory."),
+    _wait("StateDiverged", "States differ", "Members built different snapshots at the same offset, which must never be.", "Stop the member that differs from the majority and replace it by one with an empty directory; keep both directories for a report."),
+    _wait("SnapshotTransfer", "Fetching a snapshot", "The log of this member ends before the others' begin, so it fetches a snapshot to begin with.", "Wait; if it lasts, look at the network and the disk."),
     _wait("ClockJump", "Clock jumped", "The only voter's clock leapt ahead of its monotonic clock.", _CLOCK),
     _wait("NotCaughtUp", "Not caught up", "The member has not yet applied what was committed when it started.", "Wait; if it lasts, look at its disk and its connection to the leader."),
     _wait("FirstTargetPending", "First target pending", "Client writes wait until the first target is reached.", "Set a target, or see why its members don't join."),

@@ -24,12 +24,15 @@ class NothingToFold(ValueError):
 def build_snapshot(disk: Disk, up_to: Position) -> str:
     """Write the snapshot at `up_to`, durably, under a temporary name, and return that.
 
-    up_to: the end of a committed entry that is durable here. Raises LogDamaged, ReadRefused,
+    up_to: committed and durable here; where no entry ends there, the last end before it counts.
+    Raises LogDamaged, ReadRefused,
     StoreMisused, NothingToFold, DiskError; then nothing of it is used.
     """
     log = open_reader(disk)
     state = _nearest(log, up_to)
     for entry in log.entries(state.tail or log.origin, up_to):
+        if entry.last > up_to.offset:
+            break
         state.apply(entry)
     image = state.encode()
     return write_snapshot(disk, described(_meta(state), image), image)

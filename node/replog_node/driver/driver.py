@@ -112,8 +112,9 @@ class Driver:
         self._advanced_by_install = False
         self._applier = Applier(kernel, applied, self._read_to_apply, limits, self._snapshots.point)
         self._health = Health(
-            kernel, membership, applied, self._applier, obstacles, core_limits, data_dir
-        )
+            kernel, membership, applied, self._applier, obstacles, core_limits, data_dir,
+            self._snapshots, self._fetching,
+        )  # fmt: skip
         self._clock_records = ClockRecords(kernel, applied, obstacles)
         self._schedule = Schedule(kernel, applied, obstacles, limits, storage.segments)
         self._founding = Founding(kernel, membership, recovered, peer_address, new_lineage_id)
@@ -298,6 +299,16 @@ class Driver:
     def ready(self, what: str) -> str | None:
         """None when "read" or "write" can be served; else the wait that hinders it."""
         return self._health.ready(what)
+
+    @property
+    def snapshot(self) -> SnapshotMeta | None:
+        """The newest snapshot that this member has."""
+        return self._snapshots.newest
+
+    @property
+    def diverged(self) -> Mapping[MemberId, Offset]:
+        """Members whose snapshots differ from another's, and the offset of those."""
+        return self._snapshots.comparison.diverged
 
     @property
     def log_start(self) -> Offset:

@@ -11,9 +11,11 @@ from replog.wire.schemas import ClusterStatus, Wait
 from replog_node.driver.applier import Applier
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.obstacles import Obstacles
+from replog_node.driver.snapshots import Snapshots
 from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.status import cluster_status
 from replog_node.driver.stuck import Stuck
+from replog_node.driver.transfers import Fetching
 from replog_node.driver.waits import Facts, Waits
 from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
@@ -30,6 +32,7 @@ class Health:
     def __init__(
         self, kernel: Kernel, membership: Membership, applied: AppliedState, applier: Applier,
         obstacles: Obstacles, limits: CoreLimits, data_dir: str,
+        snapshots: Snapshots, fetching: Fetching,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._membership = membership
@@ -38,6 +41,8 @@ class Health:
         self._obstacles = obstacles
         self._limits = limits
         self._data_dir = data_dir
+        self._snapshots = snapshots
+        self._fetching = fetching
         self._stuck = Stuck()
         self._waits = Waits()
         self._write_since_s: float | None = None
@@ -76,6 +81,8 @@ class Health:
             unreadable=self._applier.stuck,
             data_dir=self._data_dir,
             stuck=self._stuck.since(now_s),
+            diverged=self._snapshots.comparison.diverged,
+            fetching=self._fetching.picture,
         )
 
     def waits(self) -> list[Wait]:

@@ -47,7 +47,9 @@ class StoragePort(Protocol):
         """
 
     def build(self, up_to: Position) -> None:
-        """Build the snapshot at this end of a committed, durable entry; one at a time.
+        """Build the snapshot at the last entry end up to here; one at a time.
+
+        up_to: committed and durable.
 
         -> driver.on_built(snapshot), durable; None if it came to nothing.
         """

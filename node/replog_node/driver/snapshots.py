@@ -2,7 +2,8 @@
 
 One is built at a time, at the newest snapshot point that is applied and durable here; a point that
 was overtaken by a later one is passed over. When it is built, the leader hears its digest: equal
-offsets must have equal states.
+offsets must have equal states. Where a trim leaves segments that no snapshot makes releasable (a
+burst passed over points), one more is built right below the log start.
 
 Decides: when to build and to release. Must not know: how one is built or stored, transfers.
 Read next: building.py, transfers.py, ../storage/snapshots.py.
@@ -19,6 +20,9 @@ from replog_node.state.applied import AppliedState
 
 RETRY_TICKS = 40
 """After a build came to nothing: two seconds with the default tick."""
+
+SEGMENTS_KEPT_MOST = 2
+"""Whole trimmed segments that wait for the next snapshot point; more are worth one of their own."""
 
 DIGESTS_MAX = 16
 """Snapshot digests remembered, of this member and others; the oldest offset is forgotten first."""
@@ -38,6 +42,7 @@ class Snapshots:
         self._building: Position | None = None
         self._pause_ticks = 0
         self._released_to = Offset(0)
+        self._base_for = Offset(0)
         self.comparison = Comparison(observer)
         self.newest: SnapshotMeta | None = None
 
@@ -69,11 +74,10 @@ class Snapshots:
             self._pause_ticks = RETRY_TICKS
             self._observer.note("warning", "snapshot_not_built", at=position)
             return
-        if self._due is not None and self._due[0].offset <= snapshot.position.offset:
+        if self._due is not None and position is not None and self._due[0] <= position:
             self._due = None
-        if self.newest is not None and self.newest.position.offset > snapshot.position.offset:
-            return  # the log began anew at a newer one meanwhile
-        self._kept(snapshot)
+        if self.newest is None or self.newest.position.offset < snapshot.position.offset:
+            self._kept(snapshot)
         self._observer.note(
             "info", "snapshot_built", offset=snapshot.position.offset,
             size_bytes=snapshot.size_bytes, digest=snapshot.digest.hex(),
@@ -94,6 +98,18 @@ class Snapshots:
         """The storage has released what isn't needed; base: what others begin with from now on."""
         if base is not None and self._kernel.core is not None:
             self._kernel.run(SnapshotKept(base, start))
+        self._build_base(start.offset if base is None else base.position.offset)
+
+    def _build_base(self, base: Offset) -> None:
+        """Build one below the log start if that lets go of segments; once for each log start."""
+        log_start = self._applied.log_start
+        if log_start <= self._base_for or self._due is not None or self._building is not None:
+            return
+        kept = [s for s in self._storage.segments() if base < s.last < log_start]
+        term = self._kernel.term_at(Offset(log_start - 1))
+        if len(kept) >= SEGMENTS_KEPT_MOST and term is not None:
+            self._base_for = log_start
+            self._due = (Position(term, Offset(log_start - 1)), self._kernel.ticket)
 
     def _report(self, snapshot: SnapshotMeta) -> None:
         """Tell the leader, which compares."""

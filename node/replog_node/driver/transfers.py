@@ -53,6 +53,16 @@ class Fetching:
         self.wanted: SnapshotMeta | None = None
         self.size = 0
 
+    @property
+    def picture(self) -> str:
+        """How far it is, in words; "" if nothing is fetched."""
+        if self.wanted is None:
+            return ""
+        return (
+            f"{self.size} of {self.wanted.size_bytes} bytes of the snapshot at "
+            f"{self.wanted.position.offset}, from {self._source}"
+        )
+
     def want(self, snapshot: SnapshotMeta, source: MemberId) -> None:
         """Fetch this one, from there; the same again only moves the source."""
         self._source = source
@@ -76,8 +86,13 @@ class Fetching:
         """
         if snapshot != self.wanted:
             return
+        resumed = size and not self.size and self._asked is None
         self.size = size
         if state is None:
+            if resumed:
+                self._observer.note(
+                    "info", "snapshot_resumed", offset=snapshot.position.offset, at=size
+                )
             self._ask()
             return
         self.forget()

@@ -5,7 +5,7 @@ Must not know: what a wait means to people (replog/wire/codes.py has its row).
 Read next: ../../replog/wire/codes.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -49,6 +49,8 @@ class Facts(msgspec.Struct, frozen=True):
     unreadable: bool = False
     data_dir: str = ""
     stuck: dict[MemberId, float] = {}
+    diverged: Mapping[MemberId, Offset] = {}
+    fetching: str = ""
 
 
 class Waits:
@@ -81,6 +83,11 @@ def waits_of(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "LogUnreadable", f"the disk doesn't give offset {facts.applied + 1}"
     if facts.core is None or facts.standing in (Standing.REMOVED, Standing.FENCED):
         return  # the rest concerns members only
+    if facts.diverged:
+        told = ", ".join(f"{member} at {at}" for member, at in sorted(facts.diverged.items()))
+        yield "StateDiverged", told
+    if facts.fetching:
+        yield "SnapshotTransfer", facts.fetching
     yield from _of_consensus(facts, facts.core)
     yield from _of_membership(facts.core)
 
