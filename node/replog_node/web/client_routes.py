@@ -30,6 +30,7 @@ from replog_node.web.records_in import APPEND_TYPES
 from replog_node.web.records_out import READ_TYPES, Page, page_of
 from replog_node.web.service import ReadView, Service
 from replog_node.web.sessions import Sessions
+from replog_node.web.tails import EVENTS_TYPE, TAIL_PATH, Tails
 
 _RESOLVE = JsonBody(ResolveRequest)
 _PRODUCER = JsonBody(ProducerRequest, ProducerRequest())
@@ -51,6 +52,7 @@ class ClientRoutes:
         self._gate = gate
         self.decoding = Decoding()
         self._sessions = Sessions(service, settings, metrics, bodies, self.decoding)
+        self._tails = Tails(service, settings, self.decoding, gate)
         self._timeout_s = settings.request_timeout_ms / 1000
 
     def routes(self) -> tuple[Route, ...]:
@@ -62,6 +64,7 @@ class ClientRoutes:
                 "GET", SESSION_PATH, self._sessions.serve, Permission.WRITE,
                 bounded=False, lasting=True,
             ),
+            Route("GET", TAIL_PATH, self._tails.socket, Permission.READ, lasting=True),
             Route("GET", "/v1/log", self.log, Permission.READ),
             Route("POST", "/v1/producers", self.producer, Permission.WRITE),
             Route("POST", "/v1/producers/{id}:resolve", self.resolve, Permission.WRITE),
@@ -69,6 +72,7 @@ class ClientRoutes:
 
     async def end(self, _app: web.Application) -> None:
         """Hang up on who holds a connection for long: the listener is going."""
+        await self._tails.close()
         await self._sessions.close()
 
     async def close(self, _app: web.Application) -> None:
@@ -87,10 +91,12 @@ class ClientRoutes:
         finally:
             self._bodies.release(len(raw))
 
-    async def read(self, request: web.Request) -> web.Response:
+    async def read(self, request: web.Request) -> web.StreamResponse:
         """Read a page; at the end of the log wait for records, if so asked."""
         query = read_query(request)
-        content_type = negotiated(request.headers.get("Accept"), READ_TYPES)
+        content_type = negotiated(request.headers.get("Accept"), (*READ_TYPES, EVENTS_TYPE))
+        if content_type == EVENTS_TYPE:
+            return await self._tails.events(request, query)
         view = await self._service.view(
             query.consistency, timeout_s=timeout_s(request, self._timeout_s)
         )

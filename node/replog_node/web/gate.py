@@ -33,7 +33,7 @@ class Route(msgspec.Struct, frozen=True):
     bounded: counts against requests_max. What tells why a node is overloaded isn't bounded, and
     neither are WebSockets, whose number the membership bounds, or a setting.
 
-    lasting: a connection that lasts as long as its caller likes: its time isn't a latency.
+    lasting: a WebSocket, which lasts as long as its caller likes.
     """
 
     method: str
@@ -148,7 +148,7 @@ class Gate:
             except Exception as error:  # noqa: BLE001 (the last guard: the log is told in full)
                 response = self._refuse(unexpected(error, label))
             self._metrics.count_request(self._listener, label, response.status)
-            if not route.lasting and "wait_ms" not in request.query_string:
+            if isinstance(response, web.Response) and "wait_ms" not in request.query_string:
                 seconds.observe(time.perf_counter() - began)
             return response
 

@@ -37,12 +37,12 @@ async def starting_offset(service: Service, query: ReadQuery, view: ReadView) ->
         case SinceTime(time_ms=time_ms):
             return await service.offset_at_time(time_ms, view)
         case int(offset):
-            return _within(offset, view)
+            return offset_within(offset, view)
         case _:
             assert_never(query.start)
 
 
-def _within(offset: int, view: ReadView) -> int:
+def offset_within(offset: int, view: ReadView) -> int:
     """The offset, if the log has it or will have it next."""
     if offset > view.end_offset:
         raise ApiError(

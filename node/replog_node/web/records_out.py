@@ -37,14 +37,16 @@ _JSON: Final = msgspec.json.Encoder()
 class Page(Protocol):
     """What collects records until it is full.
 
-    next_offset: where the following page begins; records: how many it has; full: nothing more
-    belongs to it.
+    next_offset: where the following page begins; records: how many it has; holds: whether there is
+    anything in it; full: nothing more belongs to it.
     """
 
     @property
     def next_offset(self) -> int: ...
     @property
     def records(self) -> int: ...
+    @property
+    def holds(self) -> bool: ...
     @property
     def full(self) -> bool: ...
 
@@ -80,6 +82,11 @@ class _DecodedPage(ABC):
         self.next_offset = start
         self.records = 0
         self.full = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a record."""
+        return self.records > 0
 
     def is_quick(self, entry: Entry) -> bool:
         """Few records, and none compressed."""
@@ -142,6 +149,26 @@ class JsonPage(_DecodedPage):
         )
 
 
+class EventsPage(JsonPage):
+    """Records as server-sent events, each with the id from which its reader goes on."""
+
+    __slots__ = ("_lineage",)
+
+    def __init__(self, start: int, limit: int, max_bytes: int, lineage: str) -> None:
+        super().__init__(start, limit, max_bytes, lines=True)
+        self._lineage = lineage.encode()
+
+    def body(self, end_offset: int, log_start_offset: int) -> bytes:
+        """An event for each record."""
+        lineage, encode = self._lineage, _JSON.encode
+        return b"".join(
+            [
+                b"id: %b-%d\ndata: %b\n\n" % (lineage, record.offset, encode(record))
+                for record in self._found
+            ]
+        )
+
+
 class ValuesPage(_DecodedPage):
     """The values alone, one directly after the other; a record without value adds nothing."""
 
@@ -188,6 +215,11 @@ class BatchesPage:
                 return
         self.next_offset = entry.last + 1
 
+    @property
+    def holds(self) -> bool:
+        """Whether there is a batch."""
+        return self.records > 0
+
     def is_quick(self, entry: Entry) -> bool:
         """Nothing is decoded."""
         return True
@@ -219,6 +251,11 @@ class FramesPage:
             self.records += max(0, last - max(header.base, self.next_offset) + 1)
         self.next_offset = entry.last + 1
         self.full = self.records >= self._limit
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a frame, of records or not."""
+        return bool(self._frames)
 
     def is_quick(self, entry: Entry) -> bool:
         """Nothing is decoded."""

@@ -193,6 +193,7 @@ async def test_a_form_that_does_not_exist_is_refused(accept: str) -> None:
 
     assert found["supported"] == [
         "application/json", "application/x-ndjson", BATCHES, VALUES, FRAMES,
+        "text/event-stream",
     ]  # fmt: skip
 
 
