@@ -32,9 +32,18 @@ class Pieces(Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """The whole as text, as Payload asks for it."""
-        return b"".join(self._pieces).decode(encoding, errors)
+        return self.joined().decode(encoding, errors)
+
+    def joined(self) -> bytes:
+        """The whole as one."""
+        return b"".join(self._pieces)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send all; called once."""
         for piece in self._pieces:
             await writer.write(piece)
+
+
+def joined(body: bytes | Pieces) -> bytes:
+    """The bytes of a body as one, for what can't send pieces."""
+    return body if isinstance(body, bytes) else body.joined()

@@ -21,6 +21,7 @@ from replog_node.settings import Settings
 from replog_node.web.accepting import negotiated
 from replog_node.web.decoding import Decoding
 from replog_node.web.gate import Gate
+from replog_node.web.pieces import joined
 from replog_node.web.problems import unexpected
 from replog_node.web.query import OFFSET_MAX, ReadQuery, header_integer, read_query, single_header
 from replog_node.web.query import timeout_s as call_timeout_s
@@ -141,7 +142,9 @@ class Tails:
         try:
             async for page in self._pages(stream):
                 if page is not None:
-                    await write(page.body(stream.view.end_offset, stream.view.log_start_offset))
+                    await write(
+                        joined(page.body(stream.view.end_offset, stream.view.log_start_offset))
+                    )
                 elif beats:
                     await write(b": %d\n\n" % stream.view.end_offset)
         except ApiError as problem:
