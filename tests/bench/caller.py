@@ -10,11 +10,12 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import uvloop
 
-from replog.client import Client, Producer
+from replog.client import Client, Getter, Producer
 from replog.client.appender import Appender
 from replog.wire.batches import build_values
 from tests.bench.plan import CALLERS, SIZE
@@ -23,6 +24,7 @@ WARM_S = 1.0
 VALUE = os.urandom(SIZE)
 BATCH_RECORDS = 100
 BATCH_VALUE = 1024
+READ_AMONG = 1000
 SESSIONS = 32
 SCAN_BYTES = 256 * 1024 * 1024
 PAGE_BYTES = 4 * 1024 * 1024
@@ -83,7 +85,22 @@ async def one(endpoints: list[str], seconds: float) -> dict[str, Any]:
 
 
 async def get(endpoints: list[str], seconds: float) -> dict[str, Any]:
-    """Every caller reads one record linearizably, each call for itself."""
+    """Every caller reads a record of the last thousand linearizably; calls share pages."""
+    async with Client(endpoints) as client, Getter(client) as getter:
+        appended = await client.append(build_values([VALUE] * READ_AMONG, timestamp_ms=1))
+        draw = Random(1).randrange
+
+        async def call() -> None:
+            record = await getter.get(appended.base_offset + draw(READ_AMONG))
+            if record is None or record.value != VALUE:
+                raise ValueError(f"not what was written: {record}")
+
+        said = await load(CALLERS, seconds, call)
+    return {**said, "note": f"any of {READ_AMONG} records, one client process"}
+
+
+async def get_apart(endpoints: list[str], seconds: float) -> dict[str, Any]:
+    """As get, but each call is a request of its own."""
     async with Client(endpoints) as client:
         appended = await client.append(build_values([VALUE], timestamp_ms=1))
         at = str(appended.base_offset)
@@ -91,7 +108,7 @@ async def get(endpoints: list[str], seconds: float) -> dict[str, Any]:
         def call() -> Awaitable[object]:
             return client.read_page(at, limit=1, max_bytes=4096)
 
-        return {**await load(CALLERS, seconds, call), "note": "one record, a call each"}
+        return {**await load(CALLERS, seconds, call), "note": "one record, a request each"}
 
 
 async def batches(endpoints: list[str], seconds: float) -> dict[str, Any]:
@@ -114,9 +131,11 @@ async def batches(endpoints: list[str], seconds: float) -> dict[str, Any]:
 
 
 async def scan(endpoints: list[str], seconds: float) -> dict[str, Any]:
-    """Read whole batches of one member from the start on, again and again, one page at a time."""
+    """Read whole batches of 100 × 1 KiB from one member, again and again, one page at a time."""
+    async with Client(endpoints) as client:
+        start = await _fill(client)
     async with Client(endpoints[-1:]) as client:
-        at, size, began = "earliest", 0, time.perf_counter()
+        at, size, began = start, 0, time.perf_counter()
         while (took := time.perf_counter() - began) < seconds:
             page = await client.read_page(
                 at, limit=10_000, max_bytes=PAGE_BYTES, linearizable=False
@@ -124,8 +143,18 @@ async def scan(endpoints: list[str], seconds: float) -> dict[str, Any]:
             size += len(page.body)
             at = page.headers["Replog-Next-Offset"]
             if at == page.headers["Replog-End-Offset"]:
-                at = "earliest"
+                at = start
     return {"rate": size / took / MB}
+
+
+async def _fill(client: Client) -> str:
+    """Append SCAN_BYTES in large batches; where they begin."""
+    value = [os.urandom(BATCH_VALUE)] * BATCH_RECORDS
+    batch = build_values(value, timestamp_ms=1)
+    first = await client.append(batch)
+    for _ in range(SCAN_BYTES // len(batch.data) // SESSIONS):
+        await asyncio.gather(*(client.append(batch) for _ in range(SESSIONS)))
+    return str(first.base_offset)
 
 
 def _counted(client: Client) -> Callable[[], float]:
@@ -146,6 +175,7 @@ KINDS: dict[str, Callable[[list[str], float], Awaitable[dict[str, Any]]]] = {
     "put-apart": put_apart,
     "one": one,
     "get": get,
+    "get-apart": get_apart,
     "batches": batches,
     "scan": scan,
 }

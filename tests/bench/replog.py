@@ -57,6 +57,9 @@ def _one(three: Cluster, plan: Plan) -> Iterator[Result]:
 def _get(three: Cluster, plan: Plan) -> Iterator[Result]:
     said = _caller(three, "get", plan)
     yield _result("linearizable reads", said, "calls", said["note"], "linearizable reads", 1.0)
+    said = _caller(three, "get-apart", plan)
+    apart = "linearizable reads, each a request"
+    yield _result(apart, said, "calls", said["note"], "linearizable reads", 0.0)
     yield _wrk(three, plan, "HTTP linearizable reads", "GET", "linearizable reads", 0.0)
 
 

@@ -15,6 +15,7 @@ from replog.client.appender import Appender, OutcomeUnknown, SessionEnded
 from replog.client.client import Client
 from replog.client.consumer import Consumer
 from replog.client.gatherer import Gatherer
+from replog.client.getter import Getter
 from replog.client.producer import Producer
 from replog.client.reader import Page, PageDamaged, read
 from replog.client.transport import Unavailable
@@ -29,6 +30,7 @@ __all__ = [
     "Client",
     "Consumer",
     "Gatherer",
+    "Getter",
     "NewRecord",
     "OutcomeUnknown",
     "Page",

@@ -56,7 +56,7 @@ async def read(
     if start.startswith("tail:"):
         start = await _first_of_tail(client, start, linearizable=linearizable)
     while left is None or left > 0:
-        answer, batches = await _sound_page(
+        answer, batches = await sound_page(
             client,
             start,
             limit=PAGE_RECORDS if left is None else min(left, PAGE_RECORDS),
@@ -77,7 +77,7 @@ async def read(
         start = str(next_offset)
 
 
-async def _sound_page(
+async def sound_page(
     client: Client, start: str, *, limit: int, wait_s: float, linearizable: bool
 ) -> tuple[Answer, list[bytes]]:
     """A page whose checksums match; one that is damaged is asked for again, of another member."""
