@@ -69,11 +69,15 @@ def follows(previous_chain: bytes, entry: Entry) -> bool:
 
 def succeeds(tail: Tail, entry: Entry) -> bool:
     """Whether `entry` may stand right after `tail`: chain, offsets, and no falling term or time."""
+    return ordered(tail, entry) and follows(tail.chain, entry)
+
+
+def ordered(tail: Tail, entry: Entry) -> bool:
+    """Whether offsets, term and time of `entry` allow it right after `tail`; not its chain."""
     return (
         entry.base == tail.position.offset + 1
         and entry.term >= tail.position.term
         and entry.append_time_ms >= tail.append_time_ms
-        and follows(tail.chain, entry)
     )
 
 

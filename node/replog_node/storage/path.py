@@ -19,7 +19,7 @@ from replog_node.storage.kept import KeptSnapshots
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Random64, begin_segment
 from replog_node.storage.reserve import Reserve
-from replog_node.storage.segment import SegmentHeader, is_segment, read_header, sequence_of
+from replog_node.storage.segment import SegmentHeader, is_segment, sequence_of
 from replog_node.storage.snapshots import Found, find_snapshots, part_name, prove
 from replog_node.storage.start import Start, load_start, save_start
 
@@ -52,9 +52,7 @@ def find_ground(
     if meta is None:
         return Ground(start, found)
     base = start.base
-    if _restarted(disk, meta, cluster_id):
-        base = meta.position
-    elif _take_fetched(disk, meta, found):
+    if _take_fetched(disk, meta, found):  # nothing was appended behind it: install hadn't returned
         begin_anew(disk, limits, random64, reserve, cluster_id, meta.tail)
         found = find_snapshots(disk, cluster_id, lineage)
         base = meta.position
@@ -81,16 +79,6 @@ def begin_anew(
         restart=True,
     )
     begin_segment(disk, limits, reserve, header, any_size=True).file.close()
-
-
-def _restarted(disk: Disk, meta: SnapshotMeta, cluster_id: ClusterId) -> bool:
-    """Whether the log was restarted after this snapshot already."""
-    first = f"{meta.position.offset + 1:020d}."
-    return any(
-        read_header(disk, name, cluster_id).restart
-        for name in disk.names()
-        if is_segment(name) and name.startswith(first)
-    )
 
 
 def _take_fetched(disk: Disk, meta: SnapshotMeta, found: Found) -> bool:

@@ -9,12 +9,13 @@ Must not know: other segments, what is done about it.
 Read next: walk.py, recovery.py.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
 
-from replog_node.frames.decode import succeeds, tail_of
+from replog_node.frames.decode import ordered, tail_of
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import Offset, Position
 from replog_node.storage.blocks import (
@@ -73,7 +74,9 @@ def scan_sealed(
             if gap is not None:
                 scan.add_hole(gap)
             scan.take(placed)
-            scan.settle(scan.tail.position)
+            if scan.pending_bytes >= SCAN_BYTES:
+                scan.settle(scan.tail.position)
+        scan.settle(scan.tail.position)
     finally:
         file.close()
     if scan.tail.position.offset < end.position.offset:
@@ -142,6 +145,7 @@ class _Scan:
         self._stopped_at = SEGMENT_HEADER_BYTES
         self.summary: Summary = empty_summary(header)
         self.pending: list[Placed] = []
+        self.pending_bytes = 0
         self.holes: list[Hole] = []
         self.tail = header.predecessor
 
@@ -194,22 +198,24 @@ class _Scan:
         Chain and checksums are right, so such an entry was written: no crash explains it.
         """
         entry = placed.entry
-        if not succeeds(self.tail, entry):
+        if not ordered(self.tail, entry):  # the walk has proven the chain
             what = f"term {entry.term} and time {entry.append_time_ms} fall after {self.tail}"
             raise LogDamaged(self._header.name, entry.base, what)
         self.pending.append(placed)
+        self.pending_bytes += entry.size_bytes
         self.tail = tail_of(entry)
 
     def settle(self, mark: Position) -> None:
         """Move what is pending up to the mark into the summary."""
-        count = sum(placed.entry.last <= mark.offset for placed in self.pending)
-        if not count:
+        if not self.pending or self.pending[0].entry.last > mark.offset:
             return
+        count = bisect_right(self.pending, mark.offset, key=lambda placed: placed.entry.last)
         settled = self.pending[:count]
         last = settled[-1]
         end = last.at + last.entry.size_bytes
         self.summary = self.summary.grown(settled, end, self._limits.index_interval_bytes)
         del self.pending[:count]
+        self.pending_bytes -= sum(placed.entry.size_bytes for placed in settled)
 
     def look_for_marks(self) -> None:
         """Raise the mark to the highest of all blocks from where the scan stopped on.

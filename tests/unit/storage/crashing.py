@@ -266,6 +266,9 @@ class Life:
         """Open the store and return it with all it holds."""
         store = self.open()
         recovered = store.recovered
+        newest = recovered.snapshot
+        if newest is not None and newest.position.offset > store.tail.position.offset:
+            raise Lost(f"the snapshot {newest.position} is ahead of the log")
         return store, Held(
             whole_log(store),
             recovered.hard_state,

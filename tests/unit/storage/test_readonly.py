@@ -1,5 +1,6 @@
 """A directory is read beside its member: proven, whatever the member does meanwhile."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,30 @@ def test_a_file_that_is_superseded_under_the_reader_is_looked_for_again() -> Non
     assert again.tail.position == entries[-1].position
     found += reading
     assert tuple(found) == entries
+
+
+def test_a_file_that_is_gone_for_a_moment_is_looked_for_again_and_no_more_than_once() -> None:
+    store, disk, entries = holding(12)
+    log = open_reader(disk)
+    name = segments(disk)[2]
+    disk.fail = FailOnce(lambda call: call == f"open {name}")
+    assert tuple(log.entries(log.origin, store.tail.position)) == entries
+    disk.vanish(name)
+    with pytest.raises(LogDamaged):
+        list(log.entries(log.origin, store.tail.position))
+
+
+class FailOnce:
+    """Lets the first such call fail."""
+
+    def __init__(self, concerns: Callable[[str], bool]) -> None:
+        self._concerns: Callable[[str], bool] | None = concerns
+
+    def __call__(self, call: str) -> str | None:
+        if self._concerns is None or not self._concerns(call):
+            return None
+        self._concerns = None
+        return "for a moment"
 
 
 def test_an_entry_that_doesn_t_follow_the_tail_is_never_given() -> None:

@@ -28,7 +28,7 @@ from replog_node.storage.snapshots import (
     which_to_keep,
     write_snapshot,
 )
-from replog_node.storage.start import START_NAME
+from replog_node.storage.start import START_NAME, load_start
 from replog_node.storage.store import Store
 from tests.support.simdisk import SimDisk
 from tests.unit.storage.building import (
@@ -162,6 +162,15 @@ def test_a_snapshot_of_another_cluster_stops_the_start() -> None:
         opened(disk)
 
 
+def test_a_file_that_is_shorter_than_it_says_is_not_adopted() -> None:
+    store, disk, _ = holding(3)
+    name = write_snapshot(disk, snapshot_at(store.tail, STATE), STATE)
+    disk.open(name).truncate(1000)
+    with pytest.raises(SnapshotUnusable, match="1000 bytes"):
+        store.adopt_snapshot(name)
+    assert store.snapshots == ()
+
+
 def test_a_snapshot_that_isn_t_of_this_log_is_refused() -> None:
     store, disk, entries = holding(5)
     for position in (
@@ -224,6 +233,20 @@ def test_release_removes_the_segments_up_to_the_base_and_keeps_what_is_retained(
     assert again.recovered.log.start == start.position
     assert again.recovered.log.base == base
     assert whole_log(again) == tuple(e for e in entries if e.base > start.position.offset)
+
+
+def test_a_read_whose_segment_is_released_under_it_finds_nothing_and_no_damage() -> None:
+    store, disk, entries = holding(12)
+    built(store, disk, STATE)
+
+    def releasing(call: str) -> None:
+        if call.startswith("open") and call.endswith(".seg"):
+            disk.fail = None
+            store.release(Offset(entries[-1].last + 1))
+
+    disk.fail = releasing
+    assert store.read(Offset(0), 1 << 20) == ()
+    assert disk.fail is None
 
 
 def test_without_a_snapshot_below_the_log_start_nothing_is_released() -> None:
@@ -334,6 +357,7 @@ def test_damage_of_the_file_start_is_no_loss() -> None:
     disk.damage(START_NAME, 30, b"\xff\xff")
     again = reopened(opened(disk), disk)
     assert again.start == start
+    assert load_start(disk).known
     assert again.release(Offset(entries[-1].last + 1))[0] == meta
 
 
@@ -365,6 +389,28 @@ def test_a_fetched_snapshot_takes_the_place_of_the_whole_log() -> None:
     last = reopened(again, disk)
     assert last.start == AHEAD.tail
     assert last.tail.position == Position(Term(9), Offset(501))
+
+
+@pytest.mark.parametrize("then", ["nothing", "a restart", "a cut to its start"])
+def test_what_an_install_superseded_stays_so_though_its_files_are_back_and_start_is_damaged(
+    then: str,
+) -> None:
+    store, disk, _ = holding(8)
+    old = {name: disk.content(name) for name in segments(disk)}
+    assert fetched(store, AHEAD, bytes_of(AHEAD, STATE)).finish()
+    store.install(AHEAD)
+    if then == "a restart":
+        store = reopened(store, disk)
+    elif then == "a cut to its start":
+        store.write([appending(*chained([CLOCK], AHEAD.tail, term=8))])
+        store.write([cutting(AHEAD.position)])
+    store.close()
+    for name, content in old.items():
+        disk.create(name, 0).write(0, content)
+    disk.damage(START_NAME, 30, b"\xff\xff")
+    again = opened(disk)
+    assert again.tail == again.start == AHEAD.tail
+    assert len(segments(disk)) == 1
 
 
 def test_an_install_needs_a_snapshot_that_was_fetched_whole_and_is_not_the_older_one() -> None:
