@@ -11,8 +11,7 @@ from collections.abc import Iterable
 
 from replog_node.model.positions import ORIGIN, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
-from replog_node.storage.checked import TEMPORARY
-from replog_node.storage.disk import Disk, DiskError, Sync
+from replog_node.storage.disk import Disk, Sync
 from replog_node.storage.errors import SnapshotUnusable
 from replog_node.storage.snapshots import (
     Found,
@@ -79,19 +78,9 @@ class KeptSnapshots:
         if start == ORIGIN or len(covering) != 1:
             return None
         if copy_name(covering[0]) not in self._disk.names():
-            self._write_copy(covering[0])
+            write_copy(self._disk, covering[0], snapshot_name(covering[0]), copy_name(covering[0]))
+            self._disk.sync_directory(Sync.SNAPSHOT_NAME)
         return covering[0]
-
-    def _write_copy(self, meta: SnapshotMeta) -> None:
-        """Write the copy, unless the disk is full: then there is one file, and the log goes on."""
-        try:
-            write_copy(self._disk, meta, snapshot_name(meta), copy_name(meta))
-        except DiskError as problem:
-            if not problem.full:
-                raise
-            self._remove(copy_name(meta) + TEMPORARY)
-            return
-        self._disk.sync_directory(Sync.SNAPSHOT_NAME)
 
     def thin(self, base: Offset | None, start: Position) -> None:
         """Remove what isn't worth keeping, and copies of what no longer needs one; see cover.

@@ -20,7 +20,14 @@ from replog_node.storage.limits import StoreLimits
 from replog_node.storage.log import Random64, begin_segment
 from replog_node.storage.reserve import Reserve
 from replog_node.storage.segment import SegmentHeader, is_segment, sequence_of
-from replog_node.storage.snapshots import Found, find_snapshots, part_name, prove
+from replog_node.storage.snapshots import (
+    Found,
+    copy_name,
+    find_snapshots,
+    part_name,
+    prove,
+    snapshot_name,
+)
 from replog_node.storage.start import Start, load_start, save_start
 
 
@@ -48,6 +55,8 @@ def find_ground(
     Raises LogDamaged, FormatUnknown, NoRoom, DiskError.
     """
     start, found = load_start(disk), find_snapshots(disk, cluster_id, lineage)
+    if start != Start() and start.known:
+        save_start(disk, start)  # what was read may be in the page cache only
     meta = start.installing
     if meta is None:
         return Ground(start, found)
@@ -81,6 +90,14 @@ def begin_anew(
     begin_segment(disk, limits, reserve, header, any_size=True).file.close()
 
 
+def _forget(disk: Disk, meta: SnapshotMeta) -> None:
+    """Remove what can't be read now, so that it isn't found ahead of the log later."""
+    names = disk.names()
+    for name in (snapshot_name(meta), copy_name(meta)):
+        if name in names:
+            disk.remove(name)
+
+
 def _take_fetched(disk: Disk, meta: SnapshotMeta, found: Found) -> bool:
     """Give a fetched snapshot its name, durably; whether it is there at all.
 
@@ -91,6 +108,7 @@ def _take_fetched(disk: Disk, meta: SnapshotMeta, found: Found) -> bool:
         try:
             prove(disk, part_name(meta), meta)
         except SnapshotUnusable:
+            _forget(disk, meta)
             return False
         kept.take(part_name(meta), meta)
     kept.cover(meta.position)

@@ -175,10 +175,20 @@ def read_piece(disk: Disk, name: str, at: int, max_bytes: int) -> bytes:
 
 
 def write_copy(disk: Disk, meta: SnapshotMeta, source: str, target: str) -> None:
-    """Write the same snapshot under another name, proven. Durable after a directory sync."""
+    """Write the same snapshot under another name, proven. Durable after a directory sync.
+
+    On a full disk nothing is written: there is one file, and the log goes on.
+    """
     state = read_state(disk, source, meta)
     temporary = target + checked.TEMPORARY
-    _write_whole(disk, temporary, encode_header(meta), state)
+    try:
+        _write_whole(disk, temporary, encode_header(meta), state)
+    except DiskError as problem:
+        if not problem.full:
+            raise
+        if temporary in disk.names():
+            disk.remove(temporary)
+        return
     disk.rename(temporary, target)
 
 
@@ -275,12 +285,22 @@ def find_snapshots(disk: Disk, cluster_id: ClusterId, lineage: Lineage | None) -
 
 
 def _united(disk: Disk, sound: dict[str, SnapshotMeta]) -> tuple[SnapshotMeta, ...]:
-    """Return the snapshots of these files, each of which is there under its first name now."""
+    """Return the snapshots of these files, each of which is there under its first name, durably.
+
+    A name that is found may be in the page cache only, because its sync failed; then no later sync
+    would write it. So one name of each is made anew: where there are two files the second one is
+    written again, else the one is renamed by way of the other name, under which it is found too.
+    """
     metas = {meta.position.offset: meta for meta in sound.values()}
-    lacking = [meta for meta in metas.values() if snapshot_name(meta) not in sound]
-    for meta in lacking:
-        disk.rename(copy_name(meta), snapshot_name(meta))
-    if lacking:
+    for meta in metas.values():
+        first, second = snapshot_name(meta), copy_name(meta)
+        if first in sound and second in sound:
+            write_copy(disk, meta, first, second)
+            continue
+        if first in sound:
+            disk.rename(first, second)
+        disk.rename(second, first)
+    if metas:
         disk.sync_directory(Sync.SNAPSHOT_NAME)
     return tuple(metas[at] for at in sorted(metas))
 
