@@ -21,15 +21,23 @@ from replog_node.driver.health import Health
 from replog_node.driver.kernel import FOUNDING_TICKET, Kernel
 from replog_node.driver.leaving import Leaving
 from replog_node.driver.limits import DriverLimits
-from replog_node.driver.messages import ChunkFetched, FetchChunk, Message, SnapshotReport
+from replog_node.driver.messages import (
+    ChunkFetched,
+    EntriesFetched,
+    FetchChunk,
+    FetchEntries,
+    Message,
+    SnapshotReport,
+)
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.pages import Pages
 from replog_node.driver.ports import ClockPort, NetworkPort, ObserverPort, StoragePort
 from replog_node.driver.reading import DiskReads
+from replog_node.driver.repair import Repairs
 from replog_node.driver.schedule import Schedule
 from replog_node.driver.snapshots import Snapshots
 from replog_node.driver.space import Space
-from replog_node.driver.standing import Membership
+from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.transfers import Fetching, Serving
 from replog_node.driver.watchers import Watchers
 from replog_node.frames.build import build_entry
@@ -49,13 +57,14 @@ from replog_node.raft.effects import (
     RoleChanged,
     TransferEnded,
 )
-from replog_node.raft.events import ClockAcknowledged, PeerDown, PeerUp, Received, Tick
+from replog_node.raft.events import ClockAcknowledged, LogBounds, PeerDown, PeerUp, Received, Tick
 from replog_node.raft.handover import LEAVING
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import Envelope
 from replog_node.raft.violation import InvariantViolation
 from replog_node.state.applied import AppliedState
 from replog_node.state.head import HeadState
+from replog_node.storage.damage import Damage
 from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Recovered
 
@@ -95,6 +104,7 @@ class Driver:
             clock=clock,
             on_effect=self._effect,
         )
+        self._recovered = recovered
         self._observer = observer
         self._head = HeadState(applied)
         obstacles = Obstacles(kernel, membership, applied)
@@ -111,9 +121,10 @@ class Driver:
         self._fetched_state: tuple[SnapshotMeta, bytes] | None = None
         self._advanced_by_install = False
         self._applier = Applier(kernel, applied, self._read_to_apply, limits, self._snapshots.point)
+        self._repairs = Repairs(kernel, self._disk_reads, observer, self._became_whole)
         self._health = Health(
             kernel, membership, applied, self._applier, obstacles, core_limits, data_dir,
-            self._snapshots, self._fetching,
+            self._snapshots, self._fetching, self._repairs,
         )  # fmt: skip
         self._clock_records = ClockRecords(kernel, applied, obstacles)
         self._schedule = Schedule(kernel, applied, obstacles, limits, storage.segments)
@@ -130,7 +141,10 @@ class Driver:
     def begin(self) -> None:
         """Start on what the disk holds; call it before anything else."""
         self._snapshots.newest = self._recovered_snapshot
-        self._founding.begin()
+        if self._recovered.holes and self.membership.standing is Standing.MEMBER:
+            self._repairs.hold(self._recovered.holes, self._recovered.log)
+        else:
+            self._founding.begin()
         self._settle()
 
     def tick(self) -> None:
@@ -142,6 +156,7 @@ class Driver:
         self._callers.reads.tick(now_s)
         self._fetching.tick()
         self._snapshots.tick()
+        self._repairs.tick()
         self._settle()
         self._clock_records.tick()
         self._schedule.tick(now_s)
@@ -152,6 +167,7 @@ class Driver:
         """A message of another member, decoded; those to somebody else are dropped."""
         if message.to != self.kernel.member:
             return
+        self._repairs.heard(message.sender)
         if isinstance(message, Envelope):
             self._space.hear(message)
             self.kernel.run(Received(message, self.clock.wall_ms()))
@@ -162,6 +178,10 @@ class Driver:
             self._fetching.received(message)
         elif isinstance(message, SnapshotReport):
             self._snapshots.reported(message)
+        elif isinstance(message, FetchEntries):
+            self._repairs.serve(message)
+        elif isinstance(message, EntriesFetched):
+            self._repairs.fetched(message)
         else:
             self._callers.receive(message)
         self._settle()
@@ -200,6 +220,16 @@ class Driver:
         self._serving.read(request, data)
         self._settle()
 
+    def on_damage(self, damage: Damage) -> None:
+        """The disk says which parts of the log are lost: found just now, or left by a repair."""
+        self._repairs.told(damage)
+        self._repairs.ask()
+        self._settle()
+
+    def _became_whole(self, log: LogBounds) -> None:
+        """What the start found lost is filled: the member takes part from now on."""
+        self._founding.begin(log)
+
     def on_assigned(self) -> None:
         """The assignment to a cluster is durable."""
         self._founding.assigned()
@@ -213,12 +243,14 @@ class Driver:
     def peer_up(self, member: MemberId) -> None:
         """A connection to a member was made."""
         self.kernel.run(PeerUp(member))
+        self._repairs.connected(member)
         self._settle()
 
     def peer_down(self, member: MemberId) -> None:
         """The connection to a member is gone."""
         self.kernel.run(PeerDown(member))
         self._callers.lost(member)
+        self._repairs.lost(member)
         self._settle()
 
     def acknowledge_clock(self) -> None:
@@ -394,8 +426,9 @@ class Driver:
 
     def _connect(self) -> None:
         """Keep connections to whom the core speaks with; the adapters are told of changes only."""
-        if self.kernel.core is not None:
-            peers = self.kernel.core.peers()
+        core = self.kernel.core
+        if core is not None or self._repairs.holding:
+            peers = core.peers() if core is not None else self._repairs.peers()
             if peers != self._peers:
                 self._peers = peers
                 self.kernel.network.connect(peers)

@@ -11,6 +11,8 @@ Read next: standing.py, ../storage/identity.py.
 from collections.abc import Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from replog.wire.problems import ApiError
 from replog.wire.schemas import BootstrapRequest, Done
 from replog_node.driver.answers import Reply
@@ -55,9 +57,14 @@ class Founding:
         self._bootstraps: list[tuple[BootstrapRequest, Reply[Done]]] = []
         self._adoptions: list[Callable[[bool], None]] = []
 
-    def begin(self) -> None:
-        """Start the core on what the disk holds, or finish a founding that a crash cut short."""
+    def begin(self, log: LogBounds | None = None) -> None:
+        """Start the core on what the disk holds, or finish a founding that a crash cut short.
+
+        log: what it holds now, if that has changed since it was recovered.
+        """
         found = self._recovered
+        if log is not None:
+            found = self._recovered = replace(found, log=log)
         if found.cluster_id is None:
             return
         if found.log.tail.position == ORIGIN and found.founding:

@@ -11,6 +11,7 @@ from replog.wire.schemas import ClusterStatus, Wait
 from replog_node.driver.applier import Applier
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.obstacles import Obstacles
+from replog_node.driver.repair import Repairs
 from replog_node.driver.snapshots import Snapshots
 from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.status import cluster_status
@@ -32,7 +33,7 @@ class Health:
     def __init__(
         self, kernel: Kernel, membership: Membership, applied: AppliedState, applier: Applier,
         obstacles: Obstacles, limits: CoreLimits, data_dir: str,
-        snapshots: Snapshots, fetching: Fetching,
+        snapshots: Snapshots, fetching: Fetching, repairs: Repairs,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._membership = membership
@@ -44,6 +45,7 @@ class Health:
         self._snapshots = snapshots
         self._fetching = fetching
         self._stuck = Stuck()
+        self._repairs = repairs
         self._waits = Waits()
         self._write_since_s: float | None = None
         self._caught_up = False
@@ -83,6 +85,8 @@ class Health:
             stuck=self._stuck.since(now_s),
             diverged=self._snapshots.comparison.diverged,
             fetching=self._fetching.picture,
+            holes=self._repairs.holes,
+            unfillable=self._repairs.in_vain,
         )
 
     def waits(self) -> list[Wait]:

@@ -12,7 +12,8 @@ import msgspec
 
 from replog.wire.codes import known
 from replog.wire.problems import ApiError
-from replog_node.model.positions import MemberId
+from replog_node.model.entries import Entry
+from replog_node.model.positions import MemberId, Offset
 from replog_node.raft.messages import Envelope, Incarnation
 
 
@@ -130,12 +131,41 @@ class SnapshotReport(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+class FetchEntries(msgspec.Struct, frozen=True):
+    """Give me the entries from this offset up to that one, inclusive, as far as they fit.
+
+    Of a member with a hole in its log (repair.py). max_bytes: of frames; one is given anyway.
+    """
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    id: int
+    from_offset: Offset
+    to_offset: Offset
+    max_bytes: int
+
+
+class EntriesFetched(msgspec.Struct, frozen=True):
+    """Consecutive entries from the offset that was asked for; none: they can't be read here.
+
+    They need not be committed: their chain tells whether they fit.
+    """
+
+    sender: MemberId
+    to: MemberId
+    incarnation: Incarnation
+    to_incarnation: Incarnation
+    id: int
+    entries: tuple[Entry, ...] = ()
+
+
 CallMessage = ForwardAppends | ForwardResults | ForwardAdmin | ForwardAdminResult
 """Calls of clients and admins on their way."""
 
 SnapshotMessage = FetchChunk | ChunkFetched | SnapshotReport
 
-DriverMessage = CallMessage | SnapshotMessage
+DriverMessage = CallMessage | SnapshotMessage | FetchEntries | EntriesFetched
 
 Message = Envelope | DriverMessage
 """Everything that travels between members after the hello."""

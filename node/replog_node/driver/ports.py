@@ -9,10 +9,12 @@ Read next: driver.py.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from replog_node.model.entries import Entry
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import InstallSnapshot, Persist
 from replog_node.storage.store import SegmentInfo
+from replog_node.storage.summary import Hole
 
 
 class StoragePort(Protocol):
@@ -65,6 +67,12 @@ class StoragePort(Protocol):
         self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
     ) -> None:
         """Read bytes of a snapshot's file. -> driver.on_chunk(request, data), None: not here."""
+
+    def repair(self, hole: Hole, entries: tuple[Entry, ...]) -> None:
+        """Fill the front of a hole, or all of it (Store.repair). -> driver.on_damage(damage).
+
+        It is called whatever came of it; and by itself, when a read or the scrub finds damage.
+        """
 
     def park(self) -> None:
         """Make it durable that this member was removed (Store.park). No answer is needed."""

@@ -18,6 +18,7 @@ from replog_node.model.configuration import Configuration, Member
 from replog_node.model.positions import MemberId, Offset
 from replog_node.raft.effects import Reason
 from replog_node.raft.state import CoreStatus
+from replog_node.storage.summary import Hole
 
 DISK_STALLED_S: Final = 2.0
 """A write that the disk hasn't confirmed for so long is a wait; an ordinary stall is shorter."""
@@ -51,6 +52,8 @@ class Facts(msgspec.Struct, frozen=True):
     stuck: dict[MemberId, float] = {}
     diverged: Mapping[MemberId, Offset] = {}
     fetching: str = ""
+    holes: tuple[Hole, ...] = ()
+    unfillable: bool = False
 
 
 class Waits:
@@ -81,6 +84,11 @@ def waits_of(facts: Facts) -> Iterator[tuple[str, str]]:
     yield from _of_disks(facts)
     if facts.unreadable:
         yield "LogUnreadable", f"the disk doesn't give offset {facts.applied + 1}"
+    if facts.holes:
+        hole = facts.holes[0]
+        words = f"offsets {hole.start} to {hole.end} are lost in {hole.segment}"
+        more = f", and {len(facts.holes) - 1} more holes" if len(facts.holes) > 1 else ""
+        yield "UnfillableHole" if facts.unfillable else "HoleBeingFilled", words + more
     if facts.core is None or facts.standing in (Standing.REMOVED, Standing.FENCED):
         return  # the rest concerns members only
     if facts.diverged:
@@ -119,6 +127,8 @@ def _own(facts: Facts) -> str:
 
 
 def _of_consensus(facts: Facts, core: CoreStatus) -> Iterator[tuple[str, str]]:
+    if core.unproven:
+        yield "Unproven", f"the log ends at {core.last.offset}; it has lost its end"
     if core.leader is None:
         yield "NoLeader", f"none is known in term {core.term}; role {core.role}"
     if facts.admitting is Reason.CLOCK_JUMP:

@@ -1,7 +1,7 @@
 """Messages between members as bytes (docs/wire-format.md has the tables).
 
 {u16 type, u16 version, u32 body length, body (MessagePack), then pieces: u32 length, bytes}. Frames
-of AppendEntries and batches of forwards travel as pieces, as they lie, never inside the body.
+of entries and batches of forwards travel as pieces, as they lie, never inside the body.
 
 Decides: that form, in both directions; a frame is proven before anybody sees it.
 Must not know: connections. Read next: messages.py, ../raft/messages.py.
@@ -15,7 +15,9 @@ import msgspec
 
 from replog_node.driver.messages import (
     ChunkFetched,
+    EntriesFetched,
     FetchChunk,
+    FetchEntries,
     ForwardAdmin,
     ForwardAdminResult,
     ForwardAppends,
@@ -61,6 +63,8 @@ TYPES: Final[dict[int, type[Any]]] = {
     6: FetchChunk,
     7: ChunkFetched,
     8: SnapshotReport,
+    9: FetchEntries,
+    10: EntriesFetched,
 }
 """What a message's number says that it is."""
 
@@ -138,6 +142,9 @@ def _bare(message: Message) -> tuple[Message, Sequence[bytes]]:
             return msgspec.structs.replace(message, batches=()), message.batches
         case ChunkFetched():
             return msgspec.structs.replace(message, data=b""), (message.data,)
+        case EntriesFetched():
+            frames = [entry.frame for entry in message.entries]
+            return msgspec.structs.replace(message, entries=()), frames
         case _:
             return message, ()
 
@@ -163,6 +170,10 @@ def _filled(message: Message, pieces: list[bytes]) -> Message:
             if message.data or len(pieces) > 1:
                 raise WireError("a piece of a snapshot is one piece")
             return msgspec.structs.replace(message, data=b"".join(pieces))
+        case EntriesFetched():
+            if message.entries:
+                raise WireError("entries inside the body")
+            return msgspec.structs.replace(message, entries=tuple(map(decode_entry, pieces)))
         case _:
             if pieces:
                 raise WireError(f"{type(message).__name__} has no pieces")

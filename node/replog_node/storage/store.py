@@ -23,6 +23,7 @@ from replog_node.raft.effects import Persist
 from replog_node.raft.events import HardState, LogBounds
 from replog_node.raft.messages import Incarnation
 from replog_node.storage.bounds import EMPTY, bounds_of
+from replog_node.storage.damage import Damage
 from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.errors import (
     ChainBroken,
@@ -308,6 +309,10 @@ class Store:
     def bounds(self) -> LogBounds:
         """Return what the core must know of the log; exact when there are no holes."""
         return bounds_of(self._log, self._kept.newest, self.base)
+
+    def damage(self) -> Damage:
+        """Return what is known to be damaged now."""
+        return Damage(self.holes, self.unproven, self.bounds())
 
     def examine(self, name: str) -> Segment | None:
         """Read the segment file `name` anew, all of it; None if it is sound.
