@@ -185,6 +185,7 @@ class Node:
             notes=observer,
             on_written=observer.written,
             callers_max=2 * settings.requests_max + settings.waiting_max,
+            scrub_bytes_per_s=settings.scrub_bytes_per_s,
         )
         self._peers = Peers(
             Myself(

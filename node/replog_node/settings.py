@@ -80,6 +80,10 @@ class Settings:
         0, "ms", "log time for which a segment is kept after its last record; 0: for ever",
         least=0, most=2**53,
     )  # fmt: skip
+    scrub_bytes_per_s: int = _setting(
+        2 * MIB, "bytes/s", "how fast all that is stored is read again, to find rot; 0: never",
+        least=0, most=1024 * MIB,
+    )  # fmt: skip
     cache_bytes: int = _setting(
         64 * MIB, "bytes", "recent entries in memory: followers seconds behind need no disk",
         least=1 * MIB, most=16 * 1024 * MIB,

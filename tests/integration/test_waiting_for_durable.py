@@ -180,6 +180,9 @@ class Told:
     def on_assigned(self) -> None:
         self.assignments += 1
 
+    def on_damage(self, *_: object) -> None:
+        raise AssertionError("nothing is damaged")
+
     def on_disk_space(self, *_: object) -> None:
         """Room is another matter."""
 

@@ -12,6 +12,7 @@ Read next: world.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,10 +25,11 @@ from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import InstallSnapshot, Persist
 from replog_node.raft.limits import CoreLimits
 from replog_node.storage.disk import DiskError
-from replog_node.storage.errors import StorageError
+from replog_node.storage.errors import ChainBroken, RepairRefused, StorageError
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import SegmentInfo, Store, open_store
+from replog_node.storage.summary import Hole
 from tests.support.simdisk import Crashed, SimDisk
 from tests.support.snapshots import chunk_of, state_of, stored_part
 
@@ -218,6 +220,19 @@ class SimNode:
     def write(self, persist: Persist) -> None:
         self._queue.append(persist)
         self._write_soon()
+
+    def repair(self, hole: Hole, entries: tuple[Entry, ...]) -> None:
+        life, store = self.life, self._store
+
+        def fill() -> None:
+            if life != self.life or store is None:
+                return
+            with suppress(ChainBroken, RepairRefused):
+                if not self._on_disk(lambda: store.repair(hole, entries)):
+                    return
+            self.do(lambda driver: driver.on_damage(store.damage()))
+
+        self.world.clockwork.after(2000, fill)
 
     def _write_soon(self) -> None:
         if self._writing or not self._queue:

@@ -33,17 +33,22 @@ from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ClusterId, Lineage, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import InstallSnapshot, Persist
+from replog_node.storage.damage import Damage
 from replog_node.storage.errors import (
+    ChainBroken,
     LogDamaged,
     NoRoom,
     ReadRefused,
+    RepairRefused,
     SnapshotUnusable,
     StorageError,
     StorageFailed,
     StoreMisused,
 )
 from replog_node.storage.reserve import DiskSpace
+from replog_node.storage.scrub import REST_S, Scrub
 from replog_node.storage.store import SegmentInfo, Store
+from replog_node.storage.summary import Hole
 
 IDLE_S: Final = 0.05
 """How long nothing is asked for before the durable mark is written (design section 3, Storage)."""
@@ -53,6 +58,9 @@ MERGED_BYTES_MAX: Final = 16 * 1024 * 1024
 
 OWN_READS_MAX: Final = 1024
 """Reads that may wait beside those for callers: to apply, and one for each follower."""
+
+SCRUB_PAUSE_S: Final = 0.01
+"""Between two steps of the scrub at least, so that readers are never behind more than one."""
 
 NOTED_MAX: Final = 1024
 """Segments whose troubles are remembered as told; past it they are forgotten, and told again."""
@@ -75,6 +83,9 @@ class StorageListener(SnapshotListener, Protocol):
 
     def on_assigned(self) -> None:
         """The assignment is durable."""
+
+    def on_damage(self, damage: Damage) -> None:
+        """What is known to be damaged has changed, or a repair was refused."""
 
     def on_disk_space(self, space: DiskSpace) -> None:
         """The disk has this much room; told at the start, and when it changes."""
@@ -107,11 +118,17 @@ class _Read(NamedTuple):
     max_bytes: int
 
 
+class _Mend(NamedTuple):
+    """A change of what is known to be damaged: a hole filled, or found."""
+
+    work: Callable[[], None]
+
+
 class _Stop(NamedTuple):
     """The last thing in a queue."""
 
 
-_Write = Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Stop
+_Write = Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Mend | _Stop
 
 
 class IoThread:
@@ -126,6 +143,7 @@ class IoThread:
         notes: Notes,
         on_written: OnWritten = lambda _seconds, _size_bytes: None,
         callers_max: int = 0,
+        scrub_bytes_per_s: int = 0,
     ) -> None:
         """Everything given is called on the loop.
 
@@ -147,6 +165,8 @@ class IoThread:
         self._reads_waiting = 0
         self._failed = False
         self._space = SpaceWatch(store, lambda space: self._tell(self._space_found, space))
+        self._holes = store.holes
+        self._scrub = Scrub(store, scrub_bytes_per_s)
         self._stopping = Event()
         self._snapshots = SnapshotIo(
             store, builder, notes, self._tell, lambda name: self._writes.put(_Adopt(name))
@@ -235,6 +255,10 @@ class IoThread:
         """See StoragePort."""
         self._snapshots.read_chunk(request, offset, digest, at, max_bytes)
 
+    def repair(self, hole: Hole, entries: tuple[Entry, ...]) -> None:
+        """See StoragePort."""
+        self._writes.put(_Mend(partial(self._store.repair, hole, entries)))
+
     # On the loop.
 
     def _persisted(self, ticket: int) -> None:
@@ -244,6 +268,10 @@ class IoThread:
     def _assigned(self) -> None:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_assigned)
+
+    def _damage_told(self, damage: Damage) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_damage, damage)
 
     def _space_found(self, space: DiskSpace) -> None:
         if self._listener is not None:
@@ -272,6 +300,10 @@ class IoThread:
                 event = "log_damaged"
             case ReadRefused(segment=segment):
                 event = "read_refused"
+            case SnapshotUnusable(name=segment):
+                event = "snapshot_damaged"
+            case ChainBroken() | RepairRefused() | NoRoom():
+                event, segment = "repair_refused", ""
             case _:
                 event, segment = "read_failed", ""
         if (event, segment) in self._noted:
@@ -327,15 +359,20 @@ class IoThread:
                 case InstallSnapshot():
                     self._store.install(asked.snapshot)
                     self._tell(self._persisted, asked.ticket)
+                    self._tell_damage_if_changed()
                     asked = None
                 case _Park():
                     self._store.park()
                     asked = None
                 case _Release():
                     self._tell(self._released, *self._store.release(asked.log_start))
+                    self._tell_damage_if_changed()
                     asked = None
                 case _Adopt():
                     self._tell(self._built, self._adopted(asked.name))
+                    asked = None
+                case _Mend(work=work):
+                    self._mend(work)
                     asked = None
                 case _Stop():
                     return False
@@ -396,12 +433,59 @@ class IoThread:
             self._tell(self._note, problem)
             return None
 
+    def _mend(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (ChainBroken, RepairRefused, NoRoom) as problem:
+            self._tell(self._note, problem)
+        self._tell_damage()
+
+    def _tell_damage(self) -> None:
+        damage = self._store.damage()
+        self._holes = damage.holes
+        self._tell(self._damage_told, damage)
+
+    def _tell_damage_if_changed(self) -> None:
+        """A hole goes with the segments that are released, and with a log that begins anew."""
+        if self._holes and self._store.holes != self._holes:
+            self._tell_damage()
+
     def _read_all(self) -> None:
+        due_s = monotonic()
         while True:
-            read = self._reads.get()
+            try:
+                read = self._reads.get(timeout=max(0.0, due_s - monotonic()))
+            except Empty:
+                due_s = monotonic() + self._scrub_step()
+                continue
             if isinstance(read, _Stop):
                 return
             self._tell(self._read_done, read.request, self._entries(read) or None)
+
+    def _scrub_step(self) -> float:
+        """Look at a little of what is stored; returns after how many seconds to go on."""
+        try:
+            found = self._scrub.step()
+        except StorageFailed:  # as in _entries
+            return REST_S
+        if found.problem is not None:
+            self._found_unreadable(found.problem)
+        return max(found.wait_s, SCRUB_PAUSE_S)
+
+    def _found_unreadable(self, problem: StorageError) -> None:
+        """Tell of it; and if it is damage that isn't known yet, find out how far it goes."""
+        self._tell(self._note, problem)
+        if not isinstance(problem, LogDamaged):
+            return
+        if any(hole.start <= problem.offset <= hole.end for hole in self._store.holes):
+            return
+        try:
+            examined = self._store.examine(problem.segment)
+        except ReadRefused as refusal:
+            self._tell(self._note, refusal)
+            return
+        if examined is not None:
+            self._writes.put(_Mend(partial(self._store.damaged, examined)))
 
     def _entries(self, read: _Read) -> tuple[Entry, ...]:
         try:
@@ -409,7 +493,7 @@ class IoThread:
         except StorageFailed:  # the writer has told it, or the store is being closed
             return ()
         except StorageError as problem:
-            self._tell(self._note, problem)
+            self._found_unreadable(problem)
             return ()
 
 

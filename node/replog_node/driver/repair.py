@@ -82,6 +82,7 @@ class Repairs:
         self._again_s = 0.0
         self._since_s = 0.0
         self._pause_s = AGAIN_MIN_S
+        self._rested = False
         self._serving = 0
         self.holding = False
         self.holes: tuple[Hole, ...] = ()
@@ -127,7 +128,7 @@ class Repairs:
         self._tried.clear()
         self._gathered.clear()
         self._asked = None
-        self.in_vain = False
+        self.in_vain = self._rested = False
         self._since_s = self._kernel.clock.monotonic_s()
         self._pause_s, self._again_s = AGAIN_MIN_S, 0.0
 
@@ -174,6 +175,9 @@ class Repairs:
         if self._asked is not None and now_s >= self._asked.deadline_s:
             self._tried.add(self._asked.member)
             self._asked = None
+        if self._rested and not self.in_vain and now_s - self._since_s >= ANSWER_S:
+            self.in_vain = True
+            self._note("error", "log_hole_unfillable", self.holes[0])
         self.ask()
 
     def ask(self) -> None:
@@ -193,9 +197,7 @@ class Repairs:
         if self._gathered:
             self._write()
             return
-        if not self.in_vain and now_s - self._since_s >= ANSWER_S:
-            self.in_vain = True
-            self._note("error", "log_hole_unfillable", self.holes[0])
+        self._rested = True
         self._pause(now_s)
 
     def _pause(self, now_s: float) -> None:

@@ -139,11 +139,6 @@ class Core:
         """
         return self._leader is not None and self._leader.roomy
 
-    @property
-    def disk(self) -> DiskState:
-        """This member's disk, as it was told."""
-        return self._s.disk
-
     def term_at(self, offset: Offset) -> Term | None:
         """The term of the entry that holds `offset`; None outside of the log."""
         return self._s.log.term_at(offset)

@@ -161,7 +161,7 @@ class _Scan:
         except Unreadable as stop:
             self._stopped_at = stop.block_at
         base = self._walk.place.base
-        for at, block in self._blocks(self._stopped_at + BLOCK_ALIGNMENT):
+        for at, block in self._blocks(self._stopped_at):
             if block.base <= base or not block.length:
                 continue
             place = Place(block.base, at, at, block.chain)

@@ -14,6 +14,7 @@ from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
+from replog_node.storage.damage import Damage
 from replog_node.storage.disk import Disk, Sync
 from replog_node.storage.disk_os import OsDisk
 from replog_node.storage.errors import StorageFailed
@@ -38,6 +39,7 @@ class Remembering:
         self.broken = False
         self.told: list[object] = []
         self.space: list[DiskSpace] = []
+        self.damage: list[Damage] = []
         self.reads: dict[int, tuple[Entry, ...] | None] = {}
         self.built: list[SnapshotMeta | None] = []
         self.parts: list[tuple[int, bytes | None]] = []
@@ -54,6 +56,9 @@ class Remembering:
 
     def on_assigned(self) -> None:
         self.told.append("assigned")
+
+    def on_damage(self, damage: Damage) -> None:
+        self.damage.append(damage)
 
     def on_disk_space(self, space: DiskSpace) -> None:
         self.space.append(space)
@@ -87,7 +92,7 @@ class Inline:
 class Running:
     """An IoThread over a store."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, scrub_bytes_per_s: int = 0) -> None:
         self.store: Store = opened(disk, LIMITS)
         self.driver = Remembering()
         self.failures: list[BaseException] = []
@@ -100,10 +105,14 @@ class Running:
             notes=self,
             on_written=lambda seconds, size_bytes: self.written.append((seconds, size_bytes)),
             callers_max=CALLERS_MAX,
+            scrub_bytes_per_s=scrub_bytes_per_s,
         )
 
     def note(self, level: str, event: str, **fields: object) -> None:
         self.noted.append((level, event, fields["segment"]))
+
+    def wait(self) -> None:
+        """Nothing is asked for."""
 
     def assign(self) -> None:
         self.io.assign(CLUSTER, LINEAGE, "")
@@ -119,10 +128,13 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    disk: Disk, before: Callable[[Running], None] = Running.assign
+    disk: Disk,
+    before: Callable[[Running], None] = Running.assign,
+    *,
+    scrub_bytes_per_s: int = 0,
 ) -> AsyncIterator[Running]:
     """An assigned store's threads; `before` is asked for while they don't run yet."""
-    node = Running(disk)
+    node = Running(disk, scrub_bytes_per_s)
     before(node)
     node.io.start(node.driver)
     try:
@@ -239,6 +251,47 @@ async def test_a_read_of_damage_fails_alone_and_is_noted_once_for_its_segment() 
         await until(lambda: node.driver.told[-1:] == [2])
     assert node.failures == []
     assert node.noted == [("error", "log_damaged", segment)]
+
+
+async def test_damage_that_a_read_finds_is_a_hole_and_filled_with_what_fits() -> None:
+    disk = SimDisk()
+    async with running(disk) as node:
+        node.write(1, ENTRIES[:20])
+        await until(lambda: node.driver.told[-1:] == [1])
+        (segment,) = [name for name in disk.names() if name.endswith(".seg")]
+        disk.damage(segment, disk.content(segment).index(ENTRIES[10].frame) + 60, b"rot")
+        assert await node.read(1, 10) is None
+        await until(lambda: len(node.driver.damage) == 1)
+        (hole,) = node.driver.damage[0].holes
+        lost = tuple(e for e in ENTRIES[:20] if hole.start <= e.base <= hole.end)
+        assert ENTRIES[10] in lost
+        node.io.repair(hole, lost[1:])
+        await until(lambda: len(node.driver.damage) == 2)
+        assert node.driver.damage[1].holes == (hole,)
+        node.io.repair(hole, lost)
+        await until(lambda: len(node.driver.damage) == 3)
+        assert not node.driver.damage[2].holes
+        assert await node.read(2, 0) == ENTRIES[:20]
+    assert node.failures == []
+    assert [event for _, event, _ in node.noted] == ["log_damaged", "repair_refused"]
+
+
+async def test_the_scrub_finds_damage_that_nobody_reads() -> None:
+    disk = SimDisk()
+    store = opened(disk, LIMITS)
+    store.assign(CLUSTER, LINEAGE)
+    store.write([Persist(1, None, None, ENTRIES[:20])])
+    store.write_idle_mark()
+    store.close()
+    disk.restart()
+    (segment,) = [name for name in disk.names() if name.endswith(".seg")]
+    opened(disk, LIMITS).close()  # it is finished, and has a summary, from now on
+    disk.damage(segment, disk.content(segment).index(ENTRIES[10].frame) + 60, b"rot")
+    disk.restart()
+    async with running(disk, Running.wait, scrub_bytes_per_s=1 << 30) as node:
+        assert not node.store.recovered.holes
+        await until(lambda: len(node.driver.damage) == 1)
+        assert node.driver.damage[0].holes[0].start <= ENTRIES[10].base
 
 
 async def test_a_read_that_the_disk_refuses_fails_alone_and_may_be_tried_again() -> None:

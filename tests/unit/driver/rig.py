@@ -9,6 +9,7 @@ Read next: the tests beside it.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +26,10 @@ from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import InstallSnapshot, Persist
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import Envelope
+from replog_node.storage.errors import ChainBroken, LogDamaged, RepairRefused
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import SegmentInfo, Store, open_store
+from replog_node.storage.summary import Hole
 from tests.support.simdisk import SimDisk
 from tests.support.snapshots import chunk_of, state_of, stored_part
 
@@ -170,6 +173,8 @@ class Node:
         self.assigns: deque[tuple[ClusterId, Lineage, str]] = deque()
         self.snapshot_work: deque[Callable[[Store], None]] = deque()
         self.parked = False
+        self.refused_sends = 0
+        self.repairs: deque[tuple[Hole, tuple[Entry, ...]]] = deque()
         self.peers: Mapping[MemberId, str] = {}
         self.grouped_records: list[int] = []
         self.duplicates = 0
@@ -216,6 +221,11 @@ class Node:
         if self._store is not None:
             self.driver.on_disk_space(self._store.space())
 
+    def idle(self) -> None:
+        """Let the disk say that everything is durable, as it does when nothing is written."""
+        if self._store is not None:
+            self._store.write_idle_mark()
+
     def kill(self) -> None:
         """End the process; what is on its way to the disk is lost."""
         self.running = self._store = None
@@ -224,6 +234,7 @@ class Node:
         self.read_early.clear()
         self.assigns.clear()
         self.snapshot_work.clear()
+        self.repairs.clear()
         self.disk.restart()
         for node in self.rig.nodes:
             if node.running is not None:
@@ -233,7 +244,7 @@ class Node:
         """Let the disk do everything that is asked of it; whether there was anything."""
         if self.stalled or self._store is None or self.running is None:
             return False
-        waiting = self.reads and not self.reads_held
+        waiting = self.repairs or (self.reads and not self.reads_held)
         busy = bool(self.assigns or self.persists or self.snapshot_work or waiting)
         while self.assigns:
             self._store.assign(*self.assigns.popleft())
@@ -246,11 +257,28 @@ class Node:
             self.running.on_disk_space(self._store.space())
         while self.snapshot_work:
             self.snapshot_work.popleft()(self._store)
+        while self.repairs:
+            with suppress(ChainBroken, RepairRefused):
+                self._store.repair(*self.repairs.popleft())
+            self.running.on_damage(self._store.damage())
         while self.reads and not self.reads_held:
             request, at, max_bytes = self.reads.popleft()
-            found = self.read_early.pop(request, None) or self._store.read(at, max_bytes)
+            found = self.read_early.pop(request, None) or self._read(at, max_bytes)
             self.running.on_read(request, found or None)
         return busy
+
+    def _read(self, at: Offset, max_bytes: int) -> tuple[Entry, ...]:
+        """Read as the I/O thread does: what turns out to be damaged is looked at."""
+        if self._store is None or self.running is None:
+            return ()
+        try:
+            return self._store.read(at, max_bytes)
+        except LogDamaged as damage:
+            examined = self._store.examine(damage.segment)
+            if examined is not None:
+                self._store.damaged(examined)
+                self.running.on_damage(self._store.damage())
+            return ()
 
     def append(self, *batches: CheckedBatch, within_s: float = 5.0) -> Answers:
         """Append batches in one turn."""
@@ -292,6 +320,9 @@ class Node:
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
         self.assigns.append((cluster_id, lineage, founding))
+
+    def repair(self, hole: Hole, entries: tuple[Entry, ...]) -> None:
+        self.repairs.append((hole, entries))
 
     def park(self) -> None:
         self.parked = True
@@ -349,6 +380,7 @@ class Node:
 
     def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
         if not self.rig.linked(self.member, to) or self.rig.node(to).running is None:
+            self.refused_sends += 1
             return False
         self.rig.mail.append((self.member, to, message))
         return True

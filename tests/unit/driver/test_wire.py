@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from replog_node.driver.messages import (
     ChunkFetched,
+    EntriesFetched,
     FetchChunk,
+    FetchEntries,
     ForwardAdmin,
     ForwardAdminResult,
     ForwardAppends,
@@ -98,6 +100,9 @@ DRIVER: tuple[Message, ...] = (
     ChunkFetched(B, A, RUN, 70, b"d" * 16, 4096, 7, b"piece"),
     ChunkFetched(B, A, RUN, 70, b"d" * 16, 4096, 0, b""),
     SnapshotReport(B, A, RUN, 70, b"d" * 16),
+    FetchEntries(A, B, RUN, 6, Offset(7), Offset(900), 1 << 20),
+    EntriesFetched(B, A, RUN, RUN, 6, ENTRIES),
+    EntriesFetched(B, A, RUN, RUN, 6),
 )
 
 ALL = (*map(envelope, CORE), envelope(CORE[1], answers=Incarnation(1, 1)), *DRIVER)

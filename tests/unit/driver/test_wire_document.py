@@ -19,6 +19,8 @@ STRUCTS = (
     messages.ForwardResults,
     messages.ForwardAdmin,
     messages.ForwardAdminResult,
+    messages.FetchEntries,
+    messages.EntriesFetched,
     messages.ForwardedAppended,
     messages.ForwardedRefusal,
     messages.FetchChunk,

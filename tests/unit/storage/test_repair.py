@@ -10,10 +10,21 @@ from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset
 from replog_node.storage.disk import Sync
 from replog_node.storage.errors import ChainBroken, LogDamaged, RepairRefused, StorageFailed
+from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import Store
 from replog_node.storage.summary import Hole
 from tests.support.simdisk import Crashed, SimDisk, SyncSite
-from tests.unit.storage.building import CLOCK, SMALL, appending, chained, data, opened, whole_log
+from tests.unit.storage.building import (
+    CLOCK,
+    CLUSTER,
+    LINEAGE,
+    SMALL,
+    appending,
+    chained,
+    data,
+    opened,
+    whole_log,
+)
 from tests.unit.storage.crashing import FailOnce
 from tests.unit.storage.test_damage import ENTRIES, segments, written
 
@@ -51,6 +62,12 @@ def without_summary(disk: SimDisk, name: str) -> None:
         disk.vanish(summary)
 
 
+def three_rot(disk: SimDisk) -> None:
+    """Holes that are each other's neighbours but for one entry."""
+    for at in (0, 2, 4):
+        frame_rots(at)(disk)
+
+
 def first_segment_is_lost(disk: SimDisk) -> None:
     disk.vanish(segments(disk)[0])
 
@@ -62,6 +79,7 @@ HARMS = {
     "a large frame": frame_rots(4),
     "a segment": segment_is_lost,
     "two frames": two_rot,
+    "three frames": three_rot,
 }
 
 
@@ -255,3 +273,27 @@ def test_a_disk_that_fails_at_any_operation_of_a_repair_loses_nothing() -> None:
         repair_all(found)
         assert whole_log(found) == ENTRIES
     assert at > 10
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_holes_of_one_segment_are_filled_in_any_order(order: tuple[int, ...]) -> None:
+    limits = StoreLimits(segment_bytes=1 << 16, block_bytes=1500, index_rows=4, read_bytes=700)
+    disk = SimDisk()
+    store = opened(disk, limits, lambda: RANDOM.getrandbits(64))
+    store.assign(CLUSTER, LINEAGE)
+    for entry in MANY:
+        store.write([appending(entry)])
+    store.write_idle_mark()
+    disk.restart()
+    (name,) = segments(disk)
+    for at in (3, 9, 15):
+        disk.damage(name, disk.content(name).index(MANY[at].frame) + 60, b"rot")
+    store = opened(disk, limits, lambda: RANDOM.getrandbits(64))
+    holes = store.holes
+    assert [hole.start for hole in holes] == [MANY[at].base for at in (3, 9, 15)]
+    for which in order:
+        lost = tuple(e for e in MANY if holes[which].start <= e.base <= holes[which].end)
+        (hole,) = [hole for hole in store.holes if hole.start == holes[which].start]
+        store.repair(hole, lost)
+        assert store.read(lost[0].base, 1) == lost[:1]
+    assert not store.holes and whole_log(store) == MANY
