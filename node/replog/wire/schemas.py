@@ -119,6 +119,7 @@ class TargetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/cluster:target on the peer listener: the membership that there should be.
 
     planned_from: the offset of the configuration that this was planned from (GET /v1/cluster).
+    dry_run: answer with a TargetPlan, or the refusal that there would be, and change nothing.
     """
 
     members: Annotated[list[MemberAddress], msgspec.Meta(max_length=MEMBERS_MAX)]
@@ -126,6 +127,7 @@ class TargetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     planned_from: int
     epoch: int = 0
     holder: Name = "replog"
+    dry_run: bool = False
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,6 +176,48 @@ class Done(msgspec.Struct, frozen=True):
     done: bool
     detail: str
     offset: int | None = None
+
+
+class PlannedStep(msgspec.Struct, frozen=True):
+    """One configuration on the way to a target; ids of members.
+
+    step: "target" (it is recorded), "learners" (they copy the log), "enter-joint" (outgoing and
+    voters decide together), "leave-joint" (the voters decide alone).
+    """
+
+    step: str
+    voters: list[str]
+    outgoing: list[str]
+    learners: list[str]
+
+
+class TargetPlan(msgspec.Struct, frozen=True):
+    """What a target would do, if it were asked for now. No steps: the operation is known already.
+
+    planned_from: the offset of the configuration in force.
+    """
+
+    steps: list[PlannedStep]
+    planned_from: int
+    detail: str
+
+
+class MayStop(msgspec.Struct, frozen=True):
+    """Whether a member may be stopped now without harm to reads, writes and safety.
+
+    reasons: why not, one sentence each; empty: it may. caught_up: it lives, lacks no record, and
+    lags by less than an election timeout; wait for that before the next one is stopped. behind:
+    offsets that are committed and not known to be durable there. role: as in MemberStatus. leads:
+    it hands over before it stops.
+    """
+
+    member: str
+    may_stop: bool
+    reasons: list[str]
+    caught_up: bool
+    behind: int
+    role: str
+    leads: bool
 
 
 class MemberStatus(msgspec.Struct, frozen=True):

@@ -22,10 +22,12 @@ from replog.wire.schemas import (
     ClusterStatus,
     Done,
     LogInfo,
+    MayStop,
     ProducerRequest,
     ProducerResolved,
     ProducerSession,
     SnapshotRequest,
+    TargetPlan,
     TargetRequest,
     TransferRequest,
     TrimRequest,
@@ -33,7 +35,7 @@ from replog.wire.schemas import (
 )
 from replog_node.adapters.counting import records_within
 from replog_node.adapters.guard import OnFailure, guarded
-from replog_node.driver.calls import Request, Resolve
+from replog_node.driver.calls import Plan, Request, Resolve, StopQuestion
 from replog_node.driver.driver import Driver
 from replog_node.driver.view import Consistency, ReadView
 from replog_node.model.entries import Entry
@@ -230,6 +232,16 @@ class NodeService:
         """See Service.set_target."""
         answer: asyncio.Future[Done] = self._loop.create_future()
         return await self._call(request, answer, timeout_s)
+
+    async def plan_target(self, request: TargetRequest, *, timeout_s: float) -> TargetPlan:
+        """See Service.plan_target."""
+        answer: asyncio.Future[TargetPlan] = self._loop.create_future()
+        return await self._call(Plan(request), answer, timeout_s)
+
+    async def may_stop(self, member: str, *, timeout_s: float) -> MayStop:
+        """See Service.may_stop."""
+        answer: asyncio.Future[MayStop] = self._loop.create_future()
+        return await self._call(StopQuestion(member), answer, timeout_s)
 
     async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
         """See Service.transfer."""

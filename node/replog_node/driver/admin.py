@@ -20,12 +20,12 @@ from replog.wire.schemas import (
     TransferRequest,
     TrimRequest,
 )
-from replog_node.driver.calls import Call, Resolve, Result
+from replog_node.driver.calls import Call, Plan, Resolve, Result, StopQuestion
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.ledger import Ledger, Promise
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
-from replog_node.model.configuration import Member, Target
+from replog_node.driver.questions import answer_of, target_of
 from replog_node.model.controls import LogTrimmed, ProducerFenced, SnapshotPoint
 from replog_node.model.entries import Payload
 from replog_node.model.positions import MemberId, Offset, Term
@@ -145,6 +145,8 @@ class Admin:
                 self._snapshot(call)
             case Resolve():
                 self._resolve(call, call.request)
+            case Plan() | StopQuestion():
+                call.reply(answer_of(call.request, self._kernel.core))
             case _:
                 assert_never(call.request)
 
@@ -202,14 +204,8 @@ class Admin:
         self._promise(call, entry.term, base, fence.answer)
 
     def _target(self, call: Call, request: TargetRequest) -> None:
-        target = Target(
-            members=tuple(Member(MemberId(m.id), m.address, m.priority) for m in request.members),
-            operation=request.operation,
-            epoch=request.epoch,
-            holder=request.holder,
-            planned_from=request.planned_from,
-        )
-        verdict = self._kernel.run(TargetRequested(target, self._kernel.clock.wall_ms()))
+        event = TargetRequested(target_of(request), self._kernel.clock.wall_ms())
+        verdict = self._kernel.run(event)
         if isinstance(verdict, Accepted):
             entry = verdict.entry
             done = Done(done=True, detail="the target is committed", offset=entry.last)

@@ -12,10 +12,12 @@ import msgspec
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     Done,
+    MayStop,
     ProducerRequest,
     ProducerResolved,
     ProducerSession,
     SnapshotRequest,
+    TargetPlan,
     TargetRequest,
     TransferRequest,
     TrimRequest,
@@ -37,10 +39,31 @@ class Resolve(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """What a target would do; see TargetRequest.dry_run."""
+
+    target: TargetRequest
+
+
+class StopQuestion(msgspec.Struct, frozen=True):
+    """Whether a member may be stopped now."""
+
+    member: str
+
+
+Question = Plan | StopQuestion
+"""Answered from what the leader knows; nothing is appended."""
+
 Request = (
-    ProducerRequest | Resolve | TargetRequest | TransferRequest | TrimRequest | SnapshotRequest
+    ProducerRequest
+    | Resolve
+    | TargetRequest
+    | TransferRequest
+    | TrimRequest
+    | SnapshotRequest
+    | Question
 )
-Result = Done | ProducerSession | ProducerResolved
+Result = Done | ProducerSession | ProducerResolved | TargetPlan | MayStop
 
 KINDS: Final[dict[str, tuple[type[Request], type[Result]]]] = {
     "allocate": (ProducerRequest, ProducerSession),
@@ -49,6 +72,8 @@ KINDS: Final[dict[str, tuple[type[Request], type[Result]]]] = {
     "trim": (TrimRequest, Done),
     "snapshot": (SnapshotRequest, Done),
     "resolve": (Resolve, ProducerResolved),
+    "plan": (Plan, TargetPlan),
+    "may-stop": (StopQuestion, MayStop),
 }
 """Name on the wire -> (request, result)."""
 

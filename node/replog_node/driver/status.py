@@ -82,12 +82,13 @@ def _member(
     elif core.role == "leader" and id_ in core.progress:
         match, alive = int(core.progress[id_].match.offset), core.progress[id_].alive
     return MemberStatus(
-        id=id_, address=member.address, role=_role(configuration, id_), match_offset=match,
+        id=id_, address=member.address, role=role_of(configuration, id_), match_offset=match,
         alive=alive, client_address=client_address, priority=member.priority,
     )  # fmt: skip
 
 
-def _role(configuration: Configuration, id_: MemberId) -> str:
+def role_of(configuration: Configuration, id_: MemberId) -> str:
+    """A member's part in a configuration, in the words of MemberStatus."""
     if id_ in configuration.voter_ids():
         return "voter"
     return "outgoing" if id_ in configuration.outgoing_ids() else "learner"

@@ -8,7 +8,8 @@ Read next: elections.py, follower.py, leader.py; the vocabulary is in events.py 
 from collections.abc import Sequence
 from typing import assert_never
 
-from replog_node.model.configuration import Configuration
+from replog_node.model.configuration import Configuration, Target
+from replog_node.model.controls import ConfigurationChanged
 from replog_node.model.entries import Entry, Framer, Tail
 from replog_node.model.positions import MemberId, Offset, Position, Term
 from replog_node.raft.effects import Effect, Reason, Rejected, TransferEnded
@@ -158,6 +159,14 @@ class Core:
             found |= {m.id: m.address for m in configuration_.members}
         found.pop(self._s.member, None)
         return found
+
+    def caught_up(self, member: MemberId) -> bool:
+        """While leading: whether a member lives and lags by less than an election timeout."""
+        return self._leader is not None and self._leader.caught_up(member)
+
+    def plan(self, target: Target) -> list[ConfigurationChanged] | Rejected:
+        """While leading: the steps of a target, or why it would be refused; nothing is changed."""
+        return Rejected(Reason.NOT_LEADER) if self._leader is None else self._leader.plan(target)
 
     def status(self) -> CoreStatus:
         """A picture of everything worth knowing."""

@@ -100,22 +100,37 @@ class Leader:
 
     def request_target(self, target: Target) -> None:
         """Commit a target, or refuse it."""
+        verdict = self._judged(target)
+        if isinstance(verdict, Rejected):
+            self._s.emit(verdict)
+            return
+        self._ready_tick = None
+        self._s.emit(Accepted(self._change(verdict)))
+
+    def plan(self, target: Target) -> list[ConfigurationChanged] | Rejected:
+        """The steps that a target would take if all its members caught up, or its refusal.
+
+        Nothing is changed.
+        """
+        verdict = self._judged(target)
+        if isinstance(verdict, Rejected):
+            return verdict
+        return membership.steps_from(verdict, done_max=self._s.limits.done_max)
+
+    def _judged(self, target: Target) -> ConfigurationChanged | Rejected:
+        """The change that records the target, or why there is none now."""
         s = self._s
         reason, configuration = self._closed, s.configuration
         if reason is not None or configuration is None:
-            s.emit(Rejected(reason or Reason.NOT_READY))
-            return
+            return Rejected(reason or Reason.NOT_READY)
         refusal = membership.judge_target(
             configuration, s.log.configuration_offset, target, voters_max=s.limits.voters_max
         )
         if refusal is None and s.log.configuration_offset > s.commit.offset:
             refusal = Rejected(Reason.CHANGE_IN_PROGRESS, "a configuration is not committed yet")
         if refusal is not None:
-            s.emit(refusal)
-            return
-        self._ready_tick = None
-        change = membership.with_target(configuration, target, done_max=s.limits.done_max)
-        s.emit(Accepted(self._change(change)))
+            return refusal
+        return membership.with_target(configuration, target, done_max=s.limits.done_max)
 
     # What members answer.
 
@@ -236,7 +251,7 @@ class Leader:
             return
         change = membership.next_change(
             configuration,
-            caught_up=self._caught_up,
+            caught_up=self.caught_up,
             patient=self._patient(configuration.learners != ()),
             done_max=s.limits.done_max,
         )
@@ -259,7 +274,7 @@ class Leader:
         while len(self._commits) > s.limits.election_ticks:
             self._commits.popleft()
 
-    def _caught_up(self, member: MemberId) -> bool:
+    def caught_up(self, member: MemberId) -> bool:
         """Whether it lives, and lags by less than an election timeout (thesis 4.2.1, in time).
 
         It can read its whole log, which lacks no record that must be kept.

@@ -128,6 +128,18 @@ def next_change(
     return ConfigurationChanged(ENTER, target.operation, joint)
 
 
+def steps_from(first: ConfigurationChanged, *, done_max: int) -> list[ConfigurationChanged]:
+    """All changes from the one that records a target on, if every member is caught up in time."""
+    steps = [first]
+    while True:
+        following = next_change(
+            steps[-1].configuration, caught_up=lambda _: True, patient=True, done_max=done_max
+        )
+        if following is None:
+            return steps
+        steps.append(following)
+
+
 def _leave(configuration: Configuration, target: Target, done_max: int) -> ConfigurationChanged:
     settled = Configuration(
         voters=configuration.voters,

@@ -61,6 +61,8 @@ class AdminRoutes:
         """Commit a new target."""
         limit_s = timeout_s(request, self._timeout_s)
         body = await self._read(request, _TARGET)
+        if body.dry_run:
+            return json_response(await self._service.plan_target(body, timeout_s=limit_s))
         return json_response(await self._service.set_target(body, timeout_s=limit_s))
 
     async def transfer(self, request: web.Request) -> web.Response:

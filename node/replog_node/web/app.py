@@ -34,7 +34,7 @@ def client_app(
     gate = Gate("client", settings, metrics, Access(tokens))
     bodies = Bodies(settings)
     client = ClientRoutes(service, settings, metrics, bodies, gate)
-    app = _app(gate, (*client.routes(), *Health(service, metrics).client_routes()))
+    app = _app(gate, (*client.routes(), *Health(service, settings, metrics).client_routes()))
     app[DIRECT] = Direct(service, settings, bodies, gate, client.decoding)
     app.on_shutdown.append(client.end)
     app.on_cleanup.append(client.close)
@@ -56,7 +56,9 @@ def peer_app(
         Route("GET", path, handler, Permission.PEER, bounded=False)
         for path, handler in peer_handlers.items()
     )
-    return _app(gate, (*admin.routes(), *Health(service, metrics).peer_routes(), *sockets))
+    return _app(
+        gate, (*admin.routes(), *Health(service, settings, metrics).peer_routes(), *sockets)
+    )
 
 
 def runner(app: web.Application, settings: Settings) -> web.AppRunner:

@@ -11,20 +11,23 @@ from aiohttp import web
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Why
 from replog_node.metrics import NodeMetrics
+from replog_node.settings import Settings
 from replog_node.web.gate import Route
 from replog_node.web.json_bodies import json_response
 from replog_node.web.permissions import Permission
-from replog_node.web.query import no_query, ready_query
+from replog_node.web.query import no_query, ready_query, timeout_s
 from replog_node.web.service import Service
 
+MAY_STOP = "/v1/cluster/members/{id}:may-stop"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health:
     """The routes that tell how the member is."""
 
-    def __init__(self, service: Service, metrics: NodeMetrics) -> None:
+    def __init__(self, service: Service, settings: Settings, metrics: NodeMetrics) -> None:
         self._service = service
+        self._timeout_s = settings.request_timeout_ms / 1000
         self._metrics = metrics
 
     def client_routes(self) -> tuple[Route, ...]:
@@ -43,6 +46,7 @@ class Health:
         return (
             Route("GET", "/v1/cluster", self.cluster, permission, bounded=False),
             Route("GET", "/v1/why", self.why, permission, bounded=False),
+            Route("GET", MAY_STOP, self.may_stop, permission, bounded=False),
             Route("GET", "/livez", self.livez, None, bounded=False),
         )
 
@@ -72,6 +76,13 @@ class Health:
         """What this member knows of the cluster."""
         no_query(request)
         return json_response(self._service.status())
+
+    async def may_stop(self, request: web.Request) -> web.Response:
+        """Whether a member may be stopped now, and why not."""
+        no_query(request)
+        limit_s = timeout_s(request, self._timeout_s)
+        member = request.match_info["id"]
+        return json_response(await self._service.may_stop(member, timeout_s=limit_s))
 
     async def why(self, request: web.Request) -> web.Response:
         """What this member waits for."""

@@ -17,9 +17,11 @@ from replog.wire.schemas import (
     ClusterStatus,
     Done,
     LogInfo,
+    MayStop,
     ProducerRequest,
     ProducerResolved,
     ProducerSession,
+    TargetPlan,
     TargetRequest,
     Wait,
 )
@@ -70,6 +72,12 @@ class Service(Protocol):
 
     async def set_target(self, request: TargetRequest, *, timeout_s: float) -> Done:
         """Commit a new target, here or through the leader."""
+
+    async def plan_target(self, request: TargetRequest, *, timeout_s: float) -> TargetPlan:
+        """What the leader would do about a target; nothing is changed."""
+
+    async def may_stop(self, member: str, *, timeout_s: float) -> MayStop:
+        """What the leader thinks of stopping a member now; raises unknown_member."""
 
     async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
         """Hand leadership over, here or through the leader."""

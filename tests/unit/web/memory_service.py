@@ -14,10 +14,13 @@ from replog.wire.schemas import (
     ClusterStatus,
     Done,
     LogInfo,
+    MayStop,
     MemberStatus,
+    PlannedStep,
     ProducerRequest,
     ProducerResolved,
     ProducerSession,
+    TargetPlan,
     TargetRequest,
     Wait,
 )
@@ -171,6 +174,16 @@ class MemoryService:
     async def set_target(self, request: TargetRequest, *, timeout_s: float) -> Done:
         """Done."""
         return await self._admin(request, timeout_s)
+
+    async def plan_target(self, request: TargetRequest, *, timeout_s: float) -> TargetPlan:
+        """One step."""
+        await self._admin(request, timeout_s)
+        return TargetPlan([PlannedStep("target", [MEMBER], [], [])], 4, "nothing was changed")
+
+    async def may_stop(self, member: str, *, timeout_s: float) -> MayStop:
+        """The leader of one must not stop."""
+        await self._admin(("may stop", member), timeout_s)
+        return MayStop(member, False, ["the others are too few"], True, 0, "voter", True)
 
     async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
         """Done."""

@@ -247,3 +247,33 @@ async def test_a_socket_between_members_is_served_by_the_handler_that_was_given(
 
             assert await socket.receive_bytes() == b"cba"
         await problem(await peer.post("/v1/peer/bulk"), 405, "method_not_allowed")
+
+
+async def test_a_target_that_is_tried_out_goes_to_nobody_who_would_change_it() -> None:
+    service = MemoryService()
+    async with peer_listener(service) as client:
+        body = {"members": [], "operation": "o", "planned_from": 4, "dry_run": True}
+        response = await client.post("/v1/cluster:target", json=body)
+        answer = await response.json()
+
+    assert (response.status, answer["steps"][0]["step"], answer["planned_from"]) == (
+        200,
+        "target",
+        4,
+    )
+    (asked,) = service.calls
+    assert isinstance(asked, TargetRequest) and asked.dry_run
+
+
+async def test_whether_a_member_may_stop_is_told_on_both_listeners_with_reasons() -> None:
+    service = MemoryService()
+    for listener in (client_listener, peer_listener):
+        async with listener(service, requests_max=1) as client:
+            path = "/v1/cluster/members/m%2F1:may-stop"
+            response = await client.get(path, headers={"Replog-Timeout-Ms": "500"})
+            answer = await response.json()
+            assert (answer["may_stop"], answer["reasons"]) == (False, ["the others are too few"])
+            await problem(await client.get(path + "?x=1"), 400, "parameter_unknown")
+
+    assert service.calls == [("may stop", "m/1")] * 2
+    assert service.timeouts == [0.5, 0.5]
