@@ -40,7 +40,7 @@ class Handover:
 
     def _may(self) -> bool:
         last, wait = self._s.handed_over_tick, self._s.limits.handover_ticks
-        return self._transfer.to is None and (last is None or self._s.tick - last >= wait)
+        return last is None or self._s.tick - last >= wait
 
     def _is_slow(self, matches: Mapping[MemberId, int]) -> bool:
         """Whether this disk hasn't got done for too long what a quorum of the others has, while

@@ -91,3 +91,13 @@ def test_a_leader_alone_has_nobody_to_hand_over_to() -> None:
     busy(cluster, a, 3 * SLOW.slow_disk_ticks)
     assert a.core.role == "leader"
     assert a.said(HandingOver) == []
+
+
+def test_a_transfer_that_was_asked_for_goes_on_undisturbed() -> None:
+    cluster, a = led()
+    cluster.doubtful = lambda e: type(e.message).__name__ == "TimeoutNow"
+    a.transfer("c")
+    a.disk_is(hole=2)
+    cluster.run(SLOW.election_ticks - 2)
+    assert a.said(HandingOver) == []
+    assert a.core.status().transferring == "c"

@@ -202,3 +202,15 @@ def test_priorities_out_of_bounds_are_refused() -> None:
         assert isinstance(verdict, Rejected)
         assert verdict.reason is Reason.INVALID_TARGET
     cluster.run()
+
+
+def test_among_equals_whoever_holds_most_takes_over() -> None:
+    cluster = Cluster("abcde")
+    a = cluster.elect("a")
+    cluster.run(2)
+    cluster.doubtful = lambda e: isinstance(e.message, AppendEntries) and e.to != "e"
+    a.propose()
+    cluster.deliver()
+    a.transfer()
+    cluster.deliver()
+    assert cluster["e"].core.role == "leader"
