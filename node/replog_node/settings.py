@@ -77,7 +77,8 @@ class Settings:
         least=0, most=2**60,
     )  # fmt: skip
     retention_age_ms: int = _setting(
-        0, "ms", "log time for which a segment is kept after its last record; 0: for ever",
+        0, "ms", "log time for which a segment is kept after its last record, and longer while the "
+        "voters' clocks disagree; 0: for ever",
         least=0, most=2**53,
     )  # fmt: skip
     scrub_bytes_per_s: int = _setting(

@@ -172,6 +172,7 @@ WAITS: Final = (
     _wait("StateDiverged", "States differ", "Members built different snapshots at the same offset, which must never be.", "Stop the member that differs from the majority and replace it by one with an empty directory; keep both directories for a report."),
     _wait("SnapshotTransfer", "Fetching a snapshot", "The log of this member ends before the others' begin, so it fetches a snapshot to begin with.", "Wait; if it lasts, look at the network and the disk."),
     _wait("ClockJump", "Clock jumped", "The only voter's clock leapt ahead of its monotonic clock.", _CLOCK),
+    _wait("ClocksDisagree", "Clocks disagree", "The voters' clocks lie more than a minute apart, so nothing is trimmed for its age.", "Set the clocks right; it passes by itself."),
     _wait("NotCaughtUp", "Not caught up", "The member has not yet applied what was committed when it started.", "Wait; if it lasts, look at its disk and its connection to the leader."),
     _wait("FirstTargetPending", "First target pending", "Client writes wait until the first target is reached.", "Set a target, or see why its members don't join."),
     _wait("ChangeInProgress", "Membership is changing", "Both halves of a joint configuration must agree.", "Wait; if it lasts, see whether a majority of each half runs."),

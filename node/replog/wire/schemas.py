@@ -63,7 +63,10 @@ class RecordsPage(msgspec.Struct, frozen=True):
 
 
 class LogInfo(msgspec.Struct, frozen=True):
-    """GET /v1/log."""
+    """GET /v1/log.
+
+    snapshot_offset: of the newest snapshot that the answering member has; null without one.
+    """
 
     cluster_id: str
     lineage: str
@@ -71,6 +74,7 @@ class LogInfo(msgspec.Struct, frozen=True):
     end_offset: int
     last_record_offset: int | None
     log_time_ms: int
+    snapshot_offset: int | None = None
 
 
 class ProducerRequest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -209,7 +209,7 @@ class NodeService:
     async def log_info(self, consistency: Consistency, *, timeout_s: float) -> LogInfo:
         """See Service.log_info."""
         view = await self.view(consistency, timeout_s=timeout_s)
-        last = self._driver.applied.last_record
+        last, snapshot = self._driver.applied.last_record, self._driver.snapshot
         return LogInfo(
             cluster_id=str(self._driver.membership.cluster_id),
             lineage=str(self._driver.membership.lineage),
@@ -217,6 +217,7 @@ class NodeService:
             end_offset=view.end_offset,
             last_record_offset=None if last < 0 else last,
             log_time_ms=self._driver.applied.log_time_ms,
+            snapshot_offset=None if snapshot is None else snapshot.position.offset,
         )
 
     async def bootstrap(self, request: BootstrapRequest, *, timeout_s: float) -> Done:

@@ -121,13 +121,13 @@ class Driver:
         self._fetched_state: tuple[SnapshotMeta, bytes] | None = None
         self._advanced_by_install = False
         self._applier = Applier(kernel, applied, self._read_to_apply, limits, self._snapshots.point)
+        self._schedule = Schedule(kernel, applied, obstacles, limits, storage.segments)
         self._repairs = Repairs(kernel, self._disk_reads, observer, self._became_whole)
         self._health = Health(
             kernel, membership, applied, self._applier, obstacles, core_limits, data_dir,
-            self._snapshots, self._fetching, self._repairs,
+            self._snapshots, self._fetching, self._repairs, self._schedule,
         )  # fmt: skip
         self._clock_records = ClockRecords(kernel, applied, obstacles)
-        self._schedule = Schedule(kernel, applied, obstacles, limits, storage.segments)
         self._founding = Founding(kernel, membership, recovered, peer_address, new_lineage_id)
         self._leaving = Leaving(
             kernel, membership, self._founding, self._callers, self._watchers, observer

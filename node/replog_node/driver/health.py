@@ -12,6 +12,7 @@ from replog_node.driver.applier import Applier
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.repair import Repairs
+from replog_node.driver.schedule import Schedule
 from replog_node.driver.snapshots import Snapshots
 from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.status import cluster_status
@@ -34,6 +35,7 @@ class Health:
         self, kernel: Kernel, membership: Membership, applied: AppliedState, applier: Applier,
         obstacles: Obstacles, limits: CoreLimits, data_dir: str,
         snapshots: Snapshots, fetching: Fetching, repairs: Repairs,
+        schedule: Schedule,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._membership = membership
@@ -44,6 +46,7 @@ class Health:
         self._data_dir = data_dir
         self._snapshots = snapshots
         self._fetching = fetching
+        self._schedule = schedule
         self._stuck = Stuck()
         self._repairs = repairs
         self._waits = Waits()
@@ -87,6 +90,7 @@ class Health:
             fetching=self._fetching.picture,
             holes=self._repairs.holes,
             unfillable=self._repairs.in_vain,
+            retention_held=self._schedule.held,
         )
 
     def waits(self) -> list[Wait]:

@@ -54,6 +54,7 @@ class Facts(msgspec.Struct, frozen=True):
     fetching: str = ""
     holes: tuple[Hole, ...] = ()
     unfillable: bool = False
+    retention_held: str = ""
 
 
 class Waits:
@@ -133,6 +134,8 @@ def _of_consensus(facts: Facts, core: CoreStatus) -> Iterator[tuple[str, str]]:
         yield "NoLeader", f"none is known in term {core.term}; role {core.role}"
     if facts.admitting is Reason.CLOCK_JUMP:
         yield "ClockJump", f"log time is {core.log_time_ms} ms"
+    if facts.retention_held:
+        yield "ClocksDisagree", facts.retention_held
     if not facts.caught_up:
         yield "NotCaughtUp", f"applied {facts.applied}, committed {facts.committed}"
     if core.transferring is not None:

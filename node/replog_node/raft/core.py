@@ -140,6 +140,11 @@ class Core:
         """
         return self._leader is not None and self._leader.roomy
 
+    @property
+    def clocks_apart_ms(self) -> int:
+        """As a leader: how far the voters' clocks lie apart, as far as they are known; else 0."""
+        return 0 if self._leader is None else self._leader.time.apart_ms
+
     def term_at(self, offset: Offset) -> Term | None:
         """The term of the entry that holds `offset`; None outside of the log."""
         return self._s.log.term_at(offset)

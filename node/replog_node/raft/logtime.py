@@ -46,6 +46,12 @@ class LogTime:
         self.jumped = False
         self._believed = (self._s.now_ms, self._s.tick)
 
+    @property
+    def apart_ms(self) -> int:
+        """How far the voters' clocks lie apart, as far as they are known."""
+        clocks = self._voters_ms()
+        return clocks[-1] - clocks[0]
+
     def next_ms(self) -> int:
         """The append time of an entry that is appended now."""
         s = self._s
@@ -59,10 +65,15 @@ class LogTime:
 
     def _median_ms(self) -> int:
         """The median of the voters' clocks, as far as they are known; the lower of two."""
+        clocks = self._voters_ms()
+        return clocks[(len(clocks) - 1) // 2]
+
+    def _voters_ms(self) -> list[int]:
+        """What the voters' clocks show by now, as far as they are known, ascending."""
         s = self._s
         clocks = [s.now_ms]
         for voter in s.electorate.everyone:
             if voter != s.member and voter in self._clocks:
                 clock_ms, tick = self._clocks[voter]
                 clocks.append(clock_ms + (s.tick - tick) * s.limits.tick_ms)
-        return sorted(clocks)[(len(clocks) - 1) // 2]
+        return sorted(clocks)
