@@ -5,7 +5,7 @@ Offline, with a data directory, it checks every file; the node's package knows h
 by an entry point, so the library doesn't import the node.
 
 Decides: what is compared and what the exit code says. Must not know: the files.
-Read next: ../client/reader.py; replog_node/verify.py.
+Read next: ../client/reader.py; replog_node/storage/verify.py.
 """
 
 import asyncio

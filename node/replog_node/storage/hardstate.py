@@ -113,3 +113,11 @@ def _read(disk: Disk, name: str, member: MemberId) -> _Copy | None:
             return None
         raise
     return copy if copy.member == member else None
+
+
+def check_copy(disk: Disk, name: str, member: MemberId) -> str:
+    """Return what a copy says, as a sentence. Raises checked.Unsound, FormatUnknown, DiskError."""
+    copy = checked.unpack(_KIND, checked.read_whole(disk, name), _Copy, name)
+    if copy.member != member:
+        raise checked.Unsound(f"it is of member {copy.member}")
+    return f"term {copy.state.current_term}, voted for {copy.state.voted_for or 'nobody'}"

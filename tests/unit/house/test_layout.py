@@ -78,7 +78,11 @@ def test_ci_can_run_its_script() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [*PROJECT["scripts"].values(), *PROJECT["entry-points"]["replog.commands"].values()],
+    [
+        *PROJECT["scripts"].values(),
+        *PROJECT["entry-points"]["replog.commands"].values(),
+        *PROJECT["entry-points"]["replog.verify"].values(),
+    ],
 )
 def test_each_installed_command_leads_to_a_function(entry: str) -> None:
     module, _, function = entry.partition(":")
