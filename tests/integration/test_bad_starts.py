@@ -12,7 +12,7 @@ import pytest
 from google_crc32c import value as crc32c
 
 from tests.integration.load import OCTETS
-from tests.support.processes import REAL, Cluster, Node, ask, cluster, eventually, free_ports
+from tests.support.processes import REAL, Cluster, Node, ask, call, cluster, eventually, free_ports
 
 SETTINGS, DATA, ADDRESS = 2, 3, 4
 """Exit codes (replog_node.app)."""
@@ -106,18 +106,24 @@ def test_a_file_of_a_newer_format_is_refused_by_name_and_left_as_it_is(
     assert _contents(node.directory) == before
 
 
-def test_one_flipped_bit_in_what_was_durable_is_refused_with_segment_and_offset(
+def test_one_flipped_bit_in_what_was_durable_is_never_served_and_told_with_its_place(
     node: Node,
 ) -> None:
     segment = _newest_segment(node)
     data = bytearray(segment.read_bytes())
     data[data.index(b"record 2") + 3] ^= 1
     segment.write_bytes(data)
-    before = _contents(node.directory)
-    said = _refuses(node, DATA)
-    assert f"{segment.name}: the log is damaged at offset" in said
-    assert "the checksum of the batch at offset" in said
-    assert _contents(node.directory) == before
+    node.start()
+    waits = eventually(
+        "nobody can give back what it lost",
+        lambda: [
+            w for w in ask("GET", node.peer, "/v1/why")["waits"] if w["code"] == "UnfillableHole"
+        ],
+    )
+    assert segment.name in waits[0]["evidence"]
+    status, content, _ = call("GET", node.client, "/v1/records?consistency=local")
+    assert b"record 2" not in content and b"recor" not in content.replace(b"records", b""), status
+    assert segment.read_bytes() == bytes(data)
 
 
 def test_with_both_copies_of_term_and_vote_damaged_it_refuses_and_with_one_it_starts(
