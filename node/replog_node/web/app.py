@@ -19,6 +19,7 @@ from replog_node.web.direct import Direct
 from replog_node.web.gate import Gate, Route
 from replog_node.web.health import Health
 from replog_node.web.listener import DIRECT, Listener
+from replog_node.web.openapi import Described
 from replog_node.web.permissions import Access, Permission, Tokens
 from replog_node.web.problems import Handler
 from replog_node.web.service import Service
@@ -34,7 +35,8 @@ def client_app(
     gate = Gate("client", settings, metrics, Access(tokens))
     bodies = Bodies(settings)
     client = ClientRoutes(service, settings, metrics, bodies, gate)
-    app = _app(gate, (*client.routes(), *Health(service, settings, metrics).client_routes()))
+    health = Health(service, settings, metrics)
+    app = _app("client", gate, (*client.routes(), *health.client_routes()))
     app[DIRECT] = Direct(service, settings, bodies, gate, client.decoding)
     app.on_shutdown.append(client.end)
     app.on_cleanup.append(client.close)
@@ -56,9 +58,8 @@ def peer_app(
         Route("GET", path, handler, Permission.PEER, bounded=False)
         for path, handler in peer_handlers.items()
     )
-    return _app(
-        gate, (*admin.routes(), *Health(service, settings, metrics).peer_routes(), *sockets)
-    )
+    health = Health(service, settings, metrics)
+    return _app("peer", gate, (*admin.routes(), *health.peer_routes(), *sockets))
 
 
 def runner(app: web.Application, settings: Settings) -> web.AppRunner:
@@ -66,8 +67,10 @@ def runner(app: web.Application, settings: Settings) -> web.AppRunner:
     return Listener(app, settings)
 
 
-def _app(gate: Gate, routes: tuple[Route, ...]) -> web.Application:
+def _app(listener: str, gate: Gate, described: tuple[Route, ...]) -> web.Application:
+    """An application of these routes and of their description."""
     app = web.Application()
+    routes = (*described, Described(f"replog, {listener} listener", described).route)
     app[ROUTES] = routes
     gate.add(app, routes)
     return app

@@ -1,7 +1,9 @@
 """docs/api.md: its route tables are the routes that are served, its codes are the table's."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -12,6 +14,7 @@ from replog_node.metrics import NodeMetrics
 from replog_node.settings import Settings
 from replog_node.web.app import ROUTES, client_app, peer_app
 from replog_node.web.listener import HEADERS_MAX, KEEPALIVE_S, LINE_BYTES_MAX
+from replog_node.web.openapi import OPERATIONS
 from replog_node.web.problems import Handler
 from replog_node.web.query import (
     LIMIT_MAX,
@@ -23,7 +26,7 @@ from replog_node.web.query import (
 from replog_node.web.records_in import APPEND_TYPES
 from replog_node.web.records_out import READ_TYPES
 from tests.unit.web.memory_service import MemoryService
-from tests.unit.web.serving import settings_of
+from tests.unit.web.serving import client_listener, peer_listener, settings_of
 
 TEXT = Path("docs/api.md").read_text(encoding="utf-8")
 
@@ -129,3 +132,49 @@ def test_bounds_name_settings_that_exist() -> None:
     for _, bound, _ in rows("Bounds"):
         for name in re.findall(r"`(\w+)`", bound):
             assert hasattr(Settings(), name)
+
+
+@pytest.mark.asyncio
+async def test_the_openapi_documents_are_the_routes_that_are_served() -> None:
+    sockets: dict[str, Handler] = {"/v1/peer/control": _handler, "/v1/peer/bulk": _handler}
+    listeners = {
+        "Client listener": client_listener(MemoryService()),
+        "Peer listener": peer_listener(MemoryService(), peer_handlers=sockets),
+    }
+    for title, listener in listeners.items():
+        async with listener as client:
+            found = await (await client.get("/v1/openapi.json")).json()
+        described = {
+            (method.upper(), path, _permission(operation))
+            for path, item in found["paths"].items()
+            for method, operation in item.items()
+        }
+        assert found["openapi"] == "3.1.0"
+        assert described == {(method, path, who) for method, path, who, _ in documented(title)}
+
+
+def _permission(operation: dict[str, Any]) -> str:
+    """The permission that an operation asks for."""
+    return str(operation["security"][0]["token"][0]) if "security" in operation else "open"
+
+
+@pytest.mark.asyncio
+async def test_each_reference_of_an_openapi_document_leads_somewhere() -> None:
+    async with client_listener(MemoryService()) as client:
+        text = await (await client.get("/v1/openapi.json")).text()
+    found = json.loads(text)
+    for reference in re.findall(r'"\$ref": ?"#/([^"]+)"', text):
+        place = found
+        for name in reference.split("/"):
+            place = place[name]
+        assert place
+
+
+def test_no_operation_is_described_that_is_not_served() -> None:
+    served_labels = {
+        f"{method} {path}"
+        for title in ("Client listener", "Peer listener")
+        for method, path, _, _ in documented(title)
+    }
+
+    assert set(OPERATIONS) == served_labels
