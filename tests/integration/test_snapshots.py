@@ -1,13 +1,17 @@
 """A member that was away while the log was trimmed comes back by a snapshot, through kills."""
 
+import asyncio
 import signal
+import statistics
+import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from replog.client import Appender, Client, NewRecord
+from replog.client import Appender, Client, NewRecord, Producer
 from tests.support.processes import Cluster, Node, ask, call, cluster, eventually
 
 SESSIONS = 4000
@@ -16,7 +20,7 @@ SMALL = {"REPLOG_SEGMENT_BYTES": str(2**20), "REPLOG_GROUP_BYTES_MAX": str(2**18
 LOCAL = "consistency=local"
 
 
-def fill_state(three: Cluster) -> None:
+def fill_state(three: Cluster, count: int = SESSIONS) -> None:
     """Begin many sessions with long keys."""
 
     def begin(number: int) -> None:
@@ -24,7 +28,7 @@ def fill_state(three: Cluster) -> None:
         ask("POST", three.nodes[number % 2].client, "/v1/producers", body)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(begin, range(SESSIONS)))
+        list(pool.map(begin, range(count)))
 
 
 async def append(endpoints: list[str], count: int, size: int = 1000) -> int:
@@ -182,3 +186,59 @@ async def test_retention_by_bytes_trims_and_releases_by_itself(tmp_path: Path) -
         start = ask("GET", three.leader().client, "/v1/log")["log_start_offset"]
         found = values(three.nodes[0], start)
         assert len(found) > 2000 and found == values(three.nodes[2], start)
+
+
+def all_built(three: Cluster, count: int) -> Callable[[], bool]:
+    """Whether every member has built so many snapshots."""
+    return lambda: all(node.said().count("snapshot_built") >= count for node in three.nodes)
+
+
+GAP_S_MAX = 0.2
+ROUNDS = 3
+QUIET_S = 2.0
+CALLERS = 20
+
+
+async def longest_gap(endpoints: list[str], seconds: float, during: Callable[[], None]) -> float:
+    """Append from many tasks for so long; the longest time between two acknowledgements."""
+    gap, last = 0.0, 0.0
+
+    async def caller(producer: Producer, until: float) -> None:
+        nonlocal gap, last
+        while time.monotonic() < until:
+            await producer.append(b"x" * 256)
+            now = time.monotonic()
+            gap, last = max(gap, now - last), now
+
+    async with Client(endpoints) as client, Producer(client) as producer:
+        await producer.append(b"first")
+        last = time.monotonic()
+        done = asyncio.gather(*(caller(producer, last + seconds) for _ in range(CALLERS)))
+        await asyncio.sleep(seconds / 4)
+        await asyncio.to_thread(during)
+        await done
+    return gap
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.asyncio
+async def test_a_snapshot_under_load_makes_no_gap_between_commits(tmp_path: Path) -> None:
+    """Alternating in one run, since the machine's own pauses come and go: the medians are
+    compared, and each gap is bounded."""
+    with cluster(tmp_path) as three:
+        three.found()
+        fill_state(three, 1000)
+        leader = three.leader()
+
+        def snapshot() -> None:
+            ask("POST", leader.peer, "/v1/log:snapshot")
+
+        await longest_gap(three.endpoints, 1.0, lambda: None)
+        without, within = list[float](), list[float]()
+        for _ in range(ROUNDS):
+            without.append(await longest_gap(three.endpoints, QUIET_S, lambda: None))
+            within.append(await longest_gap(three.endpoints, QUIET_S, snapshot))
+            eventually("all have built it", all_built(three, len(within)))
+        sys.stdout.write(f"longest gaps, s: without {without}, with a snapshot {within}\n")
+        assert max(within) < GAP_S_MAX, (without, within)
+        assert statistics.median(within) <= 3 * statistics.median(without), (without, within)

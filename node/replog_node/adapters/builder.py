@@ -1,8 +1,9 @@
 """Snapshots are built by a helper process, so that nobody waits for the fold.
 
 `python -m replog_node.adapters.builder DIRECTORY TERM OFFSET` builds one in a member's directory,
-beside that member, and prints the name of its temporary file. It runs with the lowest priority and
-ends with the member.
+beside that member, and says the name of its temporary file. It runs only when nobody else wants the
+processor, from its first instruction on (else starting Python three times at once would be felt),
+and it ends with the member.
 
 Decides: how the helper is run, and when it is given up. Must not know: what a snapshot is.
 Read next: ../driver/building.py, snapshot_io.py.
@@ -10,20 +11,26 @@ Read next: ../driver/building.py, snapshot_io.py.
 
 import ctypes
 import os
+import select
+import shutil
 import signal
-import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from replog_node.model.positions import Offset, Position, Term
 
-NICENESS: Final = 19
 TIMEOUT_S: Final = 600.0
 """A build that takes longer is given up; it folds what has come since the last snapshot."""
 
-_SAID_MAX: Final = 500
+_SAID_MAX: Final = 64 * 1024
+"""More than this isn't read of what the helper says."""
+
+_TOLD_MAX: Final = 500
+_NICENESS: Final = 19
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -37,43 +44,85 @@ class HelperProcess:
     def __init__(self, directory: Path, timeout_s: float = TIMEOUT_S) -> None:
         self._directory = directory
         self._timeout_s = timeout_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: int | None = None
         self._ended = False
+        self._lock = Lock()
 
     def __call__(self, up_to: Position) -> str:
         """Build the snapshot at this position; its temporary name. Raises BuildFailed."""
-        command = [
-            sys.executable, "-m", __name__, str(self._directory), str(up_to.term),
-            str(up_to.offset),
-        ]  # fmt: skip
+        reading, writing = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            if self._ended:
-                self._process.kill()
-            out, said = self._process.communicate(timeout=self._timeout_s)
-        except subprocess.TimeoutExpired as problem:
-            self.end()
-            raise BuildFailed(f"it took more than {self._timeout_s:.0f} s") from problem
+            self._start(up_to, writing)
         except OSError as problem:
+            os.close(reading)
             raise BuildFailed(str(problem)) from problem
-        if self._process.returncode != 0:
-            told = said.decode(errors="replace").strip()[-_SAID_MAX:]
-            raise BuildFailed(f"exit code {self._process.returncode}: {told}")
-        return out.decode().strip()
+        finally:
+            os.close(writing)
+        said = _all_of(reading, self._timeout_s)
+        os.close(reading)
+        code = self._wait(kill=said is None)
+        if said is None:
+            raise BuildFailed(f"it took more than {self._timeout_s:.0f} s")
+        text = said.decode(errors="replace").strip()
+        if code != 0:
+            raise BuildFailed(f"exit code {code}: {text[-_TOLD_MAX:]}")
+        return text
 
     def end(self) -> None:
         """End a helper that runs, and every later one at once. Any thread may call this."""
-        self._ended = True
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
+        with self._lock:
+            self._ended = True
+            if self._process is not None:
+                os.kill(self._process, signal.SIGKILL)
+
+    def _start(self, up_to: Position, writing: int) -> None:
+        command = [
+            *_ASIDE, sys.executable, "-m", __name__, str(self._directory), str(up_to.term),
+            str(up_to.offset),
+        ]  # fmt: skip
+        actions = [(os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_DUP2, writing, 2)]
+        with self._lock:
+            if self._ended:
+                raise OSError("the member stops")
+            self._process = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+
+    def _wait(self, *, kill: bool) -> int:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            raise BuildFailed("there is no helper")
+        if kill:
+            os.kill(process, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def _aside() -> list[str]:
+    """How to start somebody who gets only the processor time that nobody else wants."""
+    found = shutil.which("chrt")  # of util-linux
+    return [] if found is None else [found, "--idle", "0"]
+
+
+_ASIDE: Final = _aside()
+
+
+def _all_of(reading: int, timeout_s: float) -> bytes | None:
+    """What comes until the other side closes; None if that takes too long."""
+    said, until_s = b"", time.monotonic() + timeout_s
+    while True:
+        left_s = until_s - time.monotonic()
+        if left_s <= 0 or not select.select([reading], [], [], left_s)[0]:
+            return None
+        piece = os.read(reading, _SAID_MAX)
+        if not piece:
+            return said
+        said = (said + piece)[-_SAID_MAX:]
 
 
 def main(arguments: Sequence[str]) -> None:
     """The helper: see above."""
-    _die_with_the_member()
-    os.nice(NICENESS)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(_NICENESS)
     from replog_node.driver.building import build_snapshot
     from replog_node.storage.disk_os import OsDiskBeside
 
@@ -84,12 +133,6 @@ def main(arguments: Sequence[str]) -> None:
     finally:
         disk.close()
     sys.stdout.write(name)
-
-
-def _die_with_the_member() -> None:
-    """Linux only; elsewhere the helper ends when it is done."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":
