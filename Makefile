@@ -11,15 +11,17 @@ PYTHON ?= python3
 PY := .venv/bin/python
 SEED ?=
 ARGS ?=
+MINUTES ?= 10
+GIGABYTES ?= 5
 
 # The environment is made anew when the lock, the project's own description or the place changes.
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite sim bench lock clean
+.PHONY: help setup run test check fix rewrite sim bench soak-load cost lock clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make or renew the environment in .venv, if it is stale
 	@command -v $(PYTHON) >/dev/null || { echo "replog needs python3, 3.11 or newer, and finds no '$(PYTHON)'" >&2; exit 1; }
@@ -55,6 +57,12 @@ sim: setup ## run the simulation (SEED=7 for one seed)
 
 bench: setup ## measure beside etcd, NATS and Kafka (ARGS="etcd put" for a part, ARGS=--write)
 	@PYTHONPATH=node:operator:. $(PY) -m tests.bench $(ARGS)
+
+soak-load: setup ## hold three members under full load: nobody may be elected (MINUTES=10)
+	@$(PY) -m pytest -q -s tests/integration/test_full_load.py -k elected --minutes $(MINUTES) $(ARGS)
+
+cost: setup ## see that memory and start don't grow with the log (GIGABYTES=5)
+	@$(PY) -m pytest -q -s tests/integration/test_full_load.py -k grow --gigabytes $(GIGABYTES) $(ARGS)
 
 lock: setup ## resolve the dependencies again and write both locks (with Python 3.11, the oldest)
 	@$(PY) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("the locks are made with Python 3.11, so that they hold for all newer ones too")'

@@ -24,7 +24,10 @@ from replog_node.raft.violation import InvariantViolation
 
 _COMPACT_AT = 1024
 """Evicted slots at the cache's head before the lists are shortened (amortizes the copy), unless
-they hold as many bytes as the cache may."""
+they hold many bytes."""
+
+_COMPACT_PART = 8
+"""So many evicted bytes are a part of what the cache may hold, one such part at most."""
 
 
 class Log:
@@ -248,7 +251,7 @@ class Log:
             if self._head == len(self._entries):
                 break
         many = self._head >= _COMPACT_AT and self._head * 2 >= len(self._entries)
-        if self._head and (many or self._evicted_bytes >= cache_bytes):
+        if self._head and (many or self._evicted_bytes >= cache_bytes // _COMPACT_PART):
             del self._entries[: self._head]
             del self._bases[: self._head]
             self._head = self._evicted_bytes = 0

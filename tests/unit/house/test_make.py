@@ -28,7 +28,7 @@ def make(*arguments: str) -> CompletedProcess[str]:
 
 def test_make_alone_says_what_can_be_made() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", text_of("Makefile"), re.MULTILINE)
-    shown = re.findall(r"^  make (\w+) ", make().stdout, re.MULTILINE)
+    shown = re.findall(r"^  make ([\w-]+) ", make().stdout, re.MULTILINE)
     assert targets is not None
     assert sorted(targets[1].split()) == sorted(shown)
 
