@@ -41,7 +41,7 @@ from replog_node.state.applied import AppliedState
 from replog_node.state.image import StateDamaged, StateUnknown
 from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.disk_os import OsDisk
-from replog_node.storage.errors import StorageError
+from replog_node.storage.errors import StorageError, VoteStateLost
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import Store, open_store
 from replog_node.web.app import client_app, peer_app, runner
@@ -108,7 +108,8 @@ def run(
         if _is_for_lack_of_space(problem):
             _LOG.error("disk_full", data_dir=settings.data_dir, detail=str(problem))
             return EXIT_FAILED
-        _LOG.error("data_unusable", data_dir=settings.data_dir, detail=str(problem))
+        event = "vote_state_lost" if isinstance(problem, VoteStateLost) else "data_unusable"
+        _LOG.error(event, data_dir=settings.data_dir, detail=str(problem))
         return EXIT_DATA
     configure(settings.log_format, settings.log_level, member=store.recovered.member)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:

@@ -30,6 +30,14 @@ LOG_LOOK_S: Final = 5.0
 HOPELESS: Final = {2: "its settings are wrong", 3: "its data can't be used"}
 """Exit codes of a node after which starting it again can't help (docs/cli.md)."""
 
+DATA_CODE: Final = 3
+LOST_VOTE: Final = b"vote_state_lost"
+"""How a node's last line names, beside DATA_CODE, the loss after which a new member takes over."""
+LOG_TAIL_BYTES: Final = 16 * 1024
+
+LOOK_S: Final = 0.5
+"""Between two looks whether a member that lost its vote may be replaced."""
+
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -43,8 +51,13 @@ class Member:
         directory: Path,
         environment: Mapping[str, str],
         tell: Callable[[str], None],
+        replaceable: Callable[[], bool] = lambda: False,
     ) -> None:
-        """tell: is told of each start and death."""
+        """tell: is told of each start and death. replaceable: would a new member be taken in?
+
+        That is asked when this one has lost its vote: an empty directory that nobody takes in would
+        be the beginning of another log.
+        """
         self.name = name
         self.pid: int | None = None
         self.starts = 0
@@ -53,6 +66,7 @@ class Member:
         self._directory = directory
         self._environment = dict(environment)
         self._tell = tell
+        self._replaceable = replaceable
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -76,6 +90,9 @@ class Member:
                 continue
             if self._stopping.is_set():
                 return
+            if code == DATA_CODE and self._has_lost_its_vote():
+                await self._make_way()
+                continue
             if code in HOPELESS:
                 self.hopeless = HOPELESS[code]
                 self._tell(f"{self.name} is given up: {self.hopeless}; see {self.log}")
@@ -86,6 +103,32 @@ class Member:
             self._tell(f"{self.name} {_ended(code)}; starting it again in {pause_s:.1f} s{why}")
             await self._pause(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MOST_S)
+
+    def _has_lost_its_vote(self) -> bool:
+        """Whether the node said so at its end: it must never vote again under its id."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - LOG_TAIL_BYTES))
+            lines = log.read().splitlines()
+        return bool(lines) and LOST_VOTE in lines[-1]
+
+    async def _make_way(self) -> None:
+        """Put the directory aside, once a new and empty member would be taken in instead."""
+        self._tell(
+            f"{self.name} has lost its term and vote, so it may not go on; "
+            "a new member takes its place as soon as the others lead the log"
+        )
+        while not self._replaceable():
+            await self._pause(LOOK_S)
+            if self._stopping.is_set():
+                return
+        aside = free_name(self._directory)
+        try:
+            self._directory.rename(aside)
+        except OSError as problem:
+            self._tell(f"{self.name} can't be put aside: {problem}")
+            await self._pause(PAUSE_MOST_S)
+            return
+        self._tell(f"{self.name} begins as a new member; what it had is kept in {aside}")
 
     def begin_stop(self) -> None:
         """Ask it to end (SIGTERM): it hands over, drains and exits."""
@@ -141,6 +184,14 @@ class Member:
             await asyncio.wait_for(self._stopping.wait(), pause_s)
         except TimeoutError:
             return
+
+
+def free_name(directory: Path) -> Path:
+    """Return a name beside the directory that nothing has: member-0.retired-1, -2, …"""
+    number = 1
+    while (found := directory.with_name(f"{directory.name}.retired-{number}")).exists():
+        number += 1
+    return found
 
 
 def shorten(log: Path) -> None:

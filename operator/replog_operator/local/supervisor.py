@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from replog.cli.exits import EXIT_READER_LEFT
@@ -52,6 +53,7 @@ class Supervisor:
                 member_directory(settings.data_dir, index),
                 environment,
                 display.tell,
+                partial(self._lead_without, index),
             )
             for index in range(settings.replicas)
         ]
@@ -77,6 +79,11 @@ class Supervisor:
         await self._end(runs)
         await all_ended
         return self._code
+
+    def _lead_without(self, index: int) -> bool:
+        """Whether another member leads the log and takes appends."""
+        others = (status for at, status in enumerate(self._seen) if at != index)
+        return any(_leads(status) and status is not None and status.admitting for status in others)
 
     def _asked_to_stop(self) -> None:
         """The first time: in order. The second time: at once."""

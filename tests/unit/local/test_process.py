@@ -163,3 +163,33 @@ def _lives(pid: int) -> bool:
         return b") Z " not in Path(f"/proc/{pid}/stat").read_bytes()
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.asyncio
+async def test_a_member_that_lost_its_vote_is_put_aside_once_a_new_one_is_taken_in(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    taken_in: list[bool] = []
+    votes = tmp_path / "member-0" / "hardstate.a"
+    votes.parent.mkdir()
+    votes.write_bytes(b"rot")
+    (tmp_path / "member-0.retired-1").mkdir()
+    code = (
+        f"import os, time\nif os.path.exists({str(votes)!r}):\n"
+        " print('error vote_state_lost: …', flush=True)\n raise SystemExit(3)\ntime.sleep(60)"
+    )
+    command = [sys.executable, "-S", "-E", "-c", code]
+    member = Member(
+        "member-0", command, votes.parent, dict(os.environ), told.append, lambda: bool(taken_in)
+    )
+    running = asyncio.create_task(member.run())
+    await _until_told(told, "has lost its term and vote")
+    await asyncio.sleep(2 * process.LOOK_S)
+    assert votes.exists() and member.starts == 1
+    taken_in.append(True)
+    await _until_told(told, "started", 2)
+    assert (tmp_path / "member-0.retired-2" / "hardstate.a").read_bytes() == b"rot"
+    assert not votes.exists() and member.hopeless is None
+    member.begin_stop()
+    await asyncio.wait_for(running, 5)

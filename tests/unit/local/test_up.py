@@ -211,6 +211,36 @@ async def test_a_member_that_loses_its_directory_is_replaced_while_it_runs(tmp_p
         assert await _values(client) == [b"kept"]
 
 
+@pytest.mark.asyncio
+async def test_a_member_that_lost_its_vote_is_replaced_by_a_new_one_and_kept(
+    tmp_path: Path,
+) -> None:
+    port = _free_port(20)
+    data = tmp_path / "data"
+    async with (
+        Client([f"127.0.0.1:{port + index}" for index in range(3)]) as client,
+        _running(data, port),
+    ):
+        await (await Appender.begin(client)).append_value(b"kept")
+        lost = (await _leader(client) + 1) % 3
+        endpoint = client.transport.endpoints[lost]
+        before = await client.status(endpoint)
+        directory = data / f"member-{lost}"
+        process = _process_of(data, lost)
+        os.kill(process, signal.SIGSTOP)
+        for name in ("hardstate.a", "hardstate.b"):
+            (directory / name).write_bytes(b"rot" * 100)
+        os.kill(process, signal.SIGKILL)
+        kept = directory.with_name(f"{directory.name}.retired-1")
+        async with asyncio.timeout(20):
+            while not kept.exists():
+                await asyncio.sleep(0.05)
+        after = await _member_again(client, endpoint)
+        assert after.member != before.member
+        assert await _values(client) == [b"kept"]
+        assert (kept / "identity").exists() and (kept / "hardstate.a").exists()
+
+
 async def _member_again(client: Client, endpoint: str) -> ClusterStatus:
     """What a member that was killed says, once it belongs to a settled log of three."""
     async with asyncio.timeout(30):
