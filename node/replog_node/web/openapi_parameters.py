@@ -20,8 +20,10 @@ from replog_node.web.query import (
 )
 
 _DIGITS: Final = "(0|[1-9][0-9]{0,17})"
-_START: Final = rf"^({_DIGITS}|earliest|latest|tail:{_DIGITS}|time:{_DIGITS})$"
-_CONSISTENCY: Final = r"^(linearizable|local|bounded:[1-9][0-9]{0,4}ms)$"
+_TAIL: Final = "(0|[1-9][0-9]{0,5}|1000000)"
+_BOUND: Final = "([1-9][0-9]{0,4}|[1-5][0-9]{5}|600000)"
+_START: Final = rf"^({_DIGITS}|earliest|latest|tail:{_TAIL}|time:{_DIGITS})$"
+_CONSISTENCY: Final = rf"^(linearizable|local|bounded:{_BOUND}ms)$"
 _ENCODED: Final = r"^([!-$&-~]|%[0-9A-Fa-f]{2})*$"
 
 

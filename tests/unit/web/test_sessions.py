@@ -1,12 +1,15 @@
 """WebSocket /v1/records:session: many appends on one connection, each answered by itself."""
 
 import asyncio
+import gzip
 from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
+from google_crc32c import value as crc32c
 
-from replog.wire.batches import records_of
+from replog.wire.batches import HEADER_BYTES, NewRecord, build_batch, records_of
+from replog.wire.limits import BATCH_INNER_BYTES_MAX
 from replog.wire.problems import ApiError
 from replog.wire.sessions import (
     APPEND_HEADER_BYTES,
@@ -86,6 +89,48 @@ async def test_an_append_that_is_refused_says_why_and_ends_nothing_else() -> Non
     assert third.appended is not None
     assert second.problem is not None
     assert second.problem.code == "batch_invalid"
+
+
+def forged(at: int, new: bytes, data: bytes) -> bytes:
+    """A batch with other bytes in its header, and the checksum that goes with them."""
+    spoilt = bytearray(data)
+    spoilt[at : at + len(new)] = new
+    spoilt[17:21] = crc32c(bytes(spoilt[21:])).to_bytes(4)
+    return bytes(spoilt)
+
+
+def bomb() -> bytes:
+    """A sound batch of zeros that are more than a batch may hold, compressed into little."""
+    grown = gzip.compress(bytes(BATCH_INNER_BYTES_MAX + 1))
+    data = build_batch([NewRecord(b"")], gzip=True).data[:HEADER_BYTES] + grown
+    return forged(8, (len(data) - 12).to_bytes(4), data)
+
+
+FORGED = {
+    "a last delta of 2^31 - 1": forged(23, (2**31 - 1).to_bytes(4), batch(b"v").data),
+    "a last delta below zero": forged(23, b"\x80\0\0\0", batch(b"v").data),
+    "the control bit": forged(21, b"\0\x20", batch(b"v").data),
+    "the transactional bit": forged(21, b"\0\x10", batch(b"v").data),
+    "no records": forged(57, bytes(4), batch(b"v").data),
+    "2^31 - 1 records": forged(57, (2**31 - 1).to_bytes(4), batch(b"v").data),
+    "a length of 2^31 - 1": forged(8, (2**31 - 1).to_bytes(4), batch(b"v").data),
+    "a codec of nobody": forged(21, b"\0\x07", batch(b"v").data),
+    "a producer without epoch": forged(43, bytes(8), batch(b"v").data),
+    "a bomb": bomb(),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_a_forged_batch_is_refused_by_either_way_and_nothing_is_appended(name: str) -> None:
+    service = MemoryService()
+    async with client_listener(service) as client:
+        assert (await refused(client, FORGED[name])).code == "batch_invalid"
+        headers = {"Content-Type": "application/vnd.replog.batch"}
+        response = await client.post("/v1/records", data=FORGED[name], headers=headers)
+        await problem(response, 422, "batch_invalid")
+
+    assert service.appends == []
 
 
 async def test_what_the_node_refuses_later_is_told_too() -> None:
