@@ -154,6 +154,24 @@ def test_with_every_disk_full_at_once_nothing_ends_and_nothing_is_lost(tmp_path:
 
 
 @pytest.mark.timeout(240)
+def test_a_snapshot_and_a_trim_make_the_room_on_disks_that_are_all_full(tmp_path: Path) -> None:
+    with on_small_disks(tmp_path) as (three, disks):
+        leader = three.leader()
+        for _ in range(140):  # 9 MiB
+            append(leader, "padding-" + "x" * 64 * 1024)
+        three.settled()
+        for disk in disks:
+            disk.fill()
+        eventually("data is refused", lambda: refused(leader), 20)
+        ask("POST", leader.peer, "/v1/log:snapshot", {})
+        trim(leader, leader.status()["commit_offset"] + 1)
+        eventually("data is taken again", lambda: taken(leader), 30)
+        eventually("everywhere is room", lambda: not any(map(short, three.nodes)), 30)
+        three.settled()
+        assert all(node.said().count(" started ") == 1 for node in three.nodes)
+
+
+@pytest.mark.timeout(240)
 def test_a_follower_takes_what_fits_into_its_reserve_then_nothing_and_catches_up_later(
     tmp_path: Path,
 ) -> None:

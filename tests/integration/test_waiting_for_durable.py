@@ -151,7 +151,7 @@ class Stuck:
     def write_idle_mark(self) -> None:
         """Nothing is marked."""
 
-    wants_spare = False
+    wants_spare = untidy = False
 
     def space(self) -> DiskSpace:
         return DiskSpace(1 << 30, low=False, full=False)

@@ -70,14 +70,19 @@ Change = Link[AnyInode] | Unlink | Renaming[AnyInode]
 
 
 class Inode:
-    """A file's bytes, whatever its name: as seen, as durable, and the way from one to the other."""
+    """A file's bytes, whatever its name: as seen, as durable, and the way from one to the other.
+
+    released: of how many zeros at its end the space was given back.
+    """
 
     def __init__(self) -> None:
         self.seen = bytearray()
         self.durable = bytearray()
         self.unsynced: list[Write | Length] = []
+        self.released = 0
 
     def change(self, change: Write | Length) -> None:
+        self.released = 0
         _apply(self.seen, change)
         self.unsynced.append(change)
 
@@ -246,7 +251,9 @@ class SimDisk:
         if self.capacity is None:
             return 1 << 50
         inodes = {id(inode): inode for inode in self._seen.values()}
-        held = sum(-(-len(inode.seen) // SECTOR) * SECTOR for inode in inodes.values())
+        held = sum(
+            -(-len(inode.seen) // SECTOR) * SECTOR - inode.released for inode in inodes.values()
+        )
         return max(0, self.capacity - self.taken_bytes - held)
 
     def fill(self) -> None:
@@ -332,6 +339,11 @@ class SimFile:
         if size > len(self._inode.seen):
             self._disk.need(size - len(self._inode.seen))
             self._inode.change(Length(size))
+
+    def release(self, at: int) -> None:
+        self._disk.enter("release", self._name, self._life)
+        assert not any(self._inode.seen[at:])
+        self._inode.released = len(self._inode.seen) - at
 
     def size(self) -> int:
         self._disk.enter("size", self._name, self._life)

@@ -337,7 +337,7 @@ class IoThread:
                 first = self._writes.get(timeout=IDLE_S if unmarked else None)
             except Empty:
                 self._store.write_idle_mark()
-                unmarked = False
+                unmarked = self._store.untidy  # nobody else may write for long, on a full disk
                 continue
             unmarked = True
             if not self._write_what_waits(first):
@@ -357,15 +357,18 @@ class IoThread:
                     self._tell(self._assigned)
                     asked = None
                 case InstallSnapshot():
-                    self._store.install(asked.snapshot)
+                    install = partial(self._store.install, asked.snapshot)
+                    if not self._when_there_is_room(install):
+                        return False
                     self._tell(self._persisted, asked.ticket)
                     self._tell_damage_if_changed()
                     asked = None
                 case _Park():
-                    self._store.park()
+                    if not self._when_there_is_room(self._store.park):
+                        return False
                     asked = None
                 case _Release():
-                    self._tell(self._released, *self._store.release(asked.log_start))
+                    self._tell(self._released, *self._release(asked.log_start))
                     self._tell_damage_if_changed()
                     asked = None
                 case _Adopt():
@@ -424,6 +427,13 @@ class IoThread:
                     return False
             else:
                 return True
+
+    def _release(self, log_start: Offset) -> tuple[SnapshotMeta | None, Tail]:
+        """Release; without room to say so on the disk nothing goes before the next one."""
+        try:
+            return self._store.release(log_start)
+        except NoRoom:
+            return self._store.base, self._store.start
 
     def _adopted(self, name: str) -> SnapshotMeta | None:
         """The snapshot that this file is, now durable; None when it can't be used."""

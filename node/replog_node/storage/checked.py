@@ -17,7 +17,7 @@ from google_crc32c import value as crc32c
 
 from replog_node.storage.blocks import BLOCK_ALIGNMENT
 from replog_node.storage.disk import Disk, DiskError, Sync
-from replog_node.storage.errors import FormatUnknown
+from replog_node.storage.errors import FormatUnknown, NoRoom
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -81,14 +81,17 @@ def replace(disk: Disk, name: str, data: bytes, why: Sync) -> None:
     """Put a file with this content in place of any other so named: whole or not at all.
 
     Durable only after the caller's sync_directory. On a full disk a file of one sector, which a
-    power loss keeps or loses whole, is overwritten where it lies.
+    power loss keeps or loses whole, is overwritten where it lies; of another size nothing is
+    changed. Raises NoRoom then, DiskError.
     """
     temporary = name + TEMPORARY
     try:
         file = disk.create(temporary, len(data))
     except DiskError as problem:
-        if not problem.full or not _overwritten(disk, name, data, why):
+        if not problem.full:
             raise
+        if not _overwritten(disk, name, data, why):
+            raise NoRoom(f"the disk is full: {problem}") from problem
         return
     try:
         file.write(0, data)

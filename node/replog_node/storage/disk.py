@@ -64,6 +64,9 @@ class File(Protocol):
     def allocate(self, size: int) -> None:
         """Make the file at least this long, with its space reserved. Not durable yet."""
 
+    def release(self, at: int) -> None:
+        """Give back the space of what is zero from byte `at` on, and keep the length."""
+
     def size(self) -> int:
         """The file's length in bytes."""
 

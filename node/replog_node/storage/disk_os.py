@@ -5,6 +5,7 @@ Must not know: what the bytes mean.
 Read next: disk.py, store.py.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -14,10 +15,16 @@ from typing import Final
 
 from replog_node.storage.checked import TEMPORARY
 from replog_node.storage.disk import DiskError, Sync
+from replog_node.storage.reserve import SNAPSHOT_SPARE_NAME
 
 LOCK_NAME: Final = "LOCK"
 _FILE_MODE: Final = 0o640
 _DIRECTORY_MODE: Final = 0o750
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_LIBC.fallocate64.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_PUNCH: Final = 0x03
+"""FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE."""
+
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -70,6 +77,13 @@ class OsFile:
         """Reserve space (File.allocate)."""
         with _reported(f"allocate {self._path}"):
             os.posix_fallocate(self._descriptor, 0, size)
+
+    def release(self, at: int) -> None:
+        """Punch a hole up to the end (File.release); Linux only."""
+        with _reported(f"release space of {self._path}"):
+            length = os.fstat(self._descriptor).st_size - at
+            if length > 0 and _LIBC.fallocate64(self._descriptor, _PUNCH, at, length):
+                raise OSError(ctypes.get_errno(), "punching a hole failed")
 
     def size(self) -> int:
         """The length (File.size)."""
@@ -181,7 +195,8 @@ class OsDiskBeside(OsDisk):
     """A directory that another process may hold: read, and changed in nothing that it looks at.
 
     The one thing that can be made is a temporary file, for its holder to take or to remove at its
-    next start. Anything else raises DiskError.
+    next start; on a full disk, of the spare that the holder keeps for it. Anything else raises
+    DiskError.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -197,18 +212,24 @@ class OsDiskBeside(OsDisk):
         return super().create(name, size)
 
     def open(self, name: str) -> OsFile:
-        """Open a file to read (Disk.open)."""
+        """Open a file to read, a temporary one to write, too (Disk.open)."""
+        if name.endswith(TEMPORARY):
+            return super().open(name)
         path = self._in(name)
         with _reported(f"open {path}"):
             return OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path)
 
     def rename(self, old: str, new: str) -> None:
-        """Refused."""
-        raise self._refused(f"rename {old} to {new}")
+        """Make the spare a temporary file; otherwise refused."""
+        if old != SNAPSHOT_SPARE_NAME or not new.endswith(TEMPORARY):
+            raise self._refused(f"rename {old} to {new}")
+        super().rename(old, new)
 
     def remove(self, name: str) -> None:
-        """Refused."""
-        raise self._refused(f"remove {name}")
+        """Remove a temporary file; otherwise refused."""
+        if not name.endswith(TEMPORARY):
+            raise self._refused(f"remove {name}")
+        super().remove(name)
 
     def sync_directory(self, why: Sync) -> None:
         """Refused."""

@@ -19,14 +19,22 @@ import msgspec
 
 from replog_node.frames.chain import empty_tail
 from replog_node.frames.decode import tail_of
+from replog_node.model.entries import Entry
 from replog_node.model.positions import ClusterId, Offset, Position, Term
 from replog_node.storage.blocks import BLOCK_MAGIC
 from replog_node.storage.disk import Disk
-from replog_node.storage.errors import LogDamaged
+from replog_node.storage.errors import LogDamaged, NoRoom
 from replog_node.storage.limits import StoreLimits
-from replog_node.storage.log import Log, Random64, begin_segment, seal, still_unproven
+from replog_node.storage.log import (
+    Log,
+    Opened,
+    Random64,
+    begin_segment,
+    seal,
+    still_unproven,
+)
 from replog_node.storage.path import Ground, live_path, lost_first
-from replog_node.storage.reserve import Reserve
+from replog_node.storage.reserve import Reserve, give_back_unused
 from replog_node.storage.scan import scan_last, scan_sealed
 from replog_node.storage.segment import (
     SEGMENT_HEADER_BYTES,
@@ -92,12 +100,28 @@ def recover_log(
         restart=marked.header.restart and marked.last < marked.base,
         unproven=unproven,
     )
-    opened = begin_segment(disk, limits, reserve, header, above, any_size=True)
+    opened = _begin_after(disk, limits, reserve, header, above, path[-1].name)
     if marked.last >= marked.base:
         sealed.append(_Found(marked, rescanned=unproven is None))
     _tidy(disk, sealed, opened.segment, lost)
     segments = tuple(found.segment for found in sealed)
     return Log(disk, limits, random64, reserve, sealed=segments, opened=opened)
+
+
+def _begin_after(
+    disk: Disk,
+    limits: StoreLimits,
+    reserve: Reserve,
+    header: SegmentHeader,
+    above: Sequence[Entry],
+    last: str,
+) -> Opened:
+    """Begin the segment of this start; on a full disk in the room that the last one doesn't use."""
+    try:
+        return begin_segment(disk, limits, reserve, header, above, any_size=True)
+    except NoRoom:
+        give_back_unused(disk, last)
+        return begin_segment(disk, limits, reserve, header, above, any_size=True)
 
 
 def begin_log(

@@ -25,6 +25,7 @@ from replog_node.storage import checked
 from replog_node.storage.blocks import aligned
 from replog_node.storage.disk import Disk, DiskError, File, Sync
 from replog_node.storage.errors import FormatUnknown, LogDamaged, SnapshotUnusable, StoreMisused
+from replog_node.storage.reserve import create_in_spare
 
 HEADER_BYTES_MAX: Final = 2 * 1024 * 1024
 """A longer header isn't believed; the largest part is a configuration, which fits into 1 MiB."""
@@ -100,7 +101,7 @@ def write_snapshot(disk: Disk, meta: SnapshotMeta, state: bytes) -> str:
 
 
 def _write_whole(disk: Disk, name: str, header: bytes, state: bytes) -> None:
-    file = disk.create(name, len(header) + len(state))
+    file = create_in_spare(disk, name, len(header) + len(state))
     try:
         file.write(0, header)
         for at in range(0, len(state), _PIECE_BYTES):

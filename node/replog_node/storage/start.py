@@ -41,7 +41,16 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def load_start(disk: Disk) -> Start:
-    """Return what the file says. Raises FormatUnknown, DiskError."""
+    """Return what the file says, written again: files are removed because of it, and what was read
+    may be in the page cache only. Raises FormatUnknown, NoRoom, DiskError.
+    """
+    start = _read(disk)
+    if start.known and start != Start():
+        save_start(disk, start)
+    return start
+
+
+def _read(disk: Disk) -> Start:
     try:
         return checked.unpack(_KIND, checked.read_whole(disk, START_NAME), Start, START_NAME)
     except checked.Unsound:

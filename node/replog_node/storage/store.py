@@ -481,6 +481,11 @@ class Store:
             return self._kept.read_chunk(meta, at, max_bytes)
 
     @property
+    def untidy(self) -> bool:
+        """Whether released files are still to be removed, one by each write or idle mark."""
+        return bool(self._released)
+
+    @property
     def wants_spare(self) -> bool:
         """Whether the spare was taken, so that `space` should be asked soon."""
         return not self._reserve.ready
@@ -493,7 +498,9 @@ class Store:
         self._check_usable()
         log = self._log
         with _failing():
-            return self._reserve.space(self._limits.segment_bytes if log is None else log.room)
+            room = self._limits.segment_bytes if log is None else log.room
+            newest = self._kept.newest
+            return self._reserve.space(room, 0 if newest is None else newest.size_bytes)
 
     def close(self) -> None:
         """Give files and directory back. What was not marked yet is proven at the next start."""

@@ -53,7 +53,7 @@ from tests.unit.storage.building import (
 
 OPERATION = "founding-op"
 STATE = b"a state of some bytes " * 50
-CAPACITY = 256 * 1024
+CAPACITY = 1024 * 1024
 """Room for every script, as long as nobody fills it."""
 
 
@@ -193,6 +193,15 @@ def filling() -> list[Step]:
     return script.steps
 
 
+def making_room() -> list[Step]:
+    """Giving up what is before a snapshot that is written while the disk is full."""
+    script = Script().assign().append(CLOCK, data(900)).call("space").append(data(2500))
+    script.append(data(2500)).call("space").append(data(2500)).call("space").call("fill")
+    script.append(data(900)).snapshot().append(data(3500)).release(0).call("space")
+    script.append(data(900)).call("idle").append(data(2500))
+    return script.call("restart").append(CLOCK).call("free").call("space").snapshot().steps
+
+
 def truncating() -> list[Step]:
     """Cutting the log within a segment, across segments, at a segment's end, and to nothing."""
     script = Script().assign().append(CLOCK, data(900)).append(data(900), data(600)).vote("m2")
@@ -248,19 +257,29 @@ class Life:
         self._random = Random(seed)
 
     def open(self) -> Store:
-        """Open the store; a start that fails is a loss."""
+        """Open the store; a start that fails is a loss.
+
+        Somebody who has filled the disk gives the room back if it can't start without.
+        """
         try:
-            store = open_store(
-                self.disk,
-                SMALL,
-                new_member_id=lambda: MemberId(f"member-{self._random.getrandbits(64)}"),
-                random64=partial(self._random.getrandbits, 64),
-            )
+            try:
+                store = self._open()
+            except NoRoom:
+                self.disk.taken_bytes = 0
+                store = self._open()
         except (LogDamaged, VoteStateLost, IdentityDamaged) as problem:
             raise Lost(f"it doesn't start: {problem}") from problem
         if store.holes or store.unproven is not None:
             raise Lost(f"damage is found: {store.holes}, unproven {store.unproven}")
         return store
+
+    def _open(self) -> Store:
+        return open_store(
+            self.disk,
+            SMALL,
+            new_member_id=lambda: MemberId(f"member-{self._random.getrandbits(64)}"),
+            random64=partial(self._random.getrandbits, 64),
+        )
 
     def found(self) -> tuple[Store, Held]:
         """Open the store and return it with all it holds."""
@@ -454,7 +473,6 @@ def power_fails_and_a_snapshot_rots(disk: SimDisk, random: Random) -> None:
 def survive(crash: Crash, happens: Recovering, random: Random) -> None:
     """Let it happen to a copy of the disk, start, and judge; then all that must hold afterwards."""
     disk = crash.disk.copy()
-    disk.taken_bytes = 0
     happens(disk, random)
     _die_while_starting(disk, random)
     life = Life(disk, random.getrandbits(32))
@@ -467,6 +485,7 @@ def survive(crash: Crash, happens: Recovering, random: Random) -> None:
         power_fails(disk, random)  # one that rots may be the last but one, as far as is promised
     store, again = life.found()
     judge(again, found, found)
+    disk.taken_bytes = 0
     _go_on(store, again)
     power_fails(disk, random)
     _, last = life.found()

@@ -15,6 +15,7 @@ from tests.unit.storage.crashing import (
     failures,
     filling,
     installing,
+    making_room,
     power_fails,
     power_fails_and_a_copy_rots,
     power_fails_and_a_snapshot_rots,
@@ -29,7 +30,7 @@ from tests.unit.storage.crashing import (
 
 OF_ENTRIES = [rolling, truncating, filling, partial(wandering, 1)]
 OF_SNAPSHOTS = [trimming, installing]
-SCRIPTS = [*OF_ENTRIES, *OF_SNAPSHOTS]
+SCRIPTS = [*OF_ENTRIES, *OF_SNAPSHOTS, making_room]
 POWER_LOSSES = 3
 """Random outcomes of a power loss that are tried at each operation."""
 

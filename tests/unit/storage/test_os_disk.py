@@ -167,3 +167,17 @@ def test_a_new_directory_s_own_name_is_synced_in_each_of_its_parents(
 ) -> None:
     OsDisk(tmp_path / "a" / "b")
     assert {str(tmp_path), str(tmp_path / "a")} <= set(synced)
+
+
+def test_space_that_is_given_back_is_zero_and_the_length_stays(tmp_path: Path) -> None:
+    disk = OsDisk(tmp_path)
+    file = disk.create("f", 1 << 20)
+    file.write(0, b"x" * 4096)
+    before = (tmp_path / "f").stat().st_blocks
+    file.release(4096)
+    assert (tmp_path / "f").stat().st_blocks < before
+    assert file.size() == 1 << 20
+    assert file.read(0, 8192) == b"x" * 4096 + bytes(4096)
+    file.release(1 << 20)
+    file.close()
+    disk.close()

@@ -4,7 +4,13 @@ import pytest
 
 from replog_node.storage.errors import NoRoom
 from replog_node.storage.limits import StoreLimits
-from replog_node.storage.reserve import SPARE_NAME
+from replog_node.storage.reserve import (
+    SNAPSHOT_SPARE_BYTES,
+    SNAPSHOT_SPARE_NAME,
+    SPARE_NAME,
+    Reserve,
+)
+from replog_node.storage.snapshots import snapshot_name, write_snapshot
 from replog_node.storage.store import Store
 from tests.support.simdisk import SimDisk
 from tests.unit.storage.building import (
@@ -14,10 +20,12 @@ from tests.unit.storage.building import (
     chained,
     data,
     opened,
+    snapshot_at,
     voting,
     whole_log,
 )
 
+STATE = b"a state of some bytes " * 50
 LIMITS = StoreLimits(segment_bytes=8192, soft_limit_bytes=16_384, margin_bytes=2048)
 ENTRIES = chained([data(3000) for _ in range(12)])
 
@@ -25,7 +33,7 @@ ENTRIES = chained([data(3000) for _ in range(12)])
 def full_disk(limits: StoreLimits = LIMITS) -> tuple[SimDisk, Store]:
     """A member's disk that somebody else has just filled, with its spare."""
     disk = SimDisk()
-    disk.capacity = 256 * 1024
+    disk.capacity = 1024 * 1024
     store = opened(disk, limits)
     store.assign(CLUSTER, LINEAGE)
     store.space()
@@ -85,7 +93,7 @@ def test_term_and_vote_are_taken_when_nothing_else_is() -> None:
 
 def test_low_then_full_are_told_and_pass_by_themselves() -> None:
     disk = SimDisk()
-    disk.capacity = 256 * 1024
+    disk.capacity = 1024 * 1024
     store = opened(disk, LIMITS)
     store.assign(CLUSTER, LINEAGE)
     roomy = store.space()
@@ -149,6 +157,16 @@ def test_a_spare_that_was_on_its_way_to_become_a_segment_is_none() -> None:
     assert not any(disk.content(SPARE_NAME)), "another was made"
 
 
+def test_room_for_a_snapshot_that_a_snapshot_may_lie_in_is_none() -> None:
+    disk, store = full_disk()
+    store.close()
+    disk.damage(SNAPSHOT_SPARE_NAME, 0, b"RLsn")
+    disk.taken_bytes = 0
+    disk.restart()
+    opened(disk, LIMITS).space()
+    assert not any(disk.content(SNAPSHOT_SPARE_NAME)), "another was made"
+
+
 def test_a_spare_of_another_size_is_replaced() -> None:
     disk, store = full_disk()
     disk.taken_bytes = 0
@@ -167,3 +185,45 @@ def test_a_spare_that_somebody_removed_is_no_failure() -> None:
     store.write([appending(*ENTRIES[:2])])
     store.write([appending(*ENTRIES[2:4])])
     assert whole_log(store) == ENTRIES[:4]
+
+
+def test_a_snapshot_on_a_full_disk_takes_the_room_kept_for_it() -> None:
+    disk, store = full_disk()
+    store.write([appending(*ENTRIES[:2])])
+    name = write_snapshot(disk, snapshot_at(store.tail, STATE), STATE)
+    assert not disk.has(SNAPSHOT_SPARE_NAME)
+    meta = store.adopt_snapshot(name)
+    assert store.read_state(meta) == STATE
+    assert len(disk.content(snapshot_name(meta))) == meta.size_bytes
+    store.space()
+    assert not disk.has(SNAPSHOT_SPARE_NAME) or not disk.content(SNAPSHOT_SPARE_NAME)
+    disk.taken_bytes = 0
+    store.space()
+    assert len(disk.content(SNAPSHOT_SPARE_NAME)) == SNAPSHOT_SPARE_BYTES
+
+
+def test_the_room_for_a_snapshot_grows_with_the_newest_and_stays_when_it_can_not() -> None:
+    disk = SimDisk()
+    disk.capacity = 2 * SNAPSHOT_SPARE_BYTES + 64 * 1024
+    reserve = Reserve(disk, LIMITS)
+    reserve.prepare_for_snapshot(0)
+    reserve.prepare_for_snapshot(SNAPSHOT_SPARE_BYTES)
+    assert len(disk.content(SNAPSHOT_SPARE_NAME)) == 2 * SNAPSHOT_SPARE_BYTES
+    reserve.prepare_for_snapshot(4 * SNAPSHOT_SPARE_BYTES)
+    assert len(disk.content(SNAPSHOT_SPARE_NAME)) == 2 * SNAPSHOT_SPARE_BYTES
+
+
+def test_a_start_on_a_full_disk_without_a_spare_takes_what_the_last_segment_has_left() -> None:
+    disk, store = full_disk()
+    store.write([appending(ENTRIES[0])])
+    for start in range(1, 4):
+        store.write_idle_mark()
+        store.close()
+        disk.vanish(SPARE_NAME)
+        disk.fill()
+        store = opened(disk, LIMITS)
+        assert store.recovered.incarnation.number == 1 + start
+        assert whole_log(store) == ENTRIES[:1]
+    disk.taken_bytes = 0
+    store.write([appending(*ENTRIES[1:])])
+    assert whole_log(store) == ENTRIES
