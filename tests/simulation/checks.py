@@ -7,6 +7,7 @@ Read next: world.py.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from replog.wire.batches import records_of
@@ -96,6 +97,7 @@ class Checks:
         values = self.values()
         for attempt in history.attempts:
             self._attempt(attempt, [values.get(value, []) for value in attempt.values])
+        self._conditions(history, values)
         self._real_time(history)
         self._reads(history)
         self._session_order(history, values)
@@ -114,6 +116,19 @@ class Checks:
             raise Broken(f"{name} was told {attempt.told}, the log has {offsets}")
         if attempt.outcome == "none" and offsets:
             raise Broken(f"{name} was told none, the log has {offsets}")
+        if attempt.resolved is not None and attempt.resolved != bool(offsets):
+            raise Broken(f"{name} was resolved as {attempt.resolved}, the log has {offsets}")
+
+    def _conditions(self, history: History, values: dict[bytes, list[int]]) -> None:
+        """A conditional append lies directly behind the record that it named."""
+        records = sorted(offset for places in values.values() for offset in places)
+        for attempt in history.attempts:
+            offsets = values.get(attempt.values[0], [])
+            if attempt.behind is not None and offsets:
+                place = bisect_left(records, offsets[0])
+                before = records[place - 1] if place else -1
+                if before != attempt.behind:
+                    raise Broken(f"{attempt.values[0]!r} lies behind {before}: {attempt.behind}")
 
     def _real_time(self, history: History) -> None:
         """An append that began after another was acknowledged lies behind it."""

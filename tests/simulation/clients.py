@@ -14,6 +14,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, ProducerRequest, ProducerSession
@@ -36,7 +38,11 @@ PAUSE_US = 100_000
 
 @dataclass
 class Attempt:
-    """An append: its unique values, when it began and ended, and how (in virtual µs)."""
+    """An append: its unique values, when it began and ended, and how (in virtual µs).
+
+    behind: the last record that it was to follow directly (-1: none); resolved: whether it
+    happened, as the answer to that question says.
+    """
 
     values: tuple[bytes, ...]
     began_us: int
@@ -44,6 +50,8 @@ class Attempt:
     offset: int | None = None
     outcome: str = "unknown"
     session: str = ""
+    behind: int | None = None
+    resolved: bool | None = None
     told: list[int] = field(default_factory=list)
 
     def applied(self, result: Appended, now_us: int) -> None:
@@ -75,6 +83,7 @@ class History:
         self.attempts: list[Attempt] = []
         self.reads: list[ReadDone] = []
         self.pages = 0
+        self.resolved = 0
         self.refusals: dict[str, int] = {}
 
     def refused(self, refusal: ApiError) -> None:
@@ -234,7 +243,7 @@ class Session(Client):
                 self.world.history.refused(result)
             elif self._session is None:
                 self._session = result
-            elif result != self._session:
+            elif replace(result, epoch=self._session.epoch) != self._session:
                 raise AssertionError(f"{self.name} got {result} after {self._session}")
 
         request, reply = ProducerRequest(self.name), self.once(node, answered)

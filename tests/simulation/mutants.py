@@ -55,7 +55,7 @@ class Mutant:
 def harsh(seed: int, *, members: int, change: bool) -> None:
     """A short run with many faults."""
     kinds = (*HARSH, "retarget", "retarget", "retarget") if change else HARSH
-    simulate(seed, members=members, kinds=kinds, seconds=12, every_ms=HARSH_MS)
+    simulate(seed, members=members, kinds=kinds, seconds=12, every_ms=HARSH_MS, askers=False)
 
 
 def put_in(mutant: Mutant, into: Path) -> None:

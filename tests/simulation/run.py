@@ -19,10 +19,12 @@ def simulate(
     seconds: float = 20,
     every_ms: int = 1500,
     busy: bool = False,
+    askers: bool = True,
 ) -> World:
     """Run it; raises Broken.
 
-    seconds: of faults, one every every_ms at the latest; busy: with many more clients.
+    seconds: of faults, one every every_ms at the latest; busy: with many more clients;
+    askers: with those of askers.py.
     """
     world = World(seed, members=members, voters=3)
     world.run(3)
@@ -30,6 +32,8 @@ def simulate(
         world.add_clients(plain=6, sessions=8, readers=4)
     else:
         world.add_clients()
+    if askers:
+        world.add_askers()
     faults = Faults(world, kinds=kinds, every_ms=every_ms)
     world.run(seconds)
     faults.stopped = True

@@ -18,9 +18,14 @@ def _has_worked(world: World, *, appends: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_three_members_keep_every_promise_under_all_faults(seeds: list[int]) -> None:
+    conditions = resolved = 0
     for seed in seeds:
         world = simulate(seed, members=3, kinds=FIXED)
         _has_worked(world, appends=200)
+        found = [attempt for attempt in world.history.attempts if attempt.behind is not None]
+        conditions += sum(attempt.outcome == "applied" for attempt in found)
+        resolved += world.history.resolved
+    assert conditions >= 10 * len(seeds) and resolved >= len(seeds), (conditions, resolved)
 
 
 @pytest.mark.timeout(300)

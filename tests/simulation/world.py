@@ -20,6 +20,7 @@ from replog.wire.schemas import (
 )
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.state.applied import AppliedState
+from tests.simulation.askers import Conditional, Resolver
 from tests.simulation.checks import Broken, Checks
 from tests.simulation.clients import Client, History, Plain, Reader, Session
 from tests.simulation.clockwork import Clockwork
@@ -114,6 +115,10 @@ class World:
         self.clients += [Plain(self, f"plain{n}") for n in range(plain)]
         self.clients += [Session(self, f"session{n}") for n in range(sessions)]
         self.clients += [Reader(self, f"reader{n}") for n in range(readers)]
+
+    def add_askers(self) -> None:
+        """Let those begin that ask for more: conditions, and the fate of what is unknown."""
+        self.clients += [Conditional(self, "conditional"), Resolver(self, "resolver")]
 
     def stop_clients(self) -> None:
         """Let nobody begin anything new."""
