@@ -450,6 +450,7 @@ class Driver:
                 self._fetching.want(effect.snapshot, effect.source)
             case InstallSnapshot():
                 self._install(effect.snapshot)
+                self._fetching.installing(effect.ticket)
             case ConfigurationActive():
                 pass  # peers are compared at the end of the turn
             case RoleChanged():

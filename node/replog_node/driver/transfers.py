@@ -50,6 +50,7 @@ class Fetching:
         self._source: MemberId | None = None
         self._asked: int | None = None
         self._waited_ticks = 0
+        self._installing = 0
         self.wanted: SnapshotMeta | None = None
         self.size = 0
 
@@ -64,7 +65,13 @@ class Fetching:
         )
 
     def want(self, snapshot: SnapshotMeta, source: MemberId) -> None:
-        """Fetch this one, from there; the same again only moves the source."""
+        """Fetch this one, from there; the same again only moves the source.
+
+        While an install waits for the disk, nothing: a newer file would take the place of the one
+        that it needs. The offer comes again.
+        """
+        if self._kernel.persisted_ticket < self._installing:
+            return
         self._source = source
         if snapshot == self.wanted:
             return
@@ -74,6 +81,10 @@ class Fetching:
             size_bytes=snapshot.size_bytes, source=source,
         )  # fmt: skip
         self._storage.part(snapshot, 0, b"")
+
+    def installing(self, ticket: int) -> None:
+        """What was fetched is being installed, until the disk has this ticket."""
+        self._installing = ticket
 
     def forget(self) -> None:
         """It isn't needed any more; what is there of it stays for the next time."""

@@ -154,7 +154,8 @@ class Node:
     """One member; all ports of its driver.
 
     stalled: its disk answers nothing; asleep: nothing happens to it, and what arrives is lost;
-    reads_held: reads are done at once and their answers come when it is unset.
+    reads_held: reads are done at once and their answers come when it is unset; installs_held:
+    installs are collected in held_installs.
     """
 
     def __init__(self, rig: Rig, number: int) -> None:
@@ -166,6 +167,8 @@ class Node:
         self.stalled = False
         self.asleep = False
         self.reads_held = False
+        self.installs_held = False
+        self.held_installs: list[InstallSnapshot] = []
         self.wall_ms_ = WALL_MS
         self.persists: deque[Persist] = deque()
         self.reads: deque[tuple[int, Offset, int]] = deque()
@@ -328,6 +331,9 @@ class Node:
         self.parked = True
 
     def install(self, effect: InstallSnapshot) -> None:
+        if self.installs_held:
+            self.held_installs.append(effect)
+            return
         self.persists_then(
             lambda store: store.install(effect.snapshot),
             lambda: self.driver.on_persisted(effect.ticket),

@@ -72,6 +72,26 @@ def test_a_member_behind_the_start_fetches_a_snapshot_and_goes_on() -> None:
     assert "snapshot_fetched" in late.notes
 
 
+def test_while_an_install_waits_for_the_disk_no_newer_snapshot_takes_its_files_place() -> None:
+    rig = Rig(3, core_limits=SMALL).found()
+    late = rig.nodes[2]
+    away(rig, late)
+    late.installs_held = True
+    late.start()
+    rig.tick(60)
+    (held,) = late.held_installs
+    filled(rig)
+    asked(rig, SnapshotRequest())
+    end = filled(rig)
+    asked(rig, TrimRequest(end - 5))
+    rig.tick(60)
+    assert rig.nodes[0].driver.kernel.log_begins_after() > held.snapshot.position
+    late.installs_held = False
+    late.install(held)
+    rig.tick(90)
+    assert late.driver.applied.digest() == rig.nodes[0].driver.applied.digest()
+
+
 def test_a_lost_piece_is_asked_for_again() -> None:
     rig = Rig(3, core_limits=SMALL).found()
     late = rig.nodes[2]
