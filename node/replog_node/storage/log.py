@@ -34,10 +34,14 @@ Random64 = Callable[[], int]
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """Where a truncation will end the log. kept: the segments that stay, the last one shortened."""
+    """Where a truncation will end the log. kept: the segments that stay, the last one shortened.
+
+    lost: how far it should have gone, when it has to end before damage.
+    """
 
     tail: Tail
     kept: tuple[Segment, ...]
+    lost: Position | None = None
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -148,7 +152,12 @@ class Log:
         if not start.position.offset < to.offset <= self.view.last:
             raise StoreMisused(f"the log can't be cut at {to}: it ends at {self.tail.position}")
         held = self.view.segment_of(to.offset)
-        entry, end = place_at(self._disk, held, to.offset, self._limits.read_bytes)
+        try:
+            entry, end = place_at(self._disk, held, to.offset, self._limits.read_bytes)
+        except LogDamaged:
+            if (cut := self._cut_before_damage(held, to)) is None:
+                raise
+            return cut
         if entry.position != to:
             raise StoreMisused(f"the log can't be cut at {to}: an entry ends at {entry.position}")
         tail = tail_of(entry)
@@ -156,6 +165,19 @@ class Log:
         shortened = Segment(held.header, held.summary.cut(tail, end), holes)
         before = tuple(segment for segment in segments if segment.base < held.base)
         return Cut(tail, (*before, shortened))
+
+    def _cut_before_damage(self, held: Segment, to: Position) -> Cut | None:
+        """Return the cut before the hole in which `to` lies; None if it lies in none."""
+        examined = self.examine(held.header.name) or held
+        hole = examined.hole_at(to.offset)
+        if hole is None:
+            return None
+        tail = hole.before
+        if tail.position.offset >= held.base:
+            cut = self.plan_cut(tail.position)
+            return Cut(cut.tail, cut.kept, lost=to)
+        kept = tuple(segment for segment in self.view.sealed if segment.base < held.base)
+        return Cut(tail, kept, lost=to)
 
     def truncate(self, cut: Cut) -> None:
         """End the log at the cut, durably, and begin a fresh segment there.
@@ -166,7 +188,8 @@ class Log:
         how a log restarts there.
         """
         dropped = (*self.view.sealed, self.view.active)[len(cut.kept) :]
-        self._begin(cut.tail, restart=not cut.kept and cut.tail.position != ORIGIN)
+        restart = not cut.kept and cut.tail.position != ORIGIN
+        self._begin(cut.tail, restart=restart, unproven=cut.lost)
         self.view = View(cut.kept, self._opened.segment, self.view.generation + 1, Cursors())
         self._remove(tuple(reversed(dropped)))
         if cut.kept and not cut.kept[-1].holes:
@@ -337,7 +360,14 @@ class Log:
         self.view = msgspec.structs.replace(self.view, sealed=sealed, active=self._opened.segment)
         seal(self._disk, full)
 
-    def _begin(self, predecessor: Tail, *, restart: bool = False, room: int = 0) -> None:
+    def _begin(
+        self,
+        predecessor: Tail,
+        *,
+        restart: bool = False,
+        room: int = 0,
+        unproven: Position | None = None,
+    ) -> None:
         old = self._opened
         header = SegmentHeader(
             cluster_id=old.segment.header.cluster_id,
@@ -345,7 +375,7 @@ class Log:
             nonce=self._random64(),
             predecessor=predecessor,
             restart=restart,
-            unproven=still_unproven(predecessor, old.segment.header.unproven),
+            unproven=still_unproven(predecessor, old.segment.header.unproven, unproven),
         )
         self._opened = begin_segment(self._disk, self._limits, self._reserve, header, room=room)
         self._marked = predecessor.position

@@ -226,6 +226,12 @@ class Store:
             if merged.hard_state is not None:
                 self._hard_state.check(merged.hard_state)
             cut = self._plan_cut(merged.truncate_to)
+            if cut is not None and cut.lost is not None:
+                self._assigned().truncate(cut)
+                raise StorageFailed(
+                    f"the log was to be cut at {cut.lost}, within damage: it ends"
+                    f" at {cut.tail.position} now, and goes on from there after a restart"
+                )
             check_chain(self.tail if cut is None else cut.tail, merged.entries)
             if merged.hard_state is not None:
                 self._hard_state.save(merged.hard_state)

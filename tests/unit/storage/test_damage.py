@@ -1,5 +1,6 @@
 """What rots is never served, and never taken for a torn write if it was known to be durable."""
 
+from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
@@ -11,17 +12,19 @@ from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import MemberId, Offset, Position, Term
 from replog_node.storage.blocks import BLOCK_HEADER_BYTES, encode_block
+from replog_node.storage.disk import Sync
 from replog_node.storage.errors import (
     FormatUnknown,
     IdentityDamaged,
     LogDamaged,
     StorageError,
+    StorageFailed,
     VoteStateLost,
 )
 from replog_node.storage.segment import read_header
 from replog_node.storage.store import Store
 from replog_node.storage.summary import Hole, find_summary
-from tests.support.simdisk import SimDisk
+from tests.support.simdisk import Crashed, SimDisk
 from tests.unit.storage.building import (
     CLOCK,
     CLUSTER,
@@ -29,6 +32,7 @@ from tests.unit.storage.building import (
     appending,
     chained,
     configured,
+    cutting,
     data,
     holding,
     opened,
@@ -491,3 +495,78 @@ def test_an_offset_below_damage_can_still_be_read() -> None:
     with pytest.raises(LogDamaged) as caught:
         store.read(ENTRIES[2].base, 1)
     assert (caught.value.segment, caught.value.offset) == (name, ENTRIES[2].base)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 4, 5])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_log_to_be_cut_within_damage_ends_before_it_and_is_unproven(at: int, known: bool) -> None:
+    disk = written(idle=True)
+    store = opened(disk)
+    name = next(n for n in segments(disk) if ENTRIES[at].frame in disk.content(n))
+    disk.damage(name, disk.content(name).index(ENTRIES[at].frame) + 70, b"rot")
+    if known:
+        examined = store.examine(name)
+        assert examined is not None
+        store.damaged(examined)
+    more = chained([CLOCK], tail_of(ENTRIES[at]), term=3)
+    with pytest.raises(StorageFailed, match="within damage"):
+        store.write([cutting(ENTRIES[at].position, *more)])
+    for _ in range(2):
+        disk.lose_power(Random(at))
+        assert found_in(disk) == Found(ENTRIES[:at], (), ENTRIES[at].position)
+    disk.restart()
+    store = opened(disk)
+    store.write([appending(*ENTRIES[at : at + 1], *more)])
+    assert store.unproven is None and whole_log(store) == (*ENTRIES[: at + 1], *more)
+
+
+def unproven_end(disk: SimDisk) -> None:
+    name = segments(disk)[-1]
+    disk.damage(name, disk.content(name).index(ENTRIES[-1].frame) + 100, b"rot")
+
+
+def lost_end(disk: SimDisk) -> None:
+    disk.vanish(segments(disk)[-1])
+
+
+def bad_header(disk: SimDisk) -> None:
+    for at in (20, 512):
+        disk.damage(segments(disk)[1], at, b"rot")
+
+
+def lost_start(disk: SimDisk) -> None:
+    disk.vanish(segments(disk)[0])
+
+
+@pytest.mark.parametrize("harm", [unproven_end, lost_end, bad_header, lost_start])
+def test_dying_at_any_operation_of_a_start_on_damage_forgets_none_of_it(
+    harm: Callable[[SimDisk], None],
+) -> None:
+    disk = written(idle=True)
+    for name in disk.names():  # all that can tell of the damage has long been on the disk
+        disk.open(name).sync(Sync.SEGMENT)
+    disk.sync_directory(Sync.SEGMENT_NAME)
+    harm(disk)
+    sure, at = found_in(disk.copy()), 0
+    random = Random(2)
+    while True:
+        at += 1
+        dying = disk.copy()
+        dying.crash_at, dying.crash_random = dying.operations + at, Random(at)
+        try:
+            opened(dying, random64=lambda: random.getrandbits(64))
+        except Crashed:
+            dying.crash_at = None
+        else:
+            break
+        for seed in range(5):
+            dead = dying.copy()
+            dead.lose_power(Random(seed)) if seed else dead.restart()
+            again = found_by(opened(dead, random64=lambda: random.getrandbits(64)))
+            assert (again.readable, again.unproven) == (sure.readable, sure.unproven)
+            assert spans(again) == spans(sure)
+    assert at > 10
+
+
+def spans(found: Found) -> list[tuple[int, int]]:
+    return [(hole.start, hole.end) for hole in found.holes]
