@@ -14,11 +14,11 @@ appender.py, gatherer.py, reader.py; docs/client.md has examples that are run.
 from replog.client.appender import Appender, OutcomeUnknown, SessionEnded
 from replog.client.client import Client
 from replog.client.consumer import Consumer
+from replog.client.failures import Unavailable
 from replog.client.gatherer import Gatherer
 from replog.client.getter import Getter
 from replog.client.producer import Producer
 from replog.client.reader import Page, PageDamaged, read
-from replog.client.transport import Unavailable
 from replog.wire.batches import NewRecord
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended

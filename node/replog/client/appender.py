@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Self
 
 from replog.client.client import Client
-from replog.client.transport import Unavailable
+from replog.client.failures import Unavailable
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch, build_values
 from replog.wire.codes import NONE
 from replog.wire.limits import EXPIRES_AFTER_MOST_MS, IN_FLIGHT_MAX, SEQUENCES, UNUSED_MS

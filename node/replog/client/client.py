@@ -32,7 +32,6 @@ from replog.wire.schemas import (
     Why,
 )
 
-BATCH = "application/vnd.replog.batch"
 BATCHES = "application/vnd.replog.batches"
 T = TypeVar("T")
 
@@ -81,15 +80,11 @@ class Client:
         Without a session it is repeated only while it surely was not appended. With a condition
         that doesn't hold: ApiError last_record_mismatch, whose extra has `last_record`.
         """
-        answer = await self.transport.call(
-            "POST",
-            "/v1/records",
-            body=batch.data,
-            headers=_append_headers(batch),
+        return await self.transport.append(
+            batch,
             timeout_s=self.timeout_s if timeout_s is None else timeout_s,
             repeatable=batch.producer_id >= 0,
         )
-        return _decoded(answer, Appended)
 
     async def allocate_producer(
         self, *, expires_after_ms: int = EXPIRES_AFTER_MOST_MS
@@ -197,14 +192,6 @@ class Client:
             repeatable=True,
         )
         return _decoded(answer, Done)
-
-
-def _append_headers(batch: CheckedBatch) -> dict[str, str]:
-    headers = {"Content-Type": BATCH}
-    if batch.if_last_record is not None:
-        last = batch.if_last_record
-        headers["If-Last-Record"] = "none" if last < 0 else str(last)
-    return headers
 
 
 def _decoded(answer: Answer, kind: type[T]) -> T:

@@ -7,7 +7,8 @@ Read next: transport.py.
 import asyncio
 from typing import Final, Protocol
 
-from replog.client.transport import Transport, Unavailable
+from replog.client.failures import Unavailable
+from replog.client.transport import Transport
 from replog.wire.problems import ApiError
 from replog.wire.schemas import ClusterStatus
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from replog.client.appender import Appender, OutcomeUnknown, SessionEnded
-from replog.client.transport import Unavailable
+from replog.client.failures import Unavailable
 from replog.wire.batches import NewRecord
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended

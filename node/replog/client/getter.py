@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from replog.client.client import Client
+from replog.client.failures import Unavailable
 from replog.client.reader import PageDamaged, sound_page
-from replog.client.transport import Unavailable
 from replog.wire.batches import StoredRecord, records_of
 from replog.wire.problems import ApiError
 

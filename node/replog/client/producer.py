@@ -48,7 +48,7 @@ class Producer:
         self._client = client
         self._room = _Room(unacknowledged_bytes)
         self._expires_after_ms = expires_after_ms
-        self._turn = asyncio.Lock()
+        self._beginning: asyncio.Task[tuple[Appender, Gatherer]] | None = None
         self._session: tuple[Appender, Gatherer] | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,16 +90,21 @@ class Producer:
             self._room.give_back(size)
 
     async def _next_session(self) -> tuple[Appender, Gatherer]:
-        async with self._turn:
-            held = self._session
-            if held is not None and not (held[0].ended or held[0].may_have_expired):
-                return held  # another task was quicker
+        """One begins it for all, and all go on in the same moment: their records go together."""
+        if self._beginning is None:
+            self._beginning = asyncio.create_task(self._begin())
+        return await asyncio.shield(self._beginning)
+
+    async def _begin(self) -> tuple[Appender, Gatherer]:
+        try:
             appender = await Appender.begin(self._client, expires_after_ms=self._expires_after_ms)
             session = (appender, await Gatherer(appender).__aenter__())
-            if held is not None:
-                await held[1].close_when_settled()
+            if self._session is not None:
+                await self._session[1].close_when_settled()
             self._session = session
             return session
+        finally:
+            self._beginning = None
 
 
 class _Room:

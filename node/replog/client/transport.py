@@ -12,13 +12,22 @@ import asyncio
 import io
 import random
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aiohttp
+import msgspec
 
+from replog.client.channel import ANSWERS_BYTES_MAX, HEARTBEAT_S, Channel
+from replog.client.failures import Unavailable
+from replog.wire.batches import CheckedBatch
 from replog.wire.codes import NONE
 from replog.wire.problems import ApiError, problem_of
+from replog.wire.schemas import Appended
+from replog.wire.sessions import SESSION_PATH
+
+BATCH: Final = "application/vnd.replog.batch"
+T = TypeVar("T")
 
 PAUSE_FIRST_S: Final = 0.05
 PAUSE_MOST_S: Final = 1.0
@@ -43,23 +52,15 @@ ENDPOINTS_MAX: Final = 32
 READ_BYTES: Final = 1024 * 1024
 """What may wait unread of an answer: a page of megabytes then comes without many stops."""
 
+CHANNELS_MAX: Final = ENDPOINTS_MAX
+"""Append sessions that are kept; past it all are ended and begun as they are needed."""
+
+NO_CHANNEL_S: Final = 10.0
+"""For so long a member that gave no session is not asked for one again."""
+
 OUT_OF_TURN: Final = "sequence_gap"
 PAUSE_OUT_OF_TURN_S: Final = 0.01
 """Batches of one session travel side by side; the one that comes too early tries again."""
-
-
-class Unavailable(Exception):
-    """No member gave an answer that settles the call.
-
-    outcome: "none" if nothing can have come of any try, else "unknown". again: whether another
-    try may help.
-    """
-
-    def __init__(self, detail: str, outcome: str, *, again: bool = True) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.outcome = outcome
-        self.again = again
 
 
 class Answer(NamedTuple):
@@ -90,6 +91,9 @@ class Transport:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._at = 0
         self._session: aiohttp.ClientSession | None = None
+        self._channels: dict[str, Channel] = {}
+        self._no_channel_before_s: dict[str, float] = {}
+        self._opening = asyncio.Lock()
 
     async def open(self) -> None:
         """Be ready; connections are made as they are needed and kept."""
@@ -101,6 +105,7 @@ class Transport:
 
     async def close(self) -> None:
         """Give the connections back."""
+        await self._close_channels()
         if self._session is not None:
             await self._session.close()
 
@@ -120,6 +125,73 @@ class Transport:
         wait_s: how long a member may wait for records before it answers. Raises ApiError with the
         last refusal; Unavailable when nobody answered, or when an earlier try may have worked.
         """
+
+        async def once(endpoint: str, try_s: float) -> Answer:
+            return await self._send(method, endpoint, path, body, headers, try_s, wait_s)
+
+        return await self._until_settled(once, timeout_s, repeatable=repeatable)
+
+    async def append(self, batch: CheckedBatch, *, timeout_s: float, repeatable: bool) -> Appended:
+        """Append a batch, by a session where one can be had. Raises as `call` does."""
+
+        async def once(endpoint: str, try_s: float) -> Appended:
+            channel = await self._channel(endpoint)
+            try_s = max(try_s, TRY_LEAST_S)
+            if channel is not None:
+                return await channel.append(batch, timeout_s=try_s, grace_s=GRACE_S)
+            headers = _append_headers(batch)
+            answer = await self._send(
+                "POST", endpoint, "/v1/records", batch.data, headers, try_s, 0.0
+            )
+            return msgspec.json.decode(answer.body, type=Appended)
+
+        return await self._until_settled(once, timeout_s, repeatable=repeatable)
+
+    async def _channel(self, endpoint: str) -> Channel | None:
+        """The session with this member; None if it gives none now: then HTTP does as well."""
+        now_s = asyncio.get_running_loop().time()
+        channel = self._channels.get(endpoint)
+        if channel is not None and channel.open:
+            return channel
+        if now_s < self._no_channel_before_s.get(endpoint, 0.0):
+            return None
+        async with self._opening:
+            channel = self._channels.get(endpoint)
+            if channel is None or not channel.open:
+                channel = await self._open_channel(endpoint)
+            return channel
+
+    async def _open_channel(self, endpoint: str) -> Channel | None:
+        if self._session is None:
+            raise RuntimeError("the client is not open: use `async with`")
+        if len(self._channels) > CHANNELS_MAX:
+            await self._close_channels()
+        try:
+            socket = await self._session.ws_connect(
+                f"{self._scheme}://{endpoint}{SESSION_PATH}",
+                headers=self._headers,
+                heartbeat=HEARTBEAT_S,
+                max_msg_size=ANSWERS_BYTES_MAX,
+                compress=0,
+            )
+        except aiohttp.WSServerHandshakeError:  # HTTP tells why, or does it
+            now_s = asyncio.get_running_loop().time()
+            self._no_channel_before_s[endpoint] = now_s + NO_CHANNEL_S
+            return None
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            said = str(problem) or type(problem).__name__
+            raise Unavailable(f"{endpoint}: {said}", NONE) from problem
+        self._channels[endpoint] = Channel(endpoint, socket)
+        return self._channels[endpoint]
+
+    async def _close_channels(self) -> None:
+        channels, self._channels = list(self._channels.values()), {}
+        await asyncio.gather(*(channel.close() for channel in channels))
+
+    async def _until_settled(
+        self, once: Callable[[str, float], Awaitable[T]], timeout_s: float, *, repeatable: bool
+    ) -> T:
+        """Try at one member after the other; see `call`."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         pauses = _Pauses()
         unknown = False
@@ -128,7 +200,7 @@ class Transport:
             left_s = deadline - asyncio.get_running_loop().time()
             at = self.endpoints[self._at]
             try:
-                return await self._send(method, at, path, body, headers, min(TRY_S, left_s), wait_s)
+                return await once(at, min(TRY_S, left_s))
             except (ApiError, Unavailable) as failure:
                 pause_s = pauses.after(failure)
                 over = deadline - asyncio.get_running_loop().time() <= pause_s
@@ -201,6 +273,14 @@ class Transport:
 def _content(body: bytes | None) -> io.BytesIO | None:
     """The body as aiohttp wants a large one: sent in pieces, so that other calls go on."""
     return None if body is None else io.BytesIO(body)
+
+
+def _append_headers(batch: CheckedBatch) -> dict[str, str]:
+    headers = {"Content-Type": BATCH}
+    if batch.if_last_record is not None:
+        last = batch.if_last_record
+        headers["If-Last-Record"] = "none" if last < 0 else str(last)
+    return headers
 
 
 class _Pauses:

@@ -26,6 +26,13 @@ from replog.wire.schemas import (
     RecordsPage,
     Why,
 )
+from replog.wire.sessions import (
+    SESSION_PATH,
+    SessionAppend,
+    decode_appends,
+    encode_appended,
+    encode_refused,
+)
 from tests.unit.client.log import Log
 
 Fault = str | ApiError
@@ -37,7 +44,7 @@ else a refusal."""
 class Member:
     """One listener. faults: what goes wrong with its next calls, one by one."""
 
-    def __init__(self, name: str, log: Log) -> None:
+    def __init__(self, name: str, log: Log, *, sessions: bool = False) -> None:
         self.name = name
         self.log = log
         self.faults: deque[Fault] = deque()
@@ -45,7 +52,7 @@ class Member:
         self.known: list[Member] = [self]
         self.tokens: list[str | None] = []
         self.held = asyncio.Event()
-        self.server = TestServer(_app(self))
+        self.server = TestServer(_app(self, sessions=sessions))
 
     @property
     def endpoint(self) -> str:
@@ -56,9 +63,11 @@ class Member:
 class Cluster:
     """Some members and what they share."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, sessions: bool) -> None:
         self.log = Log()
-        self.members = [Member(f"member-{index}", self.log) for index in range(count)]
+        self.members = [
+            Member(f"member-{index}", self.log, sessions=sessions) for index in range(count)
+        ]
         for member in self.members:
             member.known = self.members
 
@@ -74,9 +83,9 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(count: int = 3) -> AsyncIterator[Cluster]:
-    """A cluster for the length of a test."""
-    made = Cluster(count)
+async def cluster(count: int = 3, *, sessions: bool = False) -> AsyncIterator[Cluster]:
+    """A cluster for the length of a test. sessions: whether it gives append sessions."""
+    made = Cluster(count, sessions=sessions)
     for member in made.members:
         await member.server.start_server()
     try:
@@ -87,10 +96,10 @@ async def cluster(count: int = 3) -> AsyncIterator[Cluster]:
             await member.server.close()
 
 
-Handler = Callable[[Member, web.Request], Awaitable[web.Response]]
+Handler = Callable[[Member, web.Request], Awaitable[web.StreamResponse]]
 
 
-def _app(member: Member) -> web.Application:
+def _app(member: Member, *, sessions: bool) -> web.Application:
     app = web.Application(client_max_size=8 * 1024 * 1024)
     app.router.add_post("/v1/records", _faulty(member, _append))
     app.router.add_get("/v1/records", _faulty(member, _read))
@@ -98,6 +107,7 @@ def _app(member: Member) -> web.Application:
     app.router.add_get("/v1/cluster", _faulty(member, _status))
     app.router.add_get("/v1/why", _faulty(member, _why))
     app.router.add_get("/v1/log", _faulty(member, _log_info))
+    app.router.add_get(SESSION_PATH, _faulty(member, _session) if sessions else _none)
     return app
 
 
@@ -123,6 +133,8 @@ def _faulty(
             return web.Response(status=refusal.status, body=refusal.body(), content_type=kind)
         if fault == "lose":
             return _hang_up(request)
+        if not isinstance(response, web.Response):
+            return response
         if fault == "damage" and isinstance(response.body, bytes):
             response.body = response.body[:-1] + bytes([response.body[-1] ^ 1])
         return response
@@ -140,6 +152,44 @@ async def _append(member: Member, request: web.Request) -> web.Response:
     body = await request.read()
     await asyncio.sleep(member.log.append_takes_s)
     return _json(member.log.append(check_batch(body)))
+
+
+async def _none(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=404)
+
+
+async def _session(member: Member, request: web.Request) -> web.StreamResponse:
+    """An append session; each append meets the next fault."""
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    answering: set[asyncio.Task[None]] = set()
+    async for message in socket:
+        for append in decode_appends(message.data):
+            member.calls.append("append")
+            fault = member.faults.popleft() if member.faults else None
+            if fault == "cut":
+                _hang_up(request)
+                return socket
+            answering.add(asyncio.create_task(_answer(member, socket, request, append, fault)))
+    return socket
+
+
+async def _answer(
+    member: Member, socket: web.WebSocketResponse, request: web.Request, append: SessionAppend,
+    fault: Fault | None,
+) -> None:  # fmt: skip
+    if fault == "hold":
+        await member.held.wait()
+    try:
+        if isinstance(fault, ApiError):
+            raise fault
+        answer = encode_appended(append.request, member.log.append(check_batch(append.batch)))
+    except ApiError as refusal:
+        answer = encode_refused(append.request, refusal)
+    if fault == "lose":
+        _hang_up(request)
+        return
+    await socket.send_bytes(answer[:-1] if fault == "damage" else answer)
 
 
 async def _producer(member: Member, request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from replog.client import ApiError, Appender, Client, Gatherer, OutcomeUnknown, SessionEnded
-from replog.client.transport import Unavailable
+from replog.client.failures import Unavailable
 from replog.wire.batches import NewRecord, build_values
 from tests.unit.client.cluster import Cluster, cluster
 

@@ -3,7 +3,7 @@
 import pytest
 
 from replog.client import ApiError, Appender, Client, Consumer
-from replog.client.transport import Unavailable
+from replog.client.failures import Unavailable
 from tests.unit.client.cluster import Cluster, cluster
 
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from replog.client import ApiError, Appender, Client, Getter
-from replog.client.transport import Answer, Unavailable
+from replog.client.failures import Unavailable
+from replog.client.transport import Answer
 from replog.wire.batches import NewRecord
 from tests.unit.client.cluster import Cluster, cluster
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from replog.client import ApiError, Client
-from replog.client.transport import Unavailable
+from replog.client.failures import Unavailable
 from replog.wire.batches import build_values
 from tests.unit.client.cluster import cluster
 
