@@ -58,13 +58,15 @@ class ClientRoutes:
     def routes(self) -> tuple[Route, ...]:
         """The rows of the route table."""
         return (
-            Route("POST", "/v1/records", self.append, Permission.WRITE),
-            Route("GET", "/v1/records", self.read, Permission.READ),
+            Route("POST", "/v1/records", self.append, Permission.WRITE, bulk=True),
+            Route("GET", "/v1/records", self.read, Permission.READ, bulk=True),
             Route(
                 "GET", SESSION_PATH, self._sessions.serve, Permission.WRITE,
                 bounded=False, lasting=True,
             ),
-            Route("GET", TAIL_PATH, self._tails.socket, Permission.READ, lasting=True),
+            Route(
+                "GET", TAIL_PATH, self._tails.socket, Permission.READ, bulk=True, lasting=True
+            ),
             Route("GET", "/v1/log", self.log, Permission.READ),
             Route("POST", "/v1/producers", self.producer, Permission.WRITE),
             Route("POST", "/v1/producers/{id}:resolve", self.resolve, Permission.WRITE),

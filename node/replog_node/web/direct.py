@@ -136,7 +136,7 @@ class Direct:
         began_s = time.perf_counter()
         asked = _Asked(connection, began_s, body)
         try:
-            self._gate.enter(head.authorization, Permission.WRITE)
+            self._gate.enter(head.authorization, Permission.WRITE, bulk=True)
         except ApiError as error:
             asyncio.get_running_loop().call_soon(self._refuse, [asked], error)
             return

@@ -23,6 +23,10 @@ from replog_node.web.problems import Handler, from_aiohttp, response_of, unexpec
 
 _Expectation = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
+SMALL_SHARE: Final = 8
+"""One in so many of requests_max is kept for calls that move no data: however many appends and
+reads come, whoever asks for a log's bounds, a session or a change of leader is served."""
+
 UNROUTED: Final = "none"
 """The route label of requests that no route took: callers can't make new labels."""
 
@@ -33,6 +37,8 @@ class Route(msgspec.Struct, frozen=True):
     bounded: counts against requests_max. What tells why a node is overloaded isn't bounded, and
     neither are WebSockets, whose number the membership bounds, or a setting.
 
+    bulk: moves data, so a flood of it leaves a share of requests_max (SMALL_SHARE) to other calls.
+
     lasting: a WebSocket, which lasts as long as its caller likes.
     """
 
@@ -41,6 +47,7 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     permission: Permission | None
     bounded: bool = True
+    bulk: bool = False
     lasting: bool = False
 
     @property
@@ -65,6 +72,7 @@ class Gate:
         self._access = access
         self._body_bytes_max = settings.body_bytes_max
         self._requests_max = settings.requests_max
+        self._bulk_max = settings.requests_max - settings.requests_max // SMALL_SHARE
         self._waiting_max = settings.waiting_max
         self._in_flight = 0
         self._waiting = 0
@@ -160,16 +168,18 @@ class Gate:
         if not route.bounded:
             self._access.check(authorization, route.permission)
             return await route.handler(request)
-        self.enter(authorization, route.permission)
+        self.enter(authorization, route.permission, bulk=route.bulk)
         try:
             return await route.handler(request)
         finally:
             self.leave(1)
 
-    def enter(self, authorization: str | None, permission: Permission | None) -> None:
+    def enter(
+        self, authorization: str | None, permission: Permission | None, *, bulk: bool
+    ) -> None:
         """Let a request in, until `leave`; raises ApiError unauthorized, forbidden, overloaded."""
         self._access.check(authorization, permission)
-        if self._in_flight >= self._requests_max:
+        if self._in_flight >= (self._bulk_max if bulk else self._requests_max):
             raise ApiError("overloaded", f"{self._in_flight} requests are being served already")
         self._in_flight += 1
 

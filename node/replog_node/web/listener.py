@@ -82,6 +82,7 @@ class _Server(web.Server):
             max_field_size=LINE_BYTES_MAX,
             max_headers=HEADERS_MAX,
         )
+        self.silent: dict[_Protocol, None] = {}
         self.direct = direct
         self.connections_max = settings.connections_max
         self.head_s = settings.body_timeout_ms / 1000
@@ -89,6 +90,19 @@ class _Server(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         return _Protocol(self, loop=self._loop, **self._kwargs)
+
+    def make_room(self) -> bool:
+        """End the connection that has been silent for the longest; False: all have asked something.
+
+        So who opens connections and says nothing takes places from others of the kind only.
+        """
+        while self.silent:
+            oldest = next(iter(self.silent))
+            del self.silent[oldest]
+            if oldest.is_silent:
+                oldest.end(ApiError("overloaded", "others need its place: it asked nothing"))
+                return True
+        return False
 
 
 _Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -145,16 +159,23 @@ class _Protocol(web.RequestHandler):
         """Serve the connection, unless there are too many; expect its first head in time."""
         full = len(self._limits.connections) >= self._limits.connections_max
         super().connection_made(transport)
-        if full:
+        if full and not self._limits.make_room():
             most = self._limits.connections_max
-            self._end(ApiError("overloaded", f"{most} connections are open already"))
+            self.end(ApiError("overloaded", f"{most} connections are open already"))
         else:
+            self._limits.silent[self] = None
             self._head_timer = self._loop.call_later(self._limits.head_s, self._head_is_due)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is open and has not sent a whole head yet."""
+        return self._request_count == 0 and self.transport is not None
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the timer, and read no more of a body whose sender has left."""
         if self._head_timer is not None:
             self._head_timer.cancel()
+        self._limits.silent.pop(self, None)
         lingering = None if self._request_in_progress else self._task_handler
         super().connection_lost(exc)
         if lingering is not None:
@@ -225,9 +246,9 @@ class _Protocol(web.RequestHandler):
         """End a connection that has not sent a whole head yet; later ones are keep-alive's."""
         if self._request_count == 0:
             seconds = self._limits.head_s
-            self._end(ApiError("request_timeout", f"no request arrived within {seconds:g} s"))
+            self.end(ApiError("request_timeout", f"no request arrived within {seconds:g} s"))
 
-    def _end(self, error: ApiError) -> None:
+    def end(self, error: ApiError) -> None:
         """Say why, and close: there is no request to answer."""
         if self.transport is not None:
             self.transport.write(raw_response(error))
@@ -256,6 +277,8 @@ class _Protocol(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """What is no HTTP, or failed past our gate, as a problem; never a traceback."""
+        if isinstance(exc, ConnectionError):
+            raise ConnectionError("the caller has left") from exc
         if isinstance(exc, HttpProcessingError):
             error = ApiError("request_invalid", _fault_of(exc))
         else:

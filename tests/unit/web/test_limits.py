@@ -303,13 +303,55 @@ async def test_too_many_reads_that_wait_are_refused_but_do_not_keep_others_out()
 
 async def test_a_connection_too_many_is_told_so_and_ended() -> None:
     async with client_listener(MemoryService(), connections_max=2) as client:
-        async with raw_connection(client), raw_connection(client):
-            await asyncio.sleep(0.02)
+        async with raw_connection(client) as one, raw_connection(client) as other:
+            for reader, writer in (one, other):
+                writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                await reader.readuntil(b"}")
             status, headers, found = await raw_refusal(client)
         await asyncio.sleep(0.02)
 
         assert (status, found["code"], headers["retry-after"]) == (429, "overloaded", "1")
         assert (await client.get("/livez")).status == 200
+
+
+async def test_connections_that_say_nothing_take_no_place_from_those_that_do() -> None:
+    async with client_listener(MemoryService(), connections_max=3) as client:
+        assert (await client.get("/livez")).status == 200
+        async with (
+            raw_connection(client) as (oldest, _),
+            raw_connection(client) as (newer, _),
+            raw_connection(client) as (reader, writer),
+        ):
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"}"), 5)
+            assert b"overloaded" in await asyncio.wait_for(oldest.read(), 5)
+            assert not newer.at_eof()
+            assert (await client.get("/livez")).status == 200
+
+
+async def test_appends_and_reads_leave_a_share_of_the_requests_to_small_calls() -> None:
+    service = MemoryService()
+    service.held = asyncio.Event()
+    async with client_listener(service, requests_max=8) as client:
+        floods = [
+            asyncio.create_task(client.post("/v1/records", data=b"v", headers=OCTETS))
+            for _ in range(4)
+        ] + [asyncio.create_task(client.get("/v1/records")) for _ in range(3)]
+        await service.called(7)
+        for refused in (
+            await client.get("/v1/records"),
+            await client.post("/v1/records", data=b"v", headers=OCTETS),
+            await client.post(
+                "/v1/records", data=b"[{}]", headers={"Content-Type": "application/json"}
+            ),
+        ):
+            assert refused.headers["Retry-After"] == "1"
+            await problem(refused, 429, "overloaded")
+        small = asyncio.create_task(client.get("/v1/log"))
+        await service.called(8)
+        service.held.set()
+        assert (await small).status == 200
+        assert [(await flood).status for flood in floods] == [200] * 7
 
 
 @pytest.mark.parametrize(
