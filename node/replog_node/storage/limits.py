@@ -34,6 +34,9 @@ class StoreLimits(msgspec.Struct, frozen=True):
     """Room in the active segment under which a member without a spare is full: what may still be
     on its way must fit."""
 
+    checkpoint_bytes: int = 8 * 1024 * 1024
+    """A start reads no more of the last segment than this: so often is it noted what was proven."""
+
     @property
     def index_interval_bytes(self) -> int:
         """The bytes of a segment between two rows of its index."""

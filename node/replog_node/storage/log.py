@@ -26,7 +26,15 @@ from replog_node.storage.repair import encode_entries, write_repaired
 from replog_node.storage.reserve import Reserve
 from replog_node.storage.scan import scan_sealed
 from replog_node.storage.segment import SEGMENT_HEADER_BYTES, SegmentHeader, begin
-from replog_node.storage.summary import Hole, Placed, Segment, Summary, empty_summary, save_summary
+from replog_node.storage.summary import (
+    Hole,
+    Placed,
+    Segment,
+    Summary,
+    empty_summary,
+    save_checkpoint,
+    save_summary,
+)
 from replog_node.storage.walk import Unreadable
 
 Random64 = Callable[[], int]
@@ -103,6 +111,7 @@ class Log:
         self._random64 = random64
         self._reserve = reserve
         self._opened = opened
+        self._noted_at = SEGMENT_HEADER_BYTES
         self._marked = opened.segment.header.predecessor.position
         self._replacing = False
         self.view = View(sealed, opened.segment, 0, Cursors())
@@ -351,6 +360,9 @@ class Log:
         size = max(self._opened.size, aligned(summary.end))
         self._opened = Opened(segment, self._opened.file, size)
         self.view = msgspec.structs.replace(self.view, active=segment)
+        if summary.end - self._noted_at >= self._limits.checkpoint_bytes:
+            save_checkpoint(self._disk, segment)
+            self._noted_at = summary.end
 
     def _roll(self, room: int = 0) -> None:
         """Begin a segment with this room after the tail, then seal the full one."""
@@ -380,6 +392,10 @@ class Log:
         self._opened = begin_segment(self._disk, self._limits, self._reserve, header, room=room)
         self._marked = predecessor.position
         old.file.close()
+        name = old.segment.header.checkpoint_name
+        if self._noted_at > SEGMENT_HEADER_BYTES and name in self._disk.names():
+            self._disk.remove(name)
+        self._noted_at = SEGMENT_HEADER_BYTES
 
 
 def still_unproven(tail: Tail, *unproven: Position | None) -> Position | None:

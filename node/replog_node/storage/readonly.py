@@ -28,7 +28,7 @@ from replog_node.storage.errors import (
 from replog_node.storage.identity import load_identity
 from replog_node.storage.segment import is_segment, read_header, sequence_of
 from replog_node.storage.snapshots import is_snapshot, read_meta, read_state
-from replog_node.storage.summary import Segment, empty_summary, find_summary
+from replog_node.storage.summary import Segment, empty_summary, find_checkpoint, find_summary
 from replog_node.storage.walk import Unreadable, Walk, Window
 
 READ_BYTES = 1024 * 1024
@@ -155,7 +155,8 @@ class ReadOnlyLog:
     def _walk_to(self, file: File, span: Span, offset: Offset) -> Walk:
         """Return a walk that stands before the entry of this offset."""
         header = read_header(self._disk, span.name, self.cluster_id)
-        summary = find_summary(self._disk, header) or empty_summary(header)
+        summary = find_summary(self._disk, header) or find_checkpoint(self._disk, header)
+        summary = summary or empty_summary(header)
         start = Segment(header, empty_summary(header)).start
         walk = Walk(Window(file, READ_BYTES), header.nonce, summary.place_before(offset, start))
         walk.skip_to(offset)

@@ -47,7 +47,7 @@ from replog_node.storage.segment import (
     rebuilt_header,
     sequence_of,
 )
-from replog_node.storage.summary import Segment, find_summary, load_summary
+from replog_node.storage.summary import Segment, find_checkpoint, find_summary, load_summary
 
 DAMAGED = ".damaged"
 """How the names of segments end whose header and first block are bad; nothing looks at them."""
@@ -87,7 +87,7 @@ def recover_log(
         headers.append(opened.segment.header)
     path = live_path(headers, cluster_id, ground)
     sealed = [_load_sealed(disk, limits, header, after, lost) for header, after in pairwise(path)]
-    marked, above, unproven = scan_last(disk, limits, path[-1])
+    marked, above, unproven = scan_last(disk, limits, path[-1], find_checkpoint(disk, path[-1]))
     tail = tail_of(above[-1]) if above else marked.summary.tail
     if _something_followed(disk, path[-1], lost):
         unproven = Position(term, OFFSET_MAX)
@@ -189,7 +189,9 @@ def _load_sealed(
     between = [n for n in lost if header.sequence < sequence_of(n) < after.sequence]
     superseding = [base_of(name) for name in between if base_of(name) > header.base]
     upto = Offset(min(superseding, default=after.base) - 1)
-    return _Found(scan_sealed(disk, limits, header, successor, upto=upto), rescanned=True)
+    known = find_checkpoint(disk, header)
+    found = scan_sealed(disk, limits, header, successor, upto=upto, known=known)
+    return _Found(found, rescanned=True)
 
 
 def _tidy(disk: Disk, sealed: Sequence[_Found], opened: Segment, lost: Sequence[str]) -> None:

@@ -22,12 +22,13 @@ from replog_node.storage.blocks import (
     BLOCK_ALIGNMENT,
     BLOCK_MAGIC,
     BlockHeader,
+    aligned,
     decode_block_header,
 )
 from replog_node.storage.disk import Disk, File
 from replog_node.storage.errors import LogDamaged
 from replog_node.storage.limits import StoreLimits
-from replog_node.storage.segment import SEGMENT_HEADER_BYTES, SegmentHeader
+from replog_node.storage.segment import SegmentHeader
 from replog_node.storage.summary import (
     Hole,
     Place,
@@ -56,17 +57,20 @@ class Last(NamedTuple):
 
 def scan_sealed(
     disk: Disk, limits: StoreLimits, header: SegmentHeader, end: Tail, *,
-    upto: Offset | None = None, name: str = "",
+    upto: Offset | None = None, name: str = "", known: Summary | None = None,
 ) -> Segment:  # fmt: skip
     """Return a segment up to `end`, all of which was durable: what can't be read is its holes.
 
     upto: entries above it are superseded, though they may still be there. name: of the file, if it
-    isn't the segment's. Raises LogDamaged if the segment's end contradicts `end`; DiskError.
+    isn't the segment's. known: how far it needn't be read (find_checkpoint). Raises LogDamaged if
+    the segment's end contradicts `end`; DiskError.
     """
     file = disk.open(name or header.name)
     try:
-        scan = _Scan(file, header, limits)
         upto = end.position.offset if upto is None else upto
+        if known is not None and known.tail.position.offset > upto:
+            known = None
+        scan = _Scan(file, header, limits, known)
         while scan.tail.position.offset < upto and (found := scan.next()) is not None:
             gap, placed = found
             if placed.entry.last > upto:
@@ -87,15 +91,17 @@ def scan_sealed(
     return Segment(header, scan.summary, tuple(scan.holes))
 
 
-def scan_last(disk: Disk, limits: StoreLimits, header: SegmentHeader) -> Last:
-    """Return what the last segment holds.
+def scan_last(
+    disk: Disk, limits: StoreLimits, header: SegmentHeader, known: Summary | None = None
+) -> Last:
+    """Return what the last segment holds. known: how far it needn't be read (find_checkpoint).
 
     What is unreadable is torn, unless a mark, before or behind it, says that it was durable. Then
     it is a hole if there are sound entries behind it; else the log's end is unproven.
     """
     file = disk.open(header.name)
     try:
-        scan = _Scan(file, header, limits)
+        scan = _Scan(file, header, limits, known)
         unproven = _scan_to_end(scan)
     finally:
         file.close()
@@ -134,20 +140,25 @@ def _last_of(scan: "_Scan", placed: Placed) -> Position:
 class _Scan:
     """What was found so far: a summary of what is settled, and what is pending after it."""
 
-    def __init__(self, file: File, header: SegmentHeader, limits: StoreLimits) -> None:
-        """Nothing found yet."""
+    def __init__(
+        self, file: File, header: SegmentHeader, limits: StoreLimits, known: Summary | None = None
+    ) -> None:
+        """Nothing found yet but what is known to be whole."""
         self._file = file
         self._header = header
         self._limits = limits
         self._window = Window(file, max(limits.read_bytes, SCAN_BYTES))
-        start = Segment(header, empty_summary(header)).start
-        self._walk = self._at(start, header.predecessor.position)
-        self._stopped_at = SEGMENT_HEADER_BYTES
-        self.summary: Summary = empty_summary(header)
+        self.summary: Summary = known or empty_summary(header)
+        self.tail = self.summary.tail
+        start = Segment(header, self.summary).start
+        if known is not None:
+            base = self.tail.position.offset + 1
+            start = Place(base, known.end, known.end, self.tail.chain)
+        self._walk = self._at(start, self.tail.position)
+        self._stopped_at = aligned(start.at)
         self.pending: list[Placed] = []
         self.pending_bytes = 0
         self.holes: list[Hole] = []
-        self.tail = header.predecessor
 
     @property
     def mark(self) -> Position:

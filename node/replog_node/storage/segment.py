@@ -25,7 +25,7 @@ from replog_node.storage.reserve import Reserve, discard
 
 SEGMENT_HEADER_BYTES: Final = BLOCK_ALIGNMENT
 _KIND: Final = b"RLsg"
-_NAME: Final = re.compile(r"\d{20}\.\d{10}\.(seg|sum)", re.ASCII)
+_NAME: Final = re.compile(r"\d{20}\.\d{10}\.(seg|sum|now)", re.ASCII)
 
 
 class SegmentHeader(msgspec.Struct, frozen=True):
@@ -66,6 +66,11 @@ class SegmentHeader(msgspec.Struct, frozen=True):
         """The name of the summary beside it."""
         return f"{self.stem}.sum"
 
+    @property
+    def checkpoint_name(self) -> str:
+        """The name of what is noted beside it while it grows."""
+        return f"{self.stem}.now"
+
 
 class HeaderUnsound(LogDamaged):
     """A segment's first sector is damaged; what follows it may be sound."""
@@ -77,7 +82,7 @@ def is_segment(name: str) -> bool:
 
 
 def is_log_file(name: str) -> bool:
-    """Whether a file of this name is a segment or a summary."""
+    """Whether a file of this name is a segment, a summary or a checkpoint."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -197,8 +197,24 @@ def empty_summary(header: SegmentHeader) -> Summary:
 
 def save_summary(disk: Disk, segment: Segment) -> None:
     """Write the summary beside its segment. Not synced: a lost or torn one is rebuilt."""
-    data = checked.pack(_KIND, segment.summary)
-    file = disk.create(segment.header.summary_name, len(data))
+    _save(disk, segment.header.summary_name, segment.summary)
+
+
+def save_checkpoint(disk: Disk, segment: Segment) -> None:
+    """Note how far a growing segment is whole, and durable: a start goes on from there.
+
+    Not synced: without it the segment is read from its start. On a full disk nothing is noted.
+    """
+    try:
+        _save(disk, segment.header.checkpoint_name, segment.summary)
+    except DiskError as problem:
+        if not problem.full:
+            raise
+
+
+def _save(disk: Disk, name: str, summary: Summary) -> None:
+    data = checked.pack(_KIND, summary)
+    file = disk.create(name, len(data))
     try:
         file.write(0, data)
     finally:
@@ -223,7 +239,15 @@ def load_summary(disk: Disk, header: SegmentHeader, successor: Tail) -> Summary 
 
 def find_summary(disk: Disk, header: SegmentHeader) -> Summary | None:
     """Return the sound summary of this very file (nonce), current or not, or None."""
-    name = header.summary_name
+    return _find(disk, header.summary_name, header)
+
+
+def find_checkpoint(disk: Disk, header: SegmentHeader) -> Summary | None:
+    """Return how far this very file (nonce) was whole when it was last noted, or None."""
+    return _find(disk, header.checkpoint_name, header)
+
+
+def _find(disk: Disk, name: str, header: SegmentHeader) -> Summary | None:
     try:
         summary = checked.unpack(_KIND, checked.read_whole(disk, name), Summary, name)
     except checked.Unsound:

@@ -126,6 +126,8 @@ def _segment(disk: Disk, header: SegmentHeader, successor: Tail | None) -> Itera
     yield _tried(header.name, lambda: _scanned(disk, header, successor, found))
     if found and header.summary_name in disk.names():
         yield _tried(header.summary_name, lambda: _index(disk, found[0]))
+    if header.checkpoint_name in disk.names():
+        yield Checked(header.checkpoint_name, True, "how far it was whole; not used if it is torn")
 
 
 def _scanned(

@@ -15,6 +15,8 @@ from itertools import takewhile
 from random import Random
 from typing import NamedTuple
 
+import msgspec
+
 from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry, Payload, Tail
 from replog_node.model.positions import MemberId, Offset, Position, Term
@@ -52,6 +54,7 @@ from tests.unit.storage.building import (
 )
 
 OPERATION = "founding-op"
+LIMITS = msgspec.structs.replace(SMALL, checkpoint_bytes=1024)
 STATE = b"a state of some bytes " * 50
 CAPACITY = 1024 * 1024
 """Room for every script, as long as nobody fills it."""
@@ -276,7 +279,7 @@ class Life:
     def _open(self) -> Store:
         return open_store(
             self.disk,
-            SMALL,
+            LIMITS,
             new_member_id=lambda: MemberId(f"member-{self._random.getrandbits(64)}"),
             random64=partial(self._random.getrandbits, 64),
         )
@@ -288,8 +291,12 @@ class Life:
         newest = recovered.snapshot
         if newest is not None and newest.position.offset > store.tail.position.offset:
             raise Lost(f"the snapshot {newest.position} is ahead of the log")
+        try:
+            entries = whole_log(store)
+        except LogDamaged as problem:
+            raise Lost(f"it can't be read: {problem}") from problem
         return store, Held(
-            whole_log(store),
+            entries,
             recovered.hard_state,
             recovered.cluster_id is not None,
             recovered.incarnation.number,
