@@ -152,6 +152,7 @@ class Stuck:
         """Nothing is marked."""
 
     wants_spare = untidy = False
+    holes: tuple[()] = ()
 
     def space(self) -> DiskSpace:
         return DiskSpace(1 << 30, low=False, full=False)
