@@ -57,7 +57,7 @@ class Overheard:
         self._network = network
         self._heard = heard
 
-    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+    def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
         found = decode(message)
         if isinstance(found, Envelope):
             self._heard(to, found.message)

@@ -380,7 +380,7 @@ class SimNode:
 
     # driver.ports.NetworkPort
 
-    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+    def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
         self.world.clockwork.note("send", self.name, to, len(message), bulk)
         return self.world.network.send(self.member, to, message)
 

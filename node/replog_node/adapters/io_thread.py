@@ -265,6 +265,11 @@ class IoThread:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_persisted, ticket)
 
+    def _written(self, ticket: int, seconds: float, size_bytes: int) -> None:
+        """One word for both who wait: a word to the loop costs a wakeup."""
+        self._persisted(ticket)
+        self._on_written(seconds, size_bytes)
+
     def _assigned(self) -> None:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_assigned)
@@ -401,8 +406,7 @@ class IoThread:
             return _Stop()
         if self._store.wants_spare:
             self._space.look_soon()
-        self._tell(self._persisted, persists[-1].ticket)
-        self._tell(self._on_written, monotonic() - began_s, size)
+        self._tell(self._written, persists[-1].ticket, monotonic() - began_s, size)
         return behind
 
     def _write_with_room(self, persists: list[Persist]) -> bool:

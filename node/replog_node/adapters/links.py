@@ -50,6 +50,10 @@ BACKOFF_MOST_S: Final = 2.0
 LIVED_S: Final = 1.0
 """A connection that lived so long was a success: the next attempt begins at BACKOFF_FIRST_S."""
 
+NEWS_S: Final = 0.002
+"""How long the news of a commit waits for entries to travel with: a caller that goes on at once
+saves a message and its answer, and who waits for records elsewhere hardly notices."""
+
 NUDGED_S: Final = 0.02
 """The least time between two attempts, whatever was heard of the member meanwhile."""
 
@@ -142,6 +146,8 @@ class Link:
         self._random = random
         self._control = control_outbox()
         self._bulk = bulk_outbox()
+        self._news: bytes | None = None
+        self._news_timer: asyncio.TimerHandle | None = None
         self._attempt = 0
         self._backoff_s = BACKOFF_FIRST_S
         self._nudged = asyncio.Event()
@@ -149,11 +155,33 @@ class Link:
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"link-{member}")
         self._task.add_done_callback(self._ended)
 
-    def send(self, message: bytes, *, bulk: bool) -> bool:
-        """Queue a message; False, and surely not sent, if there is no connection or no room."""
+    def send(self, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
+        """Queue a message; False, and surely not sent, if there is no connection or no room.
+
+        news: see driver.ports.NetworkPort.
+        """
         if self.state is LinkState.DOWN:
             return False
+        if news:
+            self._news = message
+            if self._news_timer is None:
+                loop = asyncio.get_running_loop()
+                self._news_timer = loop.call_later(NEWS_S, self._news_is_due)
+            return True
+        if news is None:
+            self._send_news()  # who is told anything, a read's index say, may need it now
+        self._news = None
         return (self._bulk if bulk else self._control).put(message)
+
+    def _news_is_due(self) -> None:
+        self._news_timer = None
+        self._send_news()
+
+    def _send_news(self) -> None:
+        """Send what has waited, unless more than that was said meanwhile."""
+        if self._news is not None and self.state is not LinkState.DOWN:
+            self._bulk.put(self._news)
+        self._news = None
 
     def nudge(self) -> None:
         """The member was just heard of: don't wait any longer before the next attempt."""
@@ -201,6 +229,7 @@ class Link:
         self._attempt += 1
         self._control.clear()
         self._bulk.clear()
+        self._news = None
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(DIAL_S):
                 control = await self._open(stack, address, CONTROL_PATH)

@@ -167,7 +167,7 @@ class Peers:
 
     # The driver's port.
 
-    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+    def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
         """See NetworkPort."""
         peer = self._peers.get(to)
         if peer is None:
@@ -176,7 +176,7 @@ class Peers:
         if peer.link is None:
             self._settle(peer)
             return False
-        return peer.link.send(message, bulk=bulk)
+        return peer.link.send(message, bulk=bulk, news=news)
 
     def connect(self, peers: Mapping[MemberId, str]) -> None:
         """See NetworkPort."""

@@ -167,7 +167,9 @@ class Kernel:
         envelope = Envelope(
             self.member, send.to, self.incarnation, send.to_incarnation, send.message
         )
-        self.network.send(send.to, encode(envelope), bulk=isinstance(send.message, _BULK))
+        message = send.message
+        news = not message.entries if isinstance(message, AppendEntries) else None
+        self.network.send(send.to, encode(envelope), bulk=isinstance(message, _BULK), news=news)
 
     def persisted(self, ticket: int) -> None:
         """The disk has everything up to this ticket: let go what waited for it, tell the core."""

@@ -81,10 +81,13 @@ class StoragePort(Protocol):
 class NetworkPort(Protocol):
     """Messages to other members: best effort, in order on each of the two channels."""
 
-    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+    def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
         """Queue an encoded message; False, and surely not sent, when that can't be done now.
 
         It can't when the member is not connected or its queue is full. True promises nothing.
+
+        news: True for a message that may wait a moment (bulk), and is lost without harm when one
+        with False follows, which says as much and more.
         """
 
     def connect(self, peers: Mapping[MemberId, str]) -> None:

@@ -134,10 +134,10 @@ class Node:
         await self.peers.close()
         await self._runner.cleanup()
 
-    def say(self, to: "Node", term: int, *, bulk: bool = False) -> bool:
+    def say(self, to: "Node", term: int, *, bulk: bool = False, news: bool | None = None) -> bool:
         """Send a small message; its term tells it from others."""
         envelope = Envelope(self.id, to.id, self.incarnation, None, TimeoutNow(Term(term)))
-        return self.peers.send(to.id, encode(envelope), bulk=bulk)
+        return self.peers.send(to.id, encode(envelope), bulk=bulk, news=news)
 
     def say_much(self, to: "Node", number: int, size: int) -> bool:
         """Send a message with so many bytes on the bulk connection."""

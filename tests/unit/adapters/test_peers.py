@@ -30,6 +30,29 @@ async def test_messages_arrive_in_order_on_each_connection() -> None:
         assert [term for term in b.heard() if not term % 2] == list(range(0, 200, 2))
 
 
+async def test_news_are_lost_when_more_is_said_and_else_come_soon() -> None:
+    a, b = Node(1, CLUSTER), Node(2, CLUSTER)
+    async with meeting(a, b):
+        assert a.say(b, 1, bulk=True, news=True)
+        assert a.say(b, 2, bulk=True, news=True)
+        assert a.say(b, 3, bulk=True, news=False)
+        await until(lambda: b.heard() == [3])
+        assert a.say(b, 4, bulk=True, news=True)
+        await until(lambda: b.heard() == [3, 4])
+        assert a.say(b, 5, bulk=True, news=True)
+        await asyncio.sleep(0.05)
+        assert b.heard() == [3, 4, 5]
+
+
+async def test_whoever_is_told_anything_else_gets_the_news_at_once() -> None:
+    a, b = Node(1, CLUSTER), Node(2, CLUSTER)
+    async with meeting(a, b):
+        assert a.say(b, 1, bulk=True, news=True)
+        assert a.say(b, 2, bulk=True)
+        await until(lambda: len(b.heard()) == 2)
+        assert b.heard() == [1, 2]
+
+
 async def test_a_message_larger_than_a_packet_arrives_in_one_piece_between_small_ones() -> None:
     a, b = Node(1, CLUSTER), Node(2, CLUSTER)
     async with meeting(a, b):

@@ -384,7 +384,7 @@ class Node:
 
         self.snapshot_work.appendleft(work)
 
-    def send(self, to: MemberId, message: bytes, *, bulk: bool) -> bool:
+    def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
         if not self.rig.linked(self.member, to) or self.rig.node(to).running is None:
             self.refused_sends += 1
             return False
