@@ -18,7 +18,9 @@ Read next: ../storage/store.py, ../driver/ports.py.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -161,6 +163,7 @@ class IoThread:
         self._reads_max = OWN_READS_MAX + callers_max
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Write] = SimpleQueue()
+        self._postponed: deque[_Write] = deque()
         self._reads: SimpleQueue[_Read | _Stop] = SimpleQueue()
         self._reads_waiting = 0
         self._failed = False
@@ -339,7 +342,7 @@ class IoThread:
         unmarked = False
         while True:
             try:
-                first = self._writes.get(timeout=IDLE_S if unmarked else None)
+                first = self._next(timeout_s=IDLE_S if unmarked else None)
             except Empty:
                 self._store.write_idle_mark()
                 unmarked = self._store.untidy  # nobody else may write for long, on a full disk
@@ -355,7 +358,9 @@ class IoThread:
         while asked is not None:
             match asked:
                 case Persist():
-                    asked = self._write_merged(asked)
+                    if not self._write_merged(asked):
+                        return False
+                    asked = None
                 case _Assign():
                     if not self._when_there_is_room(partial(self._store.assign, *asked)):
                         return False
@@ -388,26 +393,49 @@ class IoThread:
                     assert_never(asked)
         return True
 
-    def _write_merged(self, first: Persist) -> _Write | None:
-        """Write it and the Persists right behind it at once; returns what came after those."""
-        persists, size, behind = [first], _size_bytes(first), None
+    def _write_merged(self, first: Persist) -> bool:
+        """Write it and the Persists right behind it at once; False when this is to end."""
+        persists, size = [first], _size_bytes(first)
         while size < MERGED_BYTES_MAX:
             try:
-                behind = self._writes.get_nowait()
+                behind = self._next(timeout_s=0)
             except Empty:
                 break
             if not isinstance(behind, Persist):
+                self._postponed.appendleft(behind)
                 break
             persists.append(behind)
             size += _size_bytes(behind)
-            behind = None
         began_s = monotonic()
         if not self._write_with_room(persists):
-            return _Stop()
+            return False
         if self._store.wants_spare:
             self._space.look_soon()
         self._tell(self._written, persists[-1].ticket, monotonic() - began_s, size)
-        return behind
+        return True
+
+    def _next(self, *, timeout_s: float | None) -> _Write:
+        """What is to be done next; raises Empty when nothing is for so long."""
+        if self._postponed:
+            return self._postponed.popleft()
+        if timeout_s == 0:
+            return self._writes.get_nowait()
+        return self._writes.get(timeout=timeout_s)
+
+    def _make_room(self) -> None:
+        """Do what makes room and waits behind a write that has none; all else keeps its place."""
+        waiting, self._postponed = self._postponed, deque()
+        with suppress(Empty):
+            while True:
+                waiting.append(self._writes.get_nowait())
+        for asked in waiting:
+            match asked:
+                case _Release():
+                    self._tell(self._released, *self._release(asked.log_start))
+                case _Adopt():
+                    self._tell(self._built, self._adopted(asked.name))
+                case _:
+                    self._postponed.append(asked)
 
     def _write_with_room(self, persists: list[Persist]) -> bool:
         """Write them at once, or one by one as there is room; False when there was none to the end.
@@ -427,6 +455,7 @@ class IoThread:
             try:
                 write()
             except NoRoom:
+                self._make_room()
                 if self._stopping.wait(NO_ROOM_S):
                     return False
             else:

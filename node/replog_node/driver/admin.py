@@ -197,6 +197,9 @@ class Admin:
         if fence.known_since is not None:
             self._known(call, fence.answer, fence.known_since)
             return
+        refusal = self._obstacles.no_room()
+        if refusal is not None:
+            raise refusal
         base = self._kernel.next_offset()
         record = ProducerFenced(fence.answer.producer_id, fence.answer.epoch)
         entry = self._kernel.propose(Payload((record,)))

@@ -4,12 +4,14 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from replog_node.adapters.io_thread import IDLE_S, OWN_READS_MAX, IoThread
 from replog_node.driver.building import build_snapshot
+from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry
 from replog_node.model.positions import Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
@@ -20,10 +22,19 @@ from replog_node.storage.disk_os import OsDisk
 from replog_node.storage.errors import StorageFailed
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.reserve import DiskSpace
+from replog_node.storage.snapshots import write_snapshot
 from replog_node.storage.store import Store
 from tests.support.simdisk import SimDisk, SyncSite
 from tests.unit.adapters.meeting import until
-from tests.unit.storage.building import CLOCK, CLUSTER, LINEAGE, chained, data, opened
+from tests.unit.storage.building import (
+    CLOCK,
+    CLUSTER,
+    LINEAGE,
+    chained,
+    data,
+    opened,
+    snapshot_at,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -350,3 +361,22 @@ async def test_closing_does_not_wait_for_room() -> None:
         node.write(1, chained([data(2_000_000)]))
         await asyncio.sleep(0.05)
     assert node.driver.told == ["assigned"] and not node.failures
+
+
+async def test_a_release_behind_a_write_without_room_makes_the_room() -> None:
+    disk = SimDisk()
+    disk.capacity = 12 << 20
+    entries = chained([data(700_000)] * 9)
+    async with running(disk) as node:
+        for ticket, entry in enumerate(entries[:6], 1):
+            node.write(ticket, [entry])
+            await until(partial(node.driver.told.__contains__, ticket))
+        meta = snapshot_at(tail_of(entries[4]), b"state")
+        node.store.adopt_snapshot(write_snapshot(disk, meta, b"state"))
+        disk.fill()
+        for ticket, entry in enumerate(entries[6:], 7):
+            node.write(ticket, [entry])
+        await asyncio.sleep(0.2)
+        assert 9 not in node.driver.told
+        node.io.release(Offset(entries[4].last + 1))
+        await until(lambda: 9 in node.driver.told)
