@@ -15,7 +15,9 @@ from replog.wire.schemas import Appended
 SESSION_PATH: Final = "/v1/records:session"
 
 SESSION_APPENDS_MAX: Final = 1024
-"""Appends of a session that are not answered; the node reads no more of it meanwhile."""
+"""Appends of a session that are not answered; the node reads no more of it meanwhile.
+
+A message has no more of them either."""
 
 SESSION_BYTES_MAX: Final = 16 * 1024 * 1024
 """Bytes of their batches, likewise."""
@@ -61,7 +63,8 @@ def encode_append(append: SessionAppend) -> bytes:
 
 
 def decode_appends(message: bytes) -> list[SessionAppend]:
-    """The appends of a message, in their order; raises ValueError unless it is whole appends."""
+    """The appends of a message, in their order; raises ValueError unless it is whole appends, and
+    no more than may be under way: a message of a hundred thousand would hold up everybody."""
     found: list[SessionAppend] = []
     at, end = 0, len(message)
     try:
@@ -70,6 +73,8 @@ def decode_appends(message: bytes) -> list[SessionAppend]:
             at += APPEND_HEADER_BYTES + length
             if at > end or if_last_record < ANY:
                 raise ValueError(f"append {len(found)} of the message is not whole")
+            if len(found) == SESSION_APPENDS_MAX:
+                raise ValueError(f"more than {SESSION_APPENDS_MAX} appends in a message")
             found.append(
                 SessionAppend(request, message[at - length : at], if_last_record, timeout_ms)
             )

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientResponse, ClientWebSocketResponse, WSMsgType
 
 from replog.wire.problems import ApiError
+from replog_node.model.positions import Offset
 from replog_node.web.tails import PAGE_BYTES, TAIL_PATH
 from tests.unit.web.memory_service import MemoryService
 from tests.unit.web.serving import Client, batch, client_listener, problem, raw_connection
@@ -121,6 +122,24 @@ async def test_parameters_are_as_strict_as_for_a_page(query: str, code: str) -> 
     async with client_listener(filled()) as client:
         await problem(await client.get(f"/v1/records?{query}", headers=EVENTS), 400, code)
         await problem(await client.get(f"{TAIL_PATH}?{query}", headers=_UPGRADE), 400, code)
+
+
+class Patient(MemoryService):
+    """Waits in vain, in no time."""
+
+    async def wait_for_records(self, at: Offset, *, timeout_s: float) -> bool:
+        await asyncio.sleep(0.001)
+        return False
+
+
+async def test_a_stream_beats_while_nothing_comes_with_the_end_of_the_log() -> None:
+    service = Patient()
+    service.put(batch=batch(b"a"))
+    async with client_listener(service) as client, stream(client, "from=1") as response:
+        async with asyncio.timeout(5):
+            found = [await response.content.readline() for _ in range(6)]
+
+    assert found == [b"retry: 1000\n", b"\n", b": 1\n", b"\n", b": 1\n", b"\n"]
 
 
 async def test_a_head_of_a_stream_ends() -> None:
