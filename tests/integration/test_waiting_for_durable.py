@@ -139,8 +139,6 @@ class HastyToAssign(IoThread):
 class Stuck:
     """A store whose disk takes its time: nothing is durable before `open` is set."""
 
-    holes = ()
-
     def __init__(self) -> None:
         self.open = threading.Event()
 
