@@ -88,7 +88,7 @@ def found_by(store: Store) -> Found:
     while at <= store.tail.position.offset:
         hole = next((hole for hole in store.holes if hole.start == at), None)
         if hole is not None:
-            with pytest.raises(LogDamaged):
+            with pytest.raises(LogDamaged, match="are lost"):
                 store.read(Offset(at), 1)
             at = hole.end + 1
             continue
@@ -570,3 +570,15 @@ def test_dying_at_any_operation_of_a_start_on_damage_forgets_none_of_it(
 
 def spans(found: Found) -> list[tuple[int, int]]:
     return [(hole.start, hole.end) for hole in found.holes]
+
+
+def test_what_is_unproven_stays_so_when_segments_roll_over() -> None:
+    disk = written(idle=True)
+    lost_end(disk)
+    store = opened(disk)
+    before = len(segments(disk))
+    for _ in range(3):
+        store.write([appending(*chained([data(2500)], store.tail, term=3))])
+    assert len(segments(disk)) > before and store.unproven is not None
+    disk.restart()
+    assert opened(disk).unproven == store.unproven

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from threading import Thread
 
 import pytest
 
@@ -297,3 +298,34 @@ def test_holes_of_one_segment_are_filled_in_any_order(order: tuple[int, ...]) ->
         store.repair(hole, lost)
         assert store.read(lost[0].base, 1) == lost[:1]
     assert not store.holes and whole_log(store) == MANY
+
+
+def test_who_reads_right_after_the_file_got_its_name_waits_for_the_new_places() -> None:
+    disk = harmed(frame_rots(1))
+    store = started(disk)
+    rename, read = disk.rename, list[tuple[Entry, ...]]()
+    reader = Thread(target=lambda: read.append(store.read(ENTRIES[3].base, 1 << 30)))
+
+    def renamed(old: str, new: str) -> None:
+        rename(old, new)
+        reader.start()
+        reader.join(0.05)
+
+    disk.rename = renamed  # type: ignore[method-assign]
+    store.repair(store.holes[0], filling(store.holes[0]))
+    reader.join(10)
+    assert len(read) == 1 and read[0] == ENTRIES[3 : 3 + len(read[0])] != ()
+
+
+def test_damage_that_reaches_over_the_mark_makes_all_that_can_be_read_behind_it_unproven() -> None:
+    disk = written(idle=True, entries=ENTRIES[:2])
+    store = started(disk)
+    store.write([appending(*chained([data(200, fill="p")], store.tail))])
+    store.write([appending(*chained([data(700, fill=fill) for fill in "qrs"], store.tail))])
+    end, name = store.tail.position, segments(disk)[-1]
+    for fill in (b"p", b"q"):
+        disk.damage(name, disk.content(name).index(fill * 100) // 512 * 512, bytes(64))
+    disk.restart()
+    found = started(disk)
+    assert whole_log(found) == ENTRIES[:2]
+    assert (found.holes, found.unproven) == ((), end)
