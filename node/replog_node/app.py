@@ -217,6 +217,8 @@ class Node:
             pending_bytes=lambda: self._driver.appends.pending_bytes,
             peers_connected=lambda: self._peers.connected,
             disk_free_bytes=lambda: self._driver.disk_free_bytes,
+            snapshot_offset=lambda: self._driver.snapshot_offset,
+            log_start_offset=lambda: self._driver.log_start,
         )
         self._service = NodeService(
             self._driver,

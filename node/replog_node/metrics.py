@@ -54,6 +54,13 @@ class NodeMetrics:
         self.disk_free_bytes = self._gauge(
             "disk_free_bytes", "Free bytes of the data directory's file system, -1: not yet known"
         )
+        self.snapshots = self._counter("snapshots", "Snapshots built here")
+        self.snapshot_offset = self._gauge(
+            "snapshot_offset", "Where the newest snapshot here ends, -1: none"
+        )
+        self.log_start_offset = self._gauge(
+            "log_start_offset", "The first offset that may be read here"
+        )
         self.group_bytes = self._histogram(
             "group_bytes", "Bytes of the entries of one such write", _GROUP_BYTES
         )
@@ -131,11 +138,15 @@ class NodeMetrics:
         pending_bytes: Callable[[], int],
         peers_connected: Callable[[], int],
         disk_free_bytes: Callable[[], int],
+        snapshot_offset: Callable[[], int],
+        log_start_offset: Callable[[], int],
     ) -> None:
         """Take these gauges, whenever somebody asks, from where they are known."""
         self.pending_bytes.set_function(pending_bytes)
         self.peers_connected.set_function(peers_connected)
         self.disk_free_bytes.set_function(disk_free_bytes)
+        self.snapshot_offset.set_function(snapshot_offset)
+        self.log_start_offset.set_function(log_start_offset)
 
     def _observe_waits(self, waits: Sequence[Wait]) -> None:
         """Show the longest wait of each code, and no code that isn't waited for any more."""

@@ -20,6 +20,11 @@ def samples(node: Node) -> Samples:
     return dict(line.rsplit(" ", 1) for line in lines)
 
 
+def sample(node: Node, name: str) -> str:
+    """A sample as a whole number."""
+    return str(int(float(samples(node)[name])))
+
+
 class Watch:
     """Which metrics have moved on any node since it was first looked at."""
 
@@ -78,6 +83,9 @@ def test_each_documented_metric_moves_when_its_thing_happens(tmp_path: Path) -> 
         three.found()
         _work(three)
         leader = three.leader()
+        end = ask("POST", leader.peer, "/v1/log:snapshot")["offset"]
+        ask("POST", leader.peer, "/v1/log:trim", {"before": 1})
+        eventually("it is built", lambda: sample(leader, "replog_snapshot_offset") == str(end))
         watch.look()
         for node in three.nodes:
             if node is not leader:

@@ -6,6 +6,7 @@ Read next: ../metrics.py, ../logs.py.
 
 from typing import Any
 
+from replog_node.driver.snapshots import SNAPSHOT_BUILT
 from replog_node.logs import Log
 from replog_node.metrics import NodeMetrics
 from replog_node.model.positions import MemberId
@@ -55,6 +56,8 @@ class Observer:
 
     def note(self, level: str, event: str, **fields: object) -> None:
         """See ObserverPort."""
+        if event == SNAPSHOT_BUILT:
+            self._metrics.snapshots.inc()
         said: dict[str, Any] = {name: str(value) for name, value in fields.items()}
         match level:
             case "error":

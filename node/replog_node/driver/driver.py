@@ -338,6 +338,12 @@ class Driver:
         return self._snapshots.newest
 
     @property
+    def snapshot_offset(self) -> int:
+        """Where the newest snapshot here ends; -1 without one."""
+        newest = self._snapshots.newest
+        return -1 if newest is None else newest.position.offset
+
+    @property
     def diverged(self) -> Mapping[MemberId, Offset]:
         """Members whose snapshots differ from another's, and the offset of those."""
         return self._snapshots.comparison.diverged

@@ -9,6 +9,8 @@ Decides: when to build and to release. Must not know: how one is built or stored
 Read next: building.py, transfers.py, ../storage/snapshots.py.
 """
 
+from typing import Final
+
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.messages import SnapshotReport
 from replog_node.driver.ports import ObserverPort, StoragePort
@@ -20,6 +22,9 @@ from replog_node.state.applied import AppliedState
 
 RETRY_TICKS = 40
 """After a build came to nothing: two seconds with the default tick."""
+
+SNAPSHOT_BUILT: Final = "snapshot_built"
+"""The event of a snapshot that is built and durable."""
 
 SEGMENTS_KEPT_MOST = 2
 """Whole trimmed segments that wait for the next snapshot point; more are worth one of their own."""
@@ -79,7 +84,7 @@ class Snapshots:
         if self.newest is None or self.newest.position.offset < snapshot.position.offset:
             self._kept(snapshot)
         self._observer.note(
-            "info", "snapshot_built", offset=snapshot.position.offset,
+            "info", SNAPSHOT_BUILT, offset=snapshot.position.offset,
             size_bytes=snapshot.size_bytes, digest=snapshot.digest.hex(),
         )  # fmt: skip
         self._storage.release(self._applied.log_start)
