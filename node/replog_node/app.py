@@ -213,13 +213,7 @@ class Node:
             new_lineage_id=lambda: secrets.token_hex(8),
             data_dir=os.path.abspath(settings.data_dir),
         )
-        self._metrics.watch(
-            pending_bytes=lambda: self._driver.appends.pending_bytes,
-            peers_connected=lambda: self._peers.connected,
-            disk_free_bytes=lambda: self._driver.disk_free_bytes,
-            snapshot_offset=lambda: self._driver.snapshot_offset,
-            log_start_offset=lambda: self._driver.log_start,
-        )
+        self._watch()
         self._service = NodeService(
             self._driver,
             version=_version(),
@@ -234,6 +228,16 @@ class Node:
         self._listeners = (
             (runner(peer, settings), settings.peer_address),
             (runner(client, settings), settings.client_address),
+        )
+
+    def _watch(self) -> None:
+        """Let the metrics look where things are known."""
+        self._metrics.watch(
+            pending_bytes=lambda: self._driver.appends.pending_bytes,
+            peers_connected=lambda: self._peers.connected,
+            disk_free_bytes=lambda: self._driver.disk_free_bytes,
+            snapshot_offset=lambda: self._driver.snapshot_offset,
+            log_start_offset=lambda: self._driver.log_start,
         )
 
     async def run(self) -> int:
