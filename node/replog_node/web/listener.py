@@ -277,7 +277,8 @@ class _Protocol(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """What is no HTTP, or failed past our gate, as a problem; never a traceback."""
-        if isinstance(exc, ConnectionError):
+        left = request.transport is None or request.transport.is_closing()
+        if left and isinstance(exc, ConnectionError):
             raise ConnectionError("the caller has left") from exc
         if isinstance(exc, HttpProcessingError):
             error = ApiError("request_invalid", _fault_of(exc))
