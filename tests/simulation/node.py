@@ -42,6 +42,8 @@ CORE = CoreLimits(cache_bytes=16 * 1024)
 """A small cache, so that followers behind are served from disk, too."""
 DRIVER = DriverLimits(group_bytes=4096, snapshot_bytes=24 * 1024, retention_bytes=48 * 1024)
 STORE = StoreLimits(segment_bytes=16 * 1024, block_bytes=4096, index_rows=8, read_bytes=4096)
+PIECE_BYTES = 256
+"""A member gives no more of a snapshot at once, so that a transfer can be cut in its middle."""
 
 
 class SimNode:
@@ -353,7 +355,7 @@ class SimNode:
         self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
     ) -> None:
         def read(store: Store) -> None:
-            data = chunk_of(store, offset, digest, at, max_bytes)
+            data = chunk_of(store, offset, digest, at, min(max_bytes, PIECE_BYTES))
             self.do(lambda driver: driver.on_chunk(request, data))
 
         self._later(self.world.clockwork.random.randint(500, 20_000), read)
