@@ -190,7 +190,7 @@ class Told:
     def on_read(self, *_: object) -> None:
         raise AssertionError("nobody asks for reads")
 
-    on_released = on_built = on_part = on_chunk = on_read
+    on_released = on_built = on_part = on_chunk = on_snapshot_dropped = on_read
 
     def note(self, level: str, event: str, **_fields: object) -> None:
         raise AssertionError(f"no read fails: {level} {event}")

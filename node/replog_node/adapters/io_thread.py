@@ -49,6 +49,7 @@ from replog_node.storage.errors import (
 )
 from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.scrub import REST_S, Scrub
+from replog_node.storage.snapshots import snapshot_name
 from replog_node.storage.store import SegmentInfo, Store
 from replog_node.storage.summary import Hole
 
@@ -92,6 +93,9 @@ class StorageListener(SnapshotListener, Protocol):
     def on_disk_space(self, space: DiskSpace) -> None:
         """The disk has this much room; told at the start, and when it changes."""
 
+    def on_snapshot_dropped(self, snapshot: SnapshotMeta) -> None:
+        """A snapshot turned out to be damaged, and is gone."""
+
     def on_released(self, base: SnapshotMeta | None, start: Position) -> None:
         """The disk has let go of what lies at or below `start`."""
 
@@ -114,6 +118,12 @@ class _Adopt(NamedTuple):
     name: str
 
 
+class _Drop(NamedTuple):
+    """The snapshot in this file is damaged."""
+
+    name: str
+
+
 class _Read(NamedTuple):
     request: int
     at: Offset
@@ -130,7 +140,7 @@ class _Stop(NamedTuple):
     """The last thing in a queue."""
 
 
-_Write = Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Mend | _Stop
+_Write = Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Drop | _Mend | _Stop
 
 
 class IoThread:
@@ -289,6 +299,10 @@ class IoThread:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_released, base, start.position)
 
+    def _dropped(self, snapshot: SnapshotMeta) -> None:
+        if self._listener is not None:
+            guarded(self._on_failure, self._listener.on_snapshot_dropped, snapshot)
+
     def _built(self, snapshot: SnapshotMeta | None) -> None:
         if self._listener is not None:
             guarded(self._on_failure, self._listener.on_built, snapshot)
@@ -384,6 +398,9 @@ class IoThread:
                 case _Adopt():
                     self._tell(self._built, self._adopted(asked.name))
                     asked = None
+                case _Drop(name=name):
+                    self._drop_snapshot(name)
+                    asked = None
                 case _Mend(work=work):
                     self._mend(work)
                     asked = None
@@ -468,6 +485,13 @@ class IoThread:
         except NoRoom:
             return self._store.base, self._store.start
 
+    def _drop_snapshot(self, name: str) -> None:
+        """Forget a damaged snapshot, so that it is built anew; one that went meanwhile is gone."""
+        for snapshot in self._store.snapshots:
+            if name == snapshot_name(snapshot):
+                self._store.drop_snapshot(snapshot)
+                self._tell(self._dropped, snapshot)
+
     def _adopted(self, name: str) -> SnapshotMeta | None:
         """The snapshot that this file is, now durable; None when it can't be used."""
         try:
@@ -518,6 +542,8 @@ class IoThread:
     def _found_unreadable(self, problem: StorageError) -> None:
         """Tell of it; and if it is damage that isn't known yet, find out how far it goes."""
         self._tell(self._note, problem)
+        if isinstance(problem, SnapshotUnusable):
+            self._writes.put(_Drop(problem.name))
         if not isinstance(problem, LogDamaged):
             return
         if any(hole.start <= problem.offset <= hole.end for hole in self._store.holes):

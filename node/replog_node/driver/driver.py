@@ -204,6 +204,11 @@ class Driver:
         self._snapshots.built(snapshot)
         self._settle()
 
+    def on_snapshot_dropped(self, snapshot: SnapshotMeta) -> None:
+        """A snapshot turned out to be damaged: build it anew."""
+        self._snapshots.dropped(snapshot)
+        self._settle()
+
     def on_released(self, base: SnapshotMeta | None, start: Position) -> None:
         """The disk has let go of what no retained entry needs; the log begins after `start`."""
         self._snapshots.released(base, start)

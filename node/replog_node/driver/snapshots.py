@@ -90,6 +90,11 @@ class Snapshots:
         self._storage.release(self._applied.log_start)
         self._report(snapshot)
 
+    def dropped(self, snapshot: SnapshotMeta) -> None:
+        """A damaged one is gone: build it again from an older one and the log, if that can be."""
+        if self._due is None and self._building is None:
+            self._due = (snapshot.position, self._kernel.ticket)
+
     def installed(self, snapshot: SnapshotMeta) -> None:
         """The log began anew at this one."""
         self._due = None

@@ -131,11 +131,13 @@ class _Writer:
         """Write everything; return the byte behind it."""
         for tail, entries in runs:
             waiting: list[Entry] = []
+            waiting_bytes = 0
             for entry in entries:
                 waiting.append(entry)
-                if sum(each.size_bytes for each in waiting) >= self._limits.block_bytes:
+                waiting_bytes += entry.size_bytes
+                if waiting_bytes >= self._limits.block_bytes:
                     tail = self._write(tail, waiting)
-                    waiting = []
+                    waiting, waiting_bytes = [], 0
             self._write(tail, waiting)
         return self._at
 

@@ -22,7 +22,7 @@ from replog_node.storage.disk_os import OsDisk
 from replog_node.storage.errors import StorageFailed
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.reserve import DiskSpace
-from replog_node.storage.snapshots import write_snapshot
+from replog_node.storage.snapshots import snapshot_name, write_snapshot
 from replog_node.storage.store import Store
 from tests.support.simdisk import SimDisk, SyncSite
 from tests.unit.adapters.meeting import until
@@ -76,6 +76,9 @@ class Remembering:
 
     def on_released(self, base: SnapshotMeta | None, start: Position) -> None:
         self.told.append(("released", base, start))
+
+    def on_snapshot_dropped(self, snapshot: SnapshotMeta) -> None:
+        self.told.append(("dropped", snapshot))
 
     def on_built(self, snapshot: SnapshotMeta | None) -> None:
         self.built.append(snapshot)
@@ -380,3 +383,17 @@ async def test_a_release_behind_a_write_without_room_makes_the_room() -> None:
         assert 9 not in node.driver.told
         node.io.release(Offset(entries[4].last + 1))
         await until(lambda: 9 in node.driver.told)
+
+
+async def test_a_snapshot_that_rots_is_forgotten_once_the_scrub_finds_it() -> None:
+    disk = SimDisk()
+    async with running(disk, scrub_bytes_per_s=1 << 30) as node:
+        for ticket, entry in enumerate(ENTRIES[:6], 1):
+            node.write(ticket, [entry])
+        await until(lambda: 6 in node.driver.told)
+        meta = snapshot_at(tail_of(ENTRIES[4]), b"state")
+        node.store.adopt_snapshot(write_snapshot(disk, meta, b"state"))
+        disk.damage(snapshot_name(meta), disk.content(snapshot_name(meta)).rindex(b"state"), b"r")
+        await until(lambda: ("dropped", meta) in node.driver.told)
+        assert node.store.snapshots == () and snapshot_name(meta) not in disk.names()
+        assert ("error", "snapshot_damaged", snapshot_name(meta)) in node.noted

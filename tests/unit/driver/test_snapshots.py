@@ -141,3 +141,17 @@ def test_a_member_whose_state_differs_is_named() -> None:
     assert set(leader.driver.diverged) >= {other.member}
     assert "state_diverged" in leader.notes
     assert "StateDiverged" in [wait.code for wait in leader.driver.waits()]
+
+
+def test_a_snapshot_that_rotted_is_built_again_with_equal_bytes() -> None:
+    rig = Rig(3).found()
+    filled(rig, 5)
+    asked(rig, SnapshotRequest())
+    node = rig.nodes[1]
+    held = node.driver.snapshot
+    assert held is not None and node._store is not None
+    node._store.drop_snapshot(held)
+    assert held not in node._store.snapshots
+    node.driver.on_snapshot_dropped(held)
+    rig.deliver()
+    assert held in node._store.snapshots
