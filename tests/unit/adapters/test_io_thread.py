@@ -387,13 +387,16 @@ async def test_a_release_behind_a_write_without_room_makes_the_room() -> None:
 
 async def test_a_snapshot_that_rots_is_forgotten_once_the_scrub_finds_it() -> None:
     disk = SimDisk()
-    async with running(disk, scrub_bytes_per_s=1 << 30) as node:
-        for ticket, entry in enumerate(ENTRIES[:6], 1):
-            node.write(ticket, [entry])
-        await until(lambda: 6 in node.driver.told)
-        meta = snapshot_at(tail_of(ENTRIES[4]), b"state")
+    meta = snapshot_at(tail_of(ENTRIES[4]), b"state")
+
+    def rotten(node: Running) -> None:
+        """Before the scrub goes round for the first time."""
+        node.store.assign(CLUSTER, LINEAGE)
+        node.store.write([Persist(1, None, None, ENTRIES[:6])])
         node.store.adopt_snapshot(write_snapshot(disk, meta, b"state"))
         disk.damage(snapshot_name(meta), disk.content(snapshot_name(meta)).rindex(b"state"), b"r")
+
+    async with running(disk, rotten, scrub_bytes_per_s=1 << 30) as node:
         await until(lambda: ("dropped", meta) in node.driver.told)
         assert node.store.snapshots == () and snapshot_name(meta) not in disk.names()
         assert ("error", "snapshot_damaged", snapshot_name(meta)) in node.noted
