@@ -32,11 +32,12 @@ def client_app(
     service: Service, settings: Settings, metrics: NodeMetrics, tokens: Tokens | None = None
 ) -> web.Application:
     """The client listener. tokens: None leaves it open (settings.py has refused it elsewhere)."""
-    gate = Gate("client", settings, metrics, Access(tokens))
+    access = Access(tokens)
+    gate = Gate("client", settings, metrics, access)
     bodies = Bodies(settings)
     client = ClientRoutes(service, settings, metrics, bodies, gate)
     health = Health(service, settings, metrics)
-    app = _app("client", gate, (*client.routes(), *health.client_routes()))
+    app = _app("client", gate, access, (*client.routes(), *health.client_routes()))
     app[DIRECT] = Direct(service, settings, bodies, gate, client.decoding)
     app.on_shutdown.append(client.end)
     app.on_cleanup.append(client.close)
@@ -52,14 +53,15 @@ def peer_app(
     peer_handlers: Mapping[str, Handler],
 ) -> web.Application:
     """The peer listener. peer_handlers: path -> WebSocket handler, behind the permission peer."""
-    gate = Gate("peer", settings, metrics, Access(tokens))
+    access = Access(tokens)
+    gate = Gate("peer", settings, metrics, access)
     admin = AdminRoutes(service, settings, Bodies(settings))
     sockets = tuple(
         Route("GET", path, handler, Permission.PEER, bounded=False)
         for path, handler in peer_handlers.items()
     )
     health = Health(service, settings, metrics)
-    return _app("peer", gate, (*admin.routes(), *health.peer_routes(), *sockets))
+    return _app("peer", gate, access, (*admin.routes(), *health.peer_routes(), *sockets))
 
 
 def runner(app: web.Application, settings: Settings) -> web.AppRunner:
@@ -67,10 +69,13 @@ def runner(app: web.Application, settings: Settings) -> web.AppRunner:
     return Listener(app, settings)
 
 
-def _app(listener: str, gate: Gate, described: tuple[Route, ...]) -> web.Application:
+def _app(
+    listener: str, gate: Gate, access: Access, described: tuple[Route, ...]
+) -> web.Application:
     """An application of these routes and of their description."""
     app = web.Application()
-    routes = (*described, Described(f"replog, {listener} listener", described).route)
+    title = f"replog, {listener} listener"
+    routes = (*described, Described(title, described, tokens_asked=not access.open).route)
     app[ROUTES] = routes
     gate.add(app, routes)
     return app

@@ -149,9 +149,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 class Described:
     """Serves the description of a listener's routes, its own among them."""
 
-    def __init__(self, title: str, routes: Iterable[Route]) -> None:
+    def __init__(self, title: str, routes: Iterable[Route], *, tokens_asked: bool) -> None:
         self.route = Route("GET", OPENAPI_PATH, self.serve, None)
-        self._body = msgspec.json.encode(document(title, (*routes, self.route)))
+        self._body = msgspec.json.encode(
+            document(title, (*routes, self.route), tokens_asked=tokens_asked)
+        )
 
     async def serve(self, request: web.Request) -> web.Response:
         """The document; it is the same for all, and for as long as the node runs."""
@@ -159,15 +161,18 @@ class Described:
         return web.Response(body=self._body, content_type=JSON_TYPE)
 
 
-def document(title: str, routes: Iterable[Route]) -> dict[str, Any]:
-    """The OpenAPI document of these routes; raises KeyError for one that OPERATIONS lacks."""
+def document(title: str, routes: Iterable[Route], *, tokens_asked: bool = True) -> dict[str, Any]:
+    """The OpenAPI document of these routes; raises KeyError for one that OPERATIONS lacks.
+
+    tokens_asked: whether the listener asks for tokens; an open one takes calls without.
+    """
     rows = tuple(routes)
     kinds = _kinds(OPERATIONS[row.label] for row in rows)
     schemas_of, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     known = {str(kind): schema for kind, schema in zip(kinds, schemas_of, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, known)
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, known, tokens_asked)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -191,7 +196,7 @@ def _kinds(operations: Iterable[Operation]) -> list[Any]:
     return list(found.values())
 
 
-def _operation(row: Route, known: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(row: Route, known: Mapping[str, Any], tokens_asked: bool) -> dict[str, Any]:
     said = OPERATIONS[row.label]
     found: dict[str, Any] = {
         "summary": said.summary,
@@ -208,7 +213,8 @@ def _operation(row: Route, known: Mapping[str, Any]) -> dict[str, Any]:
             "required": said.body_required, "content": _content(said.body, known)
         }  # fmt: skip
     if row.permission is not None:
-        found["security"] = [{"token": [row.permission.value]}]
+        without: list[dict[str, Any]] = [] if tokens_asked else [{}]
+        found["security"] = [{"token": [row.permission.value]}, *without]
     return found
 
 

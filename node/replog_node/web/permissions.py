@@ -75,6 +75,11 @@ class Access:
     def __init__(self, tokens: Tokens | None) -> None:
         self._tokens = tokens
 
+    @property
+    def open(self) -> bool:
+        """Whether nobody is asked for a token."""
+        return self._tokens is None
+
     def check(self, authorization: str | None, permission: Permission | None) -> None:
         """Raise ApiError unauthorized or forbidden unless the header grants the permission."""
         if self._tokens is None or permission is None:

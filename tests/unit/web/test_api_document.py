@@ -15,6 +15,7 @@ from replog_node.settings import Settings
 from replog_node.web.app import ROUTES, client_app, peer_app
 from replog_node.web.listener import HEADERS_MAX, KEEPALIVE_S, LINE_BYTES_MAX
 from replog_node.web.openapi import OPERATIONS
+from replog_node.web.permissions import Tokens
 from replog_node.web.problems import Handler
 from replog_node.web.query import (
     LIMIT_MAX,
@@ -178,3 +179,13 @@ def test_no_operation_is_described_that_is_not_served() -> None:
     }
 
     assert set(OPERATIONS) == served_labels
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("asked", [True, False])
+async def test_the_description_says_whether_a_token_is_asked_for(asked: bool) -> None:
+    tokens = Tokens((), "secret") if asked else None
+    async with client_listener(MemoryService(), tokens=tokens) as client:
+        found = await (await client.get("/v1/openapi.json")).json()
+    security = found["paths"]["/v1/log"]["get"]["security"]
+    assert ({} in security) == (not asked)
