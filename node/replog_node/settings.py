@@ -120,7 +120,7 @@ class Settings:
         least=0, most=1_000_000,
     )  # fmt: skip
     sessions_max: int = _setting(
-        256, "sessions", "append sessions (WebSockets) open at once; past it 429",
+        32, "sessions", "append sessions open at once, each may send body_bytes_max; past it 429",
         least=0, most=1_000_000,
     )  # fmt: skip
     body_bytes_max: int = _setting(

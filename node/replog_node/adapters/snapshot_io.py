@@ -88,6 +88,7 @@ class SnapshotIo:
         self._tell = tell
         self._adopt = adopt
         self._queue: SimpleQueue[_Part | _Chunk | None] = SimpleQueue()
+        self._stopping = False
         self._incoming: Incoming | None = None
         self._listener: SnapshotListener | None = None
         self._builds: Thread | None = None
@@ -104,6 +105,7 @@ class SnapshotIo:
 
     def stop(self) -> None:
         """End after what waits; a build is given up."""
+        self._stopping = True
         self._builder.end()
         self._queue.put(None)
 
@@ -153,6 +155,8 @@ class SnapshotIo:
         try:
             name = self._builder(up_to)
         except Exception as problem:  # noqa: BLE001 - whatever it is, the member goes on without
+            if self._stopping:
+                return  # it was given up because the member stops
             self._tell(self._note, "snapshot_build_failed", problem)
             self._tell(self._built, None)
         else:

@@ -7,6 +7,8 @@ Read next: ../../replog/wire/sessions.py, client_routes.py.
 """
 
 import asyncio
+from collections import deque
+from time import monotonic
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -36,6 +38,9 @@ from replog_node.web.records_in import BATCH, Headers
 from replog_node.web.service import Service
 from replog_node.web.sockets import Sockets
 
+SLICE_S: Final = 0.002
+"""How long appends of sessions are begun before the loop does something else."""
+
 _NO_HEADERS: Final[Headers] = CIMultiDictProxy(CIMultiDict[str]())
 
 
@@ -57,6 +62,7 @@ class Sessions:
         self.timeout_s = settings.request_timeout_ms / 1000
         self.response_s = settings.response_timeout_ms / 1000
         self._message_bytes_max = settings.body_bytes_max + APPEND_HEADER_BYTES
+        self.turn = asyncio.Lock()
         self._sockets = Sockets("append sessions", settings.sessions_max)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -102,8 +108,7 @@ class _Session:
             try:
                 message = await self._socket.receive(timeout=SESSION_IDLE_S)
                 if message.type is WSMsgType.BINARY:
-                    for append in decode_appends(message.data):
-                        await self._take(append)
+                    await self._take_all(deque(decode_appends(message.data)))
                 elif message.type is WSMsgType.TEXT:
                     await self._end(WSCloseCode.UNSUPPORTED_DATA, "messages are binary")
                 else:
@@ -117,14 +122,27 @@ class _Session:
         self._ended = True
         await self._socket.close(code=code, message=why.encode())
 
+    async def _take_all(self, appends: deque[SessionAppend]) -> None:
+        """Begin the appends of a message, each once there is room for it.
+
+        One session at a time, and each for a moment only: what else the loop has to do, a leader's
+        heartbeats before all, never waits for more than that.
+        """
+        while appends and not self._ended:
+            while not self._has_room(len(appends[0].batch)):
+                self._room.clear()
+                await self._room.wait()
+            async with self._owner.turn:
+                until_s = monotonic() + SLICE_S
+                while appends and self._has_room(len(appends[0].batch)) and not self._ended:
+                    await self._take(appends.popleft())
+                    if monotonic() > until_s:
+                        break
+                await asyncio.sleep(0)
+
     async def _take(self, append: SessionAppend) -> None:
-        """Begin one append, once there is room for it; refusals are answers like others."""
+        """Begin one append; refusals are answers like others."""
         size = len(append.batch)
-        while not self._has_room(size):
-            self._room.clear()
-            await self._room.wait()
-        if self._ended:
-            return
         self._appends += 1
         self._bytes += size
         try:

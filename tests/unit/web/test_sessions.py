@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 from typing import Any
 
 import pytest
@@ -292,3 +293,33 @@ async def test_a_listener_that_goes_ends_its_sessions() -> None:
         closing = asyncio.create_task(client.server.close())
         assert await ended(socket) == 1001
         await closing
+
+
+async def test_a_flood_of_appends_in_many_sessions_holds_up_the_loop_for_moments_only() -> None:
+    """Sixty sessions of a thousand refused appends each once held up everybody for seconds."""
+    bad = bytearray(batch(b"v").data)
+    bad[21] ^= 1
+    flood = b"".join(encode_append(SessionAppend(n, bytes(bad))) for n in range(1000))
+    longest_s = 0.0
+    over = asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal longest_s
+        while not over.is_set():
+            before_s = time.monotonic()
+            await asyncio.sleep(0)
+            longest_s = max(longest_s, time.monotonic() - before_s)
+
+    async with client_listener(MemoryService()) as client:
+        sockets = [await client.ws_connect(SESSION_PATH) for _ in range(30)]
+        for socket in sockets:
+            await socket.send_bytes(flood)
+        watching = asyncio.create_task(watch())
+        for socket in sockets:  # they take no answer before all have been given
+            (first, *_) = decode_answers(await socket.receive_bytes(timeout=20))
+            assert first.problem is not None
+        over.set()
+        await watching
+        for socket in sockets:
+            await socket.close()
+    assert longest_s < 0.15
