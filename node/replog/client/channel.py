@@ -51,8 +51,8 @@ class Channel:
         condition = ANY if batch.if_last_record is None else batch.if_last_record
         sent = SessionAppend(request, batch.data, condition, max(1, int(timeout_s * 1000)))
         try:
-            await self._socket.send_bytes(encode_append(sent))
             async with asyncio.timeout(timeout_s + grace_s):
+                await self._socket.send_bytes(encode_append(sent))
                 return await answer
         except (aiohttp.ClientError, OSError) as problem:  # TimeoutError is an OSError
             said = str(problem) or type(problem).__name__

@@ -104,8 +104,11 @@ class Getter:
                 first = min(wanted)
                 try:
                     await self._ask(wanted, first, max(wanted))
-                except (ApiError, Unavailable, PageDamaged) as failure:
+                except (ApiError, PageDamaged) as failure:
                     _fail(wanted.pop(first), failure)
+                except Unavailable as failure:  # nobody answered: the others' pages fare no better
+                    while wanted:
+                        _fail(wanted.pop(min(wanted)), failure)
         finally:
             for waiting in wanted.values():  # given up
                 for answer in waiting:

@@ -63,6 +63,9 @@ class Producer:
         """Wait for what is under way; after an error give it up instead (its fate is unknown)."""
         if kind is None:
             await self._room.empty()
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.gather(self._beginning, return_exceptions=True)
         if self._session is not None:
             await self._session[1].__aexit__(kind, error, trace)
             self._session = None

@@ -164,16 +164,18 @@ class Transport:
     async def _open_channel(self, endpoint: str) -> Channel | None:
         if self._session is None:
             raise RuntimeError("the client is not open: use `async with`")
-        if len(self._channels) > CHANNELS_MAX:
+        self._channels = {name: kept for name, kept in self._channels.items() if kept.open}
+        if len(self._channels) >= CHANNELS_MAX:
             await self._close_channels()
         try:
-            socket = await self._session.ws_connect(
-                f"{self._scheme}://{endpoint}{SESSION_PATH}",
-                headers=self._headers,
-                heartbeat=HEARTBEAT_S,
-                max_msg_size=ANSWERS_BYTES_MAX,
-                compress=0,
-            )
+            async with asyncio.timeout(CONNECT_S):
+                socket = await self._session.ws_connect(
+                    f"{self._scheme}://{endpoint}{SESSION_PATH}",
+                    headers=self._headers,
+                    heartbeat=HEARTBEAT_S,
+                    max_msg_size=ANSWERS_BYTES_MAX,
+                    compress=0,
+                )
         except aiohttp.WSServerHandshakeError:  # HTTP tells why, or does it
             now_s = asyncio.get_running_loop().time()
             self._no_channel_before_s[endpoint] = now_s + NO_CHANNEL_S
@@ -226,6 +228,8 @@ class Transport:
         asked = self.endpoints[self._at]
         self.endpoints = tuple(dict.fromkeys((*self.seeds, *endpoints[:ENDPOINTS_MAX])))
         self._at = self.endpoints.index(asked) if asked in self.endpoints else 0
+        held = self._no_channel_before_s.items()
+        self._no_channel_before_s = {name: s for name, s in held if name in self.endpoints}
 
     def _turn_from(self, endpoint: str, failure: ApiError | Unavailable) -> None:
         """Ask the next member from now on, unless another call has turned away meanwhile."""

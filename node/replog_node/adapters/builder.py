@@ -66,7 +66,7 @@ class HelperProcess:
         text = said.decode(errors="replace").strip()
         if code != 0:
             raise BuildFailed(f"exit code {code}: {text[-_TOLD_MAX:]}")
-        return text
+        return text.rpartition("\n")[2]
 
     def end(self) -> None:
         """End a helper that runs, and every later one at once. Any thread may call this."""
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str]) -> None:
         name = build_snapshot(disk, Position(Term(int(term)), Offset(int(offset))))
     finally:
         disk.close()
-    sys.stdout.write(name)
+    sys.stdout.write(f"\n{name}")  # a line of its own: whatever was said before is a warning
 
 
 if __name__ == "__main__":

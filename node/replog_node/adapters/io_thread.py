@@ -47,6 +47,7 @@ from replog_node.storage.errors import (
     StorageFailed,
     StoreMisused,
 )
+from replog_node.storage.merging import merge
 from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.scrub import REST_S, Scrub
 from replog_node.storage.snapshots import snapshot_name
@@ -182,7 +183,12 @@ class IoThread:
         self._scrub = Scrub(store, scrub_bytes_per_s)
         self._stopping = Event()
         self._snapshots = SnapshotIo(
-            store, builder, notes, self._tell, lambda name: self._writes.put(_Adopt(name))
+            store,
+            builder,
+            notes,
+            self._tell,
+            lambda name: self._writes.put(_Adopt(name)),
+            self._found_unreadable,
         )
         self._threads: list[Thread] = []
         self._ended: list[asyncio.Future[None]] = []
@@ -457,12 +463,18 @@ class IoThread:
     def _write_with_room(self, persists: list[Persist]) -> bool:
         """Write them at once, or one by one as there is room; False when there was none to the end.
 
-        All together they may need more than one segment has.
+        All together they may need more than one segment has. What they leave is written, not each
+        as it came: term and vote, and the cut, may have been done before the room was missing.
         """
         try:
             self._store.write(persists)
         except NoRoom:
-            one_by_one = (partial(self._store.write, [persist]) for persist in persists)
+            left, ticket = merge(persists), persists[-1].ticket
+            parts = [
+                Persist(ticket, left.hard_state, left.truncate_to, ()),
+                *(Persist(ticket, None, None, (entry,)) for entry in left.entries),
+            ]
+            one_by_one = (partial(self._store.write, [part]) for part in parts)
             return all(map(self._when_there_is_room, one_by_one))
         return True
 
@@ -483,6 +495,9 @@ class IoThread:
         try:
             return self._store.release(log_start)
         except NoRoom:
+            return self._store.base, self._store.start
+        except SnapshotUnusable as problem:  # it rotted: it is built anew before more is released
+            self._found_unreadable(problem)
             return self._store.base, self._store.start
 
     def _drop_snapshot(self, name: str) -> None:

@@ -10,7 +10,6 @@ Read next: io_thread.py, ../storage/snapshots.py, builder.py.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Final, NamedTuple, Protocol
@@ -80,8 +79,10 @@ class SnapshotIo:
         notes: Notes,
         tell: Callable[..., None],
         adopt: Callable[[str], None],
+        unreadable: Callable[[StorageError], None],
     ) -> None:
-        """tell: calls a function on the event loop."""
+        """tell: calls a function on the event loop. unreadable: hears of a damaged snapshot."""
+        self._unreadable = unreadable
         self._store = store
         self._builder = builder
         self._notes = notes
@@ -166,21 +167,25 @@ class SnapshotIo:
         self._notes.note("error", event, detail=problem)
 
     def _run(self) -> None:
-        while (asked := self._queue.get()) is not None:
-            if isinstance(asked, _Part):
-                self._store_part(asked)
-            else:
-                self._tell(self._chunk_read, asked.request, self._chunk(asked))
-        if self._incoming is not None:
-            self._incoming.close()
+        try:
+            while (asked := self._queue.get()) is not None:
+                if isinstance(asked, _Part):
+                    self._store_part(asked)
+                else:
+                    self._tell(self._chunk_read, asked.request, self._chunk(asked))
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the thread is dead: tell it
+            self._tell(self._on_failure, problem)
+        self._forget_incoming()
         if self._ended is not None:
             self._tell(self._ended.set_result, None)
 
     def _chunk(self, asked: _Chunk) -> bytes | None:
         for snapshot in self._store.snapshots:
             if (snapshot.position.offset, snapshot.digest) == (asked.offset, asked.digest):
-                with suppress(StorageError):
+                try:
                     return self._store.read_chunk(snapshot, asked.at, asked.max_bytes)
+                except StorageError as problem:
+                    self._unreadable(problem)
         return None
 
     def _store_part(self, asked: _Part) -> None:

@@ -20,8 +20,10 @@ from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.events import SnapshotKept
 from replog_node.state.applied import AppliedState
 
-RETRY_TICKS = 40
-"""After a build came to nothing: two seconds with the default tick."""
+RETRY_TICKS: Final = 40
+FAILURES_MOST: Final = 8
+"""After a build came to nothing: twice as long each time, from four seconds with the default tick
+to about ten minutes. A new snapshot point begins anew."""
 
 SNAPSHOT_BUILT: Final = "snapshot_built"
 """The event of a snapshot that is built and durable."""
@@ -46,6 +48,7 @@ class Snapshots:
         self._due: tuple[Position, int] | None = None
         self._building: Position | None = None
         self._pause_ticks = 0
+        self._failures = 0
         self._released_to = Offset(0)
         self._base_for = Offset(0)
         self.comparison = Comparison(observer)
@@ -55,7 +58,7 @@ class Snapshots:
         """A snapshot point was applied: build there, once it is durable here."""
         if self.newest is None or position.offset > self.newest.position.offset:
             self._due = (position, self._kernel.ticket)
-            self._pause_ticks = 0
+            self._pause_ticks = self._failures = 0
 
     def settle(self) -> None:
         """Build and release what is due."""
@@ -75,8 +78,10 @@ class Snapshots:
     def built(self, snapshot: SnapshotMeta | None) -> None:
         """A build has ended: here is the snapshot, durable, or it came to nothing."""
         position, self._building = self._building, None
+        self._failures = 0 if snapshot is not None else self._failures
         if snapshot is None:
-            self._pause_ticks = RETRY_TICKS
+            self._failures = min(self._failures + 1, FAILURES_MOST)
+            self._pause_ticks = RETRY_TICKS << self._failures
             self._observer.note("warning", "snapshot_not_built", at=position)
             return
         if self._due is not None and position is not None and self._due[0] <= position:

@@ -122,16 +122,21 @@ class Fetching:
             return  # the source hasn't got it (any more), or the bytes are damaged: ask later
         if answer.at + len(answer.data) > wanted.size_bytes:
             return
-        self._asked = None
+        self._asked, self._waited_ticks = None, 0
         self._storage.part(wanted, answer.at, answer.data)
 
     def tick(self) -> None:
         """Ask again where an answer is overdue."""
-        if self.wanted is None or self._asked is None:
+        if self.wanted is None:
             return
         self._waited_ticks += 1
-        if self._waited_ticks >= ASK_AGAIN_TICKS:
+        if self._waited_ticks < ASK_AGAIN_TICKS:
+            return
+        if self._asked is not None:
             self._ask()
+        else:  # the disk didn't say that it has the last piece: it may have had no room
+            self._waited_ticks = 0
+            self._storage.part(self.wanted, self.size, b"")
 
     def _ask(self) -> None:
         wanted, source = self.wanted, self._source

@@ -10,7 +10,7 @@ still be one under another name: that name counts, and the spare's is removed.
 
 Decides: which file a new segment gets, and what low and full mean.
 Must not know: what a segment holds, who admits what.
-Read next: log.py (who takes it), ../adapters/io_thread.py (who looks).
+Read next: log.py (who takes it), ../adapters/../adapters/space.py (who looks).
 """
 
 from contextlib import suppress

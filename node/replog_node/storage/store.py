@@ -4,8 +4,8 @@ Order within a write: term and vote, then the truncation, then all entries in on
 sync. Nothing a caller is told to be durable depends on anything that isn't.
 
 Decides: what is checked before anything is written, and that a failed disk is never used again.
-Must not know: who asked, when, in which thread. All calls but `read` come from one thread at a
-time; `read` may come from any, beside them.
+Must not know: who asked, when, in which thread. Calls that change the log come from one thread at
+a time; those that say so may come from any, beside them.
 Read next: log.py, recovery.py.
 """
 

@@ -108,19 +108,25 @@ class _Session:
             try:
                 message = await self._socket.receive(timeout=SESSION_IDLE_S)
                 if message.type is WSMsgType.BINARY:
-                    await self._take_all(deque(decode_appends(message.data)))
+                    await self._take_message(message.data)
                 elif message.type is WSMsgType.TEXT:
                     await self._end(WSCloseCode.UNSUPPORTED_DATA, "messages are binary")
                 else:
                     return
-            except ValueError as fault:
-                await self._end(WSCloseCode.INVALID_TEXT, str(fault))
             except TimeoutError:
                 await self._end(WSCloseCode.GOING_AWAY, f"nothing came for {SESSION_IDLE_S:g} s")
 
     async def _end(self, code: WSCloseCode, why: str) -> None:
         self._ended = True
         await self._socket.close(code=code, message=why.encode())
+
+    async def _take_message(self, message: bytes) -> None:
+        try:
+            appends = decode_appends(message)
+        except ValueError as fault:
+            await self._end(WSCloseCode.INVALID_TEXT, str(fault))
+            return
+        await self._take_all(deque(appends))
 
     async def _take_all(self, appends: deque[SessionAppend]) -> None:
         """Begin the appends of a message, each once there is room for it.

@@ -13,9 +13,10 @@ from replog_node.adapters.io_thread import IDLE_S, OWN_READS_MAX, IoThread
 from replog_node.driver.building import build_snapshot
 from replog_node.frames.decode import tail_of
 from replog_node.model.entries import Entry
-from replog_node.model.positions import Offset, Position
+from replog_node.model.positions import Offset, Position, Term
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import Persist
+from replog_node.raft.events import HardState
 from replog_node.storage.damage import Damage
 from replog_node.storage.disk import Disk, Sync
 from replog_node.storage.disk_os import OsDisk
@@ -400,3 +401,21 @@ async def test_a_snapshot_that_rots_is_forgotten_once_the_scrub_finds_it() -> No
         await until(lambda: ("dropped", meta) in node.driver.told)
         assert node.store.snapshots == () and snapshot_name(meta) not in disk.names()
         assert ("error", "snapshot_damaged", snapshot_name(meta)) in node.noted
+
+
+async def test_term_and_vote_that_were_saved_before_the_room_was_missing_are_no_fault() -> None:
+    disk = SimDisk()
+    disk.capacity = 4 << 20
+    large = chained([data(2_000_000)])
+    async with running(disk) as node:
+        await until(lambda: node.driver.told == ["assigned"] and bool(node.driver.space))
+        disk.fill()
+        node.io.write(Persist(1, HardState(Term(1), None), None, ()))
+        node.io.write(Persist(2, HardState(Term(2), None), None, ()))
+        node.io.write(Persist(3, HardState(Term(3), None), None, tuple(large)))
+        await asyncio.sleep(0.3)
+        assert not node.failures
+        disk.capacity = 64 << 20
+        await until(lambda: 3 in node.driver.told)
+        assert node.store.hard_state.current_term == 3
+    assert not node.failures

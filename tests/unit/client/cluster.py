@@ -7,7 +7,7 @@ import asyncio
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 from aiohttp import web
@@ -189,7 +189,8 @@ async def _answer(
     if fault == "lose":
         _hang_up(request)
         return
-    await socket.send_bytes(answer[:-1] if fault == "damage" else answer)
+    with suppress(ConnectionError):  # the client has left
+        await socket.send_bytes(answer[:-1] if fault == "damage" else answer)
 
 
 async def _producer(member: Member, request: web.Request) -> web.Response:

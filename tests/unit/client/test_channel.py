@@ -103,6 +103,21 @@ async def test_where_no_session_is_given_http_does_it() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_member_that_takes_the_connection_and_says_nothing_is_given_up_in_time() -> None:
+    taken: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: taken.append(writer), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    async with cluster(1, sessions=True) as made:
+        endpoints = [f"127.0.0.1:{port}", *made.endpoints]
+        async with asyncio.timeout(8), Client(endpoints, timeout_s=7) as client:
+            await client.append(build_batch([NewRecord(b"a")]))
+    silent.close()
+    for writer in taken:
+        writer.close()
+    assert made.log.values == [b"a"]
+
+
+@pytest.mark.asyncio
 async def test_closing_with_appends_under_way_leaves_nothing_behind() -> None:
     async with cluster(1, sessions=True) as made:
         async with _client(made) as client:

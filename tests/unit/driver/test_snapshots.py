@@ -155,3 +155,37 @@ def test_a_snapshot_that_rotted_is_built_again_with_equal_bytes() -> None:
     node.driver.on_snapshot_dropped(held)
     rig.deliver()
     assert held in node._store.snapshots
+
+
+def test_a_piece_that_the_disk_lost_without_a_word_is_asked_for_again() -> None:
+    rig = Rig(3, core_limits=SMALL).found()
+    late = rig.nodes[2]
+    away(rig, late)
+    late.start()
+    late.stalled = True
+    rig.tick(60)
+    late.snapshot_work.clear()  # a full disk tells nobody
+    late.stalled = False
+    rig.tick(3 * ASK_AGAIN_TICKS + 60)
+    assert late.driver.applied.offset == rig.nodes[0].driver.applied.offset
+
+
+def test_a_build_that_comes_to_nothing_is_tried_again_ever_more_rarely() -> None:
+    rig = Rig(3).found()
+    filled(rig, 3)
+    node = rig.nodes[1]
+    asked(rig, SnapshotRequest())
+    held = node.driver.snapshot
+    assert held is not None and node._store is not None
+    node._store.drop_snapshot(held)
+    tries = 0
+
+    def build(up_to: object) -> None:
+        nonlocal tries
+        tries += 1
+        node.snapshot_work.append(lambda _store: node.driver.on_built(None))
+
+    node.build = build  # type: ignore[method-assign]
+    node.driver.on_snapshot_dropped(held)
+    rig.tick(1000)
+    assert 3 <= tries <= 6

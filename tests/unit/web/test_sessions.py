@@ -296,7 +296,10 @@ async def test_a_listener_that_goes_ends_its_sessions() -> None:
 
 
 async def test_a_flood_of_appends_in_many_sessions_holds_up_the_loop_for_moments_only() -> None:
-    """Sixty sessions of a thousand refused appends each once held up everybody for seconds."""
+    """Sixty sessions of a thousand refused appends each once held up everybody for seconds.
+
+    Measured in the processor time of the loop's thread: what others do here doesn't count.
+    """
     bad = bytearray(batch(b"v").data)
     bad[21] ^= 1
     flood = b"".join(encode_append(SessionAppend(n, bytes(bad))) for n in range(1000))
@@ -306,9 +309,9 @@ async def test_a_flood_of_appends_in_many_sessions_holds_up_the_loop_for_moments
     async def watch() -> None:
         nonlocal longest_s
         while not over.is_set():
-            before_s = time.monotonic()
+            before_s = time.thread_time()
             await asyncio.sleep(0)
-            longest_s = max(longest_s, time.monotonic() - before_s)
+            longest_s = max(longest_s, time.thread_time() - before_s)
 
     async with client_listener(MemoryService()) as client:
         sockets = [await client.ws_connect(SESSION_PATH) for _ in range(30)]
