@@ -18,6 +18,7 @@ from replog_node.model.positions import MemberId, Offset
 from replog_node.storage.disk_os import OsDisk
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import open_store
+from replog_node.storage.verify import check_path
 from tests.integration.load import OCTETS
 from tests.support.processes import Cluster, Node, Refused, ask, cluster, eventually
 
@@ -155,3 +156,50 @@ def test_different_damage_on_every_member_at_once_loses_nothing(tmp_path: Path) 
             eventually("it is whole again", partial(whole, node))
             assert "log_hole" in node.said()
         check(three)
+
+
+def snapshots(node: Node) -> list[Path]:
+    """The member's snapshots."""
+    return list(node.directory.glob("*.snap"))
+
+
+def rot(path: Path, generator: random.Random, first: int = 0) -> None:
+    """Flip a bit of a stopped member's file, behind its first bytes."""
+    content = bytearray(path.read_bytes())
+    at = first + generator.randrange(len(content.rstrip(b"\0")) - first)
+    content[at] ^= 1 << generator.randrange(8)
+    path.write_bytes(content)
+
+
+@pytest.mark.timeout(150)
+def test_damage_of_every_kind_of_file_in_turn_is_repaired(tmp_path: Path) -> None:
+    """A finished segment, an index, one copy of term and vote, and a snapshot, each at each."""
+    generator = random.Random(6)
+    sound = {value(number) for number in range(RECORDS)}
+    with cluster(tmp_path) as three:
+        three.found()
+        fill(three)
+        for node in three.nodes:  # what they have written is a finished segment from now on
+            node.kill()
+        three.start()
+        three.settled()
+        ask("POST", three.leader().peer, "/v1/log:snapshot")
+        for node in three.nodes:
+            eventually("it has a snapshot", partial(snapshots, node))
+        for number, node in enumerate(three.nodes):
+            time.sleep(IDLE_S)
+            node.kill()
+            flip(node, 5 + number, generator)
+            (summary, *_) = sorted(node.directory.glob("*.sum"))
+            rot(summary, generator)
+            rot(node.directory / f"hardstate.{'ab'[number % 2]}", generator)
+            rot(snapshots(node)[0], generator)
+            with Reading(node) as reading:
+                node.start()
+                eventually("it is whole again", partial(whole, node))
+                eventually("it gives out everything", partial(sound.issubset, reading.seen))
+            assert reading.seen == sound
+            three.settled()
+        check(three)
+        for node in three.nodes:
+            assert [found for found in check_path(str(node.directory)) if not found["sound"]] == []
