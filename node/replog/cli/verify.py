@@ -77,8 +77,10 @@ async def _online(options: Shared) -> None:
     async with options.client() as client:
         info = await client.log()
         start, end = info.log_start_offset, info.end_offset
+        told = [member.client_address for member in (await client.status()).members]
+        endpoints = dict.fromkeys([*options.endpoints, *filter(None, told)])
         found = await asyncio.gather(
-            *(_copy(options, endpoint, start, end) for endpoint in options.endpoints)
+            *(_copy(options, endpoint, start, end) for endpoint in endpoints)
         )
     whole = {copy.digest for copy in found if copy.digest}
     if options.json:

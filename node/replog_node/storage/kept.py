@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from replog_node.model.positions import ORIGIN, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
-from replog_node.storage.disk import Disk, Sync
+from replog_node.storage.disk import Disk, DiskError, Sync
 from replog_node.storage.errors import SnapshotUnusable
 from replog_node.storage.snapshots import (
     Found,
@@ -113,7 +113,7 @@ class KeptSnapshots:
         """
         try:
             return read_state(self._disk, snapshot_name(meta), meta)
-        except SnapshotUnusable as problem:
+        except (SnapshotUnusable, DiskError) as problem:
             try:
                 return read_state(self._disk, copy_name(meta), meta)
             except SnapshotUnusable:

@@ -95,7 +95,7 @@ class ReadOnlyLog:
                 continue
             try:
                 return read_state(self._disk, name, meta)
-            except SnapshotUnusable:
+            except (SnapshotUnusable, DiskError):
                 continue
         raise SnapshotUnusable(f"{meta.position.offset:020d}", "no file of it is sound")
 

@@ -62,7 +62,8 @@ class Scrub:
             try:
                 yield len(self._store.read_state(meta)), None
             except (SnapshotUnusable, ReadRefused) as problem:
-                yield 0, problem
+                if meta in self._store.snapshots:  # else it was let go of meanwhile
+                    yield 0, problem
 
     def _log(self) -> Iterator[tuple[int, StorageError | None]]:
         at = next((Offset(each.base) for each in self._store.segments()), Offset(0))
@@ -74,7 +75,11 @@ class Scrub:
                 at = self._behind(at)
                 continue
             if not entries:
-                return
+                first = next((Offset(each.base) for each in self._store.segments()), at)
+                if at >= first:
+                    return
+                at = first  # what was next is released
+                continue
             yield sum(entry.size_bytes for entry in entries), None
             at = Offset(entries[-1].last + 1)
 

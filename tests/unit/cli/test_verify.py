@@ -64,3 +64,13 @@ async def test_a_member_that_is_down_leaves_the_log_unverified() -> None:
         made.members[1].faults.extend(["cut"] * 1000)
         done = await ran(made, "verify", "--timeout", "1")
         assert done.code == 1 and "not every copy" in done.err
+
+
+@pytest.mark.asyncio
+async def test_members_that_no_endpoint_names_are_verified_too() -> None:
+    async with cluster() as made:
+        await _filled(made)
+        only = Cluster.__new__(Cluster)
+        only.log, only.members = made.log, made.members[:1]
+        done = await ran(only, "verify", "--output", "json")
+        assert {copy["endpoint"] for copy in json.loads(done.out)} == set(made.endpoints)
