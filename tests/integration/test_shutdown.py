@@ -43,7 +43,9 @@ def test_a_leader_told_to_stop_hands_over_answers_and_exits_cleanly(tmp_path: Pa
             load.more(60)
             gap_s = load.longest_gap_s
         told = load.refusals + load.single_refusals
-        assert all(outcome == "none" for _, _, outcome in told), told
+        # A connection that waits in the listener's queue when that closes is reset by the system.
+        resets = told.pop((0, "ConnectionResetError", "unknown"), 0)
+        assert resets <= 2 and all(outcome == "none" for _, _, outcome in told), (resets, told)
         assert max(handed_over_s, gap_s) < HANDED_OVER_S, (handed_over_s, gap_s)
         assert "code=0" in old.said()
         three.start()
