@@ -163,10 +163,17 @@ def snapshots(node: Node) -> list[Path]:
     return list(node.directory.glob("*.snap"))
 
 
-def rot(path: Path, generator: random.Random, first: int = 0) -> None:
-    """Flip a bit of a stopped member's file, behind its first bytes."""
+def damaged(node: Node) -> set[str]:
+    """The last parts of the names of a stopped member's files that are not sound."""
+    found = check_path(str(node.directory))
+    return {str(each["file"]).rpartition(".")[2] for each in found if not each["sound"]}
+
+
+def rot(path: Path, generator: random.Random, last: int | None = None) -> None:
+    """Flip a bit of a stopped member's file, before its padding; or of its last bytes."""
     content = bytearray(path.read_bytes())
-    at = first + generator.randrange(len(content.rstrip(b"\0")) - first)
+    end = len(content.rstrip(b"\0"))
+    at = end - 1 - generator.randrange(last or end)
     content[at] ^= 1 << generator.randrange(8)
     path.write_bytes(content)
 
@@ -193,7 +200,8 @@ def test_damage_of_every_kind_of_file_in_turn_is_repaired(tmp_path: Path) -> Non
             (summary, *_) = sorted(node.directory.glob("*.sum"))
             rot(summary, generator)
             rot(node.directory / f"hardstate.{'ab'[number % 2]}", generator)
-            rot(snapshots(node)[0], generator)
+            rot(snapshots(node)[0], generator, last=50)
+            assert damaged(node) == {"seg", "sum", "snap", f"{'ab'[number % 2]}"}
             with Reading(node) as reading:
                 node.start()
                 eventually("it is whole again", partial(whole, node))

@@ -1,4 +1,4 @@
-"""The store behind two threads: one writes, one reads; the event loop waits for neither.
+"""The store behind threads of its own, one of which writes; the event loop waits for none.
 
 What waits together is written together: the writer takes everything in its queue as one
 `Store.write`, so one sync, and tells the loop once, of the newest ticket. When nothing was asked
@@ -6,13 +6,13 @@ for during IDLE_S after a write, it writes the idle mark.
 
 The write queue is bounded by its askers: a leader's uncommitted bytes, a follower's window.
 
-A write for which there is no room waits for it, and what is behind it too; a third thread looks for
+A write for which there is no room waits for it, and what is behind it too; another thread looks for
 room (space.py), and the core sees to it that little comes when there is none.
 
 A read that fails is answered with None, and the reason is told to the log; the node goes on, since
 one bad sector of old data would otherwise end it again after each start.
 
-Decides: that merging, and that a failed write is told once and ends both threads' work.
+Decides: that merging, and that a failed write is told once and ends the writer's work.
 Must not know: why something is written or read.
 Read next: ../storage/store.py, ../driver/ports.py.
 """

@@ -13,7 +13,6 @@ from typing import Final
 
 import msgspec
 
-from replog_node.storage.errors import StorageFailed
 from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Store
 
@@ -36,16 +35,13 @@ class SpaceWatch:
         self._stopped = False
 
     def run(self) -> None:
-        """Look now, then again and again; returns after stop, or when the store has failed.
+        """Look now, then again and again, until stop.
 
-        Whoever writes has told of that failure.
+        Raises StorageFailed: the disk that doesn't even say how full it is can't be used.
         """
         while not self._stopped:
             self._due.clear()
-            try:
-                self._look()
-            except StorageFailed:
-                return
+            self._look()
             self._due.wait(LOOK_S)
 
     def look_soon(self) -> None:

@@ -16,6 +16,7 @@ from replog_node.driver.applier import Applier
 from replog_node.driver.callers import Callers
 from replog_node.driver.calls import Request
 from replog_node.driver.clockrecords import ClockRecords
+from replog_node.driver.fetching import Fetching, Serving
 from replog_node.driver.founding import Founding
 from replog_node.driver.health import Health
 from replog_node.driver.kernel import FOUNDING_TICKET, Kernel
@@ -38,7 +39,6 @@ from replog_node.driver.schedule import Schedule
 from replog_node.driver.snapshots import Snapshots
 from replog_node.driver.space import Space
 from replog_node.driver.standing import Membership, Standing
-from replog_node.driver.transfers import Fetching, Serving
 from replog_node.driver.watchers import Watchers
 from replog_node.frames.build import build_entry
 from replog_node.model.entries import Entry

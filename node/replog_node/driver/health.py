@@ -9,6 +9,7 @@ from typing import Final
 
 from replog.wire.schemas import ClusterStatus, Wait
 from replog_node.driver.applier import Applier
+from replog_node.driver.fetching import Fetching
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.repair import Repairs
@@ -17,7 +18,6 @@ from replog_node.driver.snapshots import Snapshots
 from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.status import cluster_status
 from replog_node.driver.stuck import Stuck
-from replog_node.driver.transfers import Fetching
 from replog_node.driver.waits import Facts, Waits
 from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits

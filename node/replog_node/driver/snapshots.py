@@ -6,7 +6,7 @@ offsets must have equal states. Where a trim leaves segments that no snapshot ma
 burst passed over points), one more is built right below the log start.
 
 Decides: when to build and to release. Must not know: how one is built or stored, transfers.
-Read next: building.py, transfers.py, ../storage/snapshots.py.
+Read next: building.py, fetching.py, ../storage/snapshots.py.
 """
 
 from typing import Final

@@ -1,9 +1,9 @@
-"""When snapshots are built, compared and fetched (driver/snapshots.py, driver/transfers.py)."""
+"""When snapshots are built, compared and fetched (driver/snapshots.py, driver/fetching.py)."""
 
 from replog.wire.schemas import SnapshotRequest, TrimRequest
+from replog_node.driver.fetching import ASK_AGAIN_TICKS
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import ChunkFetched, FetchChunk, SnapshotReport
-from replog_node.driver.transfers import ASK_AGAIN_TICKS
 from replog_node.driver.wire import decode
 from replog_node.raft.limits import CoreLimits
 from tests.unit.driver.rig import Node, Rig, batch
