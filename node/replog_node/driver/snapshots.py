@@ -20,6 +20,9 @@ from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.events import SnapshotKept
 from replog_node.state.applied import AppliedState
 
+STAGGER_TICKS: Final = 10
+"""Between two members' builds at one point: a quorum's disks are never busy with it at once."""
+
 RETRY_TICKS: Final = 40
 FAILURES_MOST: Final = 8
 """After a build came to nothing: twice as long each time, from four seconds with the default tick
@@ -58,7 +61,14 @@ class Snapshots:
         """A snapshot point was applied: build there, once it is durable here."""
         if self.newest is None or position.offset > self.newest.position.offset:
             self._due = (position, self._kernel.ticket)
-            self._pause_ticks = self._failures = 0
+            self._failures = 0
+            self._pause_ticks = self._place() * STAGGER_TICKS
+
+    def _place(self) -> int:
+        """Which of the members this one is, by id."""
+        configuration = self._kernel.configuration()
+        ids = [] if configuration is None else [m.id for m in configuration.members]
+        return ids.index(self._kernel.member) if self._kernel.member in ids else 0
 
     def settle(self) -> None:
         """Build and release what is due."""

@@ -4,6 +4,7 @@ from replog.wire.schemas import SnapshotRequest, TrimRequest
 from replog_node.driver.fetching import ASK_AGAIN_TICKS
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import ChunkFetched, FetchChunk, SnapshotReport
+from replog_node.driver.snapshots import STAGGER_TICKS
 from replog_node.driver.wire import decode
 from replog_node.raft.limits import CoreLimits
 from tests.unit.driver.rig import Node, Rig, batch
@@ -23,7 +24,7 @@ def filled(rig: Rig, count: int = 60) -> int:
 def asked(rig: Rig, request: object) -> None:
     answers = rig.nodes[0].call(request)
     rig.deliver()
-    rig.tick(3)
+    rig.tick(3 * STAGGER_TICKS)
     assert answers.codes == ["ok"]
 
 
@@ -53,10 +54,24 @@ def test_all_members_build_equal_snapshots_at_the_point() -> None:
     assert not rig.nodes[0].driver.diverged
 
 
+def test_members_build_one_after_the_other() -> None:
+    """At once they would keep a quorum's disks busy: commits would wait for all of them."""
+    rig = Rig(3).found()
+    filled(rig, 5)
+    answers = rig.nodes[0].call(SnapshotRequest())
+    rig.deliver()
+    built = []
+    for _ in range(3 * STAGGER_TICKS):
+        rig.tick(1)
+        built.append(sum(node.driver.snapshot is not None for node in rig.nodes))
+    assert answers.codes == ["ok"] and {1, 2, 3} <= set(built)
+    assert all(built.count(number) >= STAGGER_TICKS - 1 for number in (1, 2))
+
+
 def test_a_point_comes_by_itself_after_enough_log() -> None:
     rig = Rig(3, limits=DriverLimits(snapshot_bytes=20_000)).found()
     filled(rig, 12)
-    rig.tick(3)
+    rig.tick(3 * STAGGER_TICKS)
     found = rig.nodes[2].driver.snapshot
     assert found is not None and found.position.offset > 0
 
