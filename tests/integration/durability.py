@@ -201,9 +201,9 @@ class Held(World):
 
 
 def _store(node: SimNode) -> Store:
-    if node._store is None:
+    if node.storage is None:
         raise AssertionError(f"{node.name} speaks and is dead")
-    return node._store
+    return node.storage.store
 
 
 def _is_pre_vote(message: CoreMessage) -> bool:

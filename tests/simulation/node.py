@@ -1,37 +1,30 @@
 """One simulated member: a real driver and a real store over simulated ports.
 
-The storage port is a queue in front of the store, carried out after a delay, writes that wait
-together as one, as the real I/O thread does. A crash of the disk in the middle of a write ends the
-process; what it leaves is the disk's affair (tests/support/simdisk.py).
+A crash of the disk in the middle of a write ends the process, and so does a disk that fails; what
+that leaves is the disk's affair (tests/support/simdisk.py).
 
-Decides: how long the disk takes, and what dies with a process.
+Decides: what dies with a process, and when it starts again.
 Must not know: clients, invariants.
-Read next: world.py.
+Read next: storage.py, world.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from replog_node.driver.building import build_snapshot
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
-from replog_node.model.entries import Entry
-from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
-from replog_node.model.snapshots import SnapshotMeta
-from replog_node.raft.effects import InstallSnapshot, Persist
+from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
 from replog_node.storage.disk import DiskError
-from replog_node.storage.errors import ChainBroken, RepairRefused, StorageError
+from replog_node.storage.errors import StorageError
 from replog_node.storage.limits import StoreLimits
-from replog_node.storage.reserve import DiskSpace
-from replog_node.storage.store import SegmentInfo, Store, open_store
-from replog_node.storage.summary import Hole
+from replog_node.storage.store import open_store
+from tests.simulation.storage import SimStorage
 from tests.support.simdisk import Crashed, SimDisk
-from tests.support.snapshots import chunk_of, state_of, stored_part
+from tests.support.snapshots import state_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -41,9 +34,10 @@ WALL_BASE_MS = 1_700_000_000_000
 CORE = CoreLimits(cache_bytes=16 * 1024)
 """A small cache, so that followers behind are served from disk, too."""
 DRIVER = DriverLimits(group_bytes=4096, snapshot_bytes=24 * 1024, retention_bytes=48 * 1024)
-STORE = StoreLimits(segment_bytes=16 * 1024, block_bytes=4096, index_rows=8, read_bytes=4096)
-PIECE_BYTES = 256
-"""A member gives no more of a snapshot at once, so that a transfer can be cut in its middle."""
+STORE = StoreLimits(
+    segment_bytes=16 * 1024, block_bytes=4096, index_rows=8, read_bytes=4096,
+    soft_limit_bytes=24 * 1024, margin_bytes=8 * 1024,
+)  # fmt: skip
 
 
 class SimNode:
@@ -64,9 +58,7 @@ class SimNode:
         self.stall_us = 0
         self.pace = 1.0
         self.skew_ms = world.clockwork.random.randint(-200, 200)
-        self._store: Store | None = None
-        self._queue: list[Persist | InstallSnapshot] = []
-        self._writing = False
+        self.storage: SimStorage | None = None
         self._postponed: list[Callable[[], None]] = []
         self._mourners: list[Callable[[], None]] = []
         self._flush_due = False
@@ -94,21 +86,25 @@ class SimNode:
         self.life += 1
         random = self.world.clockwork.random
         try:
-            self._store = open_store(
+            store = open_store(
                 self.disk,
                 STORE,
                 new_member_id=lambda: self.member,
                 random64=lambda: random.getrandbits(64),
             )
-            state = state_of(self._store)
+            state = state_of(store)
         except Crashed:
             self.world.clockwork.note("died opening", self.name)
             self.disk.restart()
             self.world.clockwork.after(200_000, self.start)
             return
+        except (StorageError, DiskError) as problem:
+            self._refused(problem)
+            return
+        self.storage = SimStorage(self, store)
         self.driver = Driver(
-            self._store.recovered,
-            storage=self,
+            store.recovered,
+            storage=self.storage,
             network=self,
             clock=self,
             observer=self,
@@ -119,6 +115,7 @@ class SimNode:
             state=state,
         )
         self.world.started(self)
+        self.storage.begin()
         self.do(lambda driver: driver.begin())
         self._tick(self.life)
 
@@ -127,12 +124,12 @@ class SimNode:
         if self.driver is not None:
             self.world.ended(self)
         self.driver = None
-        self._store = None
+        if self.storage is not None:
+            self.storage.end()
+        self.storage = None
         self.life += 1
         self.paused = False
-        self._queue.clear()
         self._postponed.clear()
-        self._writing = False
         self.peers = {}
         self._learnt = set()
         if power:
@@ -144,6 +141,28 @@ class SimNode:
         mourners, self._mourners = self._mourners, []
         for mourn in mourners:
             self.world.clockwork.after(1000, mourn)
+
+    def _refused(self, problem: Exception) -> None:
+        """The data can't be used, or not now: the process ends with exit code 3 or 1 (app.py)."""
+        self.world.clockwork.note("can't start", self.name, type(problem).__name__, str(problem))
+        self.disk.restart()
+        self._start_again()
+
+    def _start_again(self) -> None:
+        delay_us = self.world.clockwork.random.randint(100_000, 2_000_000)
+        self.world.clockwork.after(delay_us, self.start)
+
+    def crashed(self, what: str) -> None:
+        """The process died in the middle of a call of the disk, alone or with its machine."""
+        self.world.clockwork.note("died writing", self.name, what)
+        self.kill(power=self.world.clockwork.random.random() < 0.5)
+        self._start_again()
+
+    def failed(self, problem: Exception) -> None:
+        """The store can't go on: the process ends with exit code 1, and is started again."""
+        self.world.clockwork.note("failed", self.name, type(problem).__name__, str(problem))
+        self.kill()
+        self._start_again()
 
     def on_death(self, mourn: Callable[[], None]) -> None:
         """Call this soon after the process has died."""
@@ -217,169 +236,6 @@ class SimNode:
         cluster_id, lineage = driver.membership.cluster_id, driver.membership.lineage
         other.do(lambda theirs: theirs.adopt(cluster_id, lineage, answered))
 
-    # driver.ports.StoragePort
-
-    def write(self, persist: Persist) -> None:
-        self._queue.append(persist)
-        self._write_soon()
-
-    def repair(self, hole: Hole, entries: tuple[Entry, ...]) -> None:
-        life, store = self.life, self._store
-
-        def fill() -> None:
-            if life != self.life or store is None:
-                return
-            with suppress(ChainBroken, RepairRefused):
-                if not self._on_disk(lambda: store.repair(hole, entries)):
-                    return
-            self.do(lambda driver: driver.on_damage(store.damage()))
-
-        self.world.clockwork.after(2000, fill)
-
-    def _write_soon(self) -> None:
-        if self._writing or not self._queue:
-            return
-        self._writing = True
-        life = self.life
-        delay_us = self.world.clockwork.random.randint(200, 4000)
-        if self.world.clockwork.random.random() < self.world.slow_disk:
-            delay_us += self.world.clockwork.random.randint(1000, 400_000)
-        delay_us += self.stall_us
-        self.stall_us = 0
-        self.world.clockwork.after(delay_us, lambda: self._write(life))
-
-    def _write(self, life: int) -> None:
-        if life != self.life or self._store is None:
-            return
-        batch, self._queue = self._queue, []
-        store = self._store
-        if self._on_disk(lambda: _write_in_order(store, batch)):
-            self._writing = False
-            self.do(lambda driver: driver.on_persisted(batch[-1].ticket))
-            self._look_for_space(life)
-            if life == self.life:
-                self._write_soon()
-                if not self._queue:
-                    self.world.clockwork.after(50_000, lambda: self._mark(life))
-
-    def _mark(self, life: int) -> None:
-        if life == self.life and self._store is not None and not self._writing:
-            self._on_disk(self._store.write_idle_mark)
-
-    def _look_for_space(self, life: int) -> None:
-        """Make a spare segment if need be, and tell how much room there is."""
-        store, found = self._store, list[DiskSpace]()
-        if life != self.life or store is None:
-            return
-        if self._on_disk(lambda: found.append(store.space())):
-            self.do(lambda driver: driver.on_disk_space(found[0]))
-
-    def _on_disk(self, work: Callable[[], None]) -> bool:
-        """Let the store work; False if the process died of it."""
-        try:
-            work()
-        except Crashed as crash:
-            self.world.clockwork.note("died writing", self.name, str(crash))
-            power = self.world.clockwork.random.random() < 0.5
-            self.kill(power=power)
-            self.world.clockwork.after(
-                self.world.clockwork.random.randint(100_000, 2_000_000), self.start
-            )
-            return False
-        return True
-
-    def read(self, request: int, at: Offset, max_bytes: int) -> None:
-        life = self.life
-
-        def answer() -> None:
-            if life != self.life or self._store is None:
-                return
-            store = self._store
-            found: tuple[Entry, ...] = ()
-            try:
-                found = store.read(at, max_bytes)
-            except Crashed:
-                return
-            self.do(lambda driver: driver.on_read(request, found or None))
-
-        self.world.clockwork.after(self.world.clockwork.random.randint(100, 3000), answer)
-
-    def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
-        life = self.life
-
-        def assign() -> None:
-            if life != self.life or self._store is None:
-                return
-            store = self._store
-            if self._on_disk(lambda: store.assign(cluster_id, lineage, founding)):
-                self.do(lambda driver: driver.on_assigned())
-
-        self.world.clockwork.after(1000, assign)
-
-    def install(self, effect: InstallSnapshot) -> None:
-        self.world.installed += 1
-        self._queue.append(effect)
-        self._write_soon()
-
-    def segments(self) -> Sequence[SegmentInfo]:
-        return () if self._store is None else self._store.segments()
-
-    def release(self, log_start: Offset) -> None:
-        def release(store: Store) -> None:
-            base, start = store.release(log_start)
-            self.do(lambda driver: driver.on_released(base, start.position))
-
-        self._later(1000, release)
-
-    def build(self, up_to: Position) -> None:
-        def build(store: Store) -> None:
-            try:
-                snapshot = store.adopt_snapshot(build_snapshot(self.disk, up_to))
-            except (StorageError, DiskError) as problem:
-                self.world.clockwork.note("not built", self.name, str(problem))
-                self.do(lambda driver: driver.on_built(None))
-                return
-            self.world.built(self, snapshot)
-            self.do(lambda driver: driver.on_built(snapshot))
-
-        self._later(self.world.clockwork.random.randint(1000, 300_000), build)
-
-    def part(self, snapshot: SnapshotMeta, at: int, data: bytes) -> None:
-        def store_part(store: Store) -> None:
-            size, state = stored_part(store, snapshot, at, data)
-            self.do(lambda driver: driver.on_part(snapshot, size, state))
-
-        self._later(self.world.clockwork.random.randint(500, 20_000), store_part)
-
-    def read_chunk(
-        self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
-    ) -> None:
-        def read(store: Store) -> None:
-            data = chunk_of(store, offset, digest, at, min(max_bytes, PIECE_BYTES))
-            self.do(lambda driver: driver.on_chunk(request, data))
-
-        self._later(self.world.clockwork.random.randint(500, 20_000), read)
-
-    def _later(self, delay_us: int, work: Callable[[Store], None]) -> None:
-        """Let the store work after a while, unless the process has died meanwhile."""
-        life = self.life
-
-        def happen() -> None:
-            if life == self.life and self._store is not None:
-                store = self._store
-                self._on_disk(lambda: work(store))
-
-        self.world.clockwork.after(delay_us, happen)
-
-    def park(self) -> None:
-        life = self.life
-
-        def park() -> None:
-            if life == self.life and self._store is not None:
-                self._on_disk(self._store.park)
-
-        self.world.clockwork.after(1000, park)
-
     # driver.ports.NetworkPort
 
     def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
@@ -419,18 +275,3 @@ class SimNode:
 
     def note(self, level: str, event: str, **fields: object) -> None:
         self.world.clockwork.note(level, event, self.name, sorted(fields.items()))
-
-
-def _write_in_order(store: Store, asked: Sequence[Persist | InstallSnapshot]) -> None:
-    """What waits together, as the I/O thread does: writes merged, an install by itself."""
-    together: list[Persist] = []
-    for each in asked:
-        if isinstance(each, Persist):
-            together.append(each)
-            continue
-        if together:
-            store.write(together)
-        together = []
-        store.install(each.snapshot)
-    if together:
-        store.write(together)

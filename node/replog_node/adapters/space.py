@@ -41,7 +41,7 @@ class SpaceWatch:
         """
         while not self._stopped:
             self._due.clear()
-            self._look()
+            self.look()
             self._due.wait(LOOK_S)
 
     def look_soon(self) -> None:
@@ -53,7 +53,8 @@ class SpaceWatch:
         self._stopped = True
         self._due.set()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Make a spare segment if need be, and tell what is news. Raises StorageFailed."""
         found, told = self._store.space(), self._told
         if told is None or _is_news(found, told):
             self._told = found
