@@ -1,7 +1,7 @@
 """The simulated world: members, network, clients, faults, and the eye that watches them.
 
 Decides: which faults come when, from the seed. Must not know: how a member works.
-Read next: node.py, network.py, clients.py, checks.py, test_simulation.py.
+Read next: node.py, network.py, clients/, checks.py, test_simulation.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from replog.wire.schemas import (
 )
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.state.applied import AppliedState
-from tests.simulation.askers import Conditional, Resolver
 from tests.simulation.checks import Broken, Checks
-from tests.simulation.clients import Client, History, Plain, Reader, Session
+from tests.simulation.clients.askers import Conditional, Resolver
+from tests.simulation.clients.client import Client
+from tests.simulation.clients.history import History
+from tests.simulation.clients.readers import Reader
+from tests.simulation.clients.writers import Plain, Session
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.network import SimNetwork
 from tests.simulation.node import SimNode

@@ -1,7 +1,7 @@
 """Clients that ask for more: appends with a condition, and what became of an unknown outcome.
 
-Decides: what these clients do. Must not know: whether it was right (checks.py).
-Read next: clients.py, checks.py.
+Decides: what these clients do. Must not know: whether it was right (../oracles/).
+Read next: writers.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from replog.wire.batches import NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, ProducerResolved, ProducerSession
 from replog_node.driver.calls import Resolve
-from tests.simulation.clients import RETRIED, Attempt, Client, Numbered, Session, deadline_s
+from tests.simulation.clients.client import Client, deadline_s
+from tests.simulation.clients.history import Attempt
+from tests.simulation.clients.writers import RETRIED, Numbered, Session
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
