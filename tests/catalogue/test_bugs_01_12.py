@@ -4,11 +4,19 @@ Decides: which situation each bug needs. Must not know: how it is handled.
 Read next: index.py, hands.py, ../simulation/directed.py, ../unit/driver/rig.py.
 """
 
+from contextlib import suppress
+from itertools import count
+from random import Random
+
 import pytest
 
 from replog.wire.schemas import TransferRequest, TrimRequest
+from replog_node.driver.limits import DriverLimits
+from replog_node.model.positions import Term
+from replog_node.raft.events import HardState
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import AppendEntries, AppendReply
+from replog_node.storage.hardstate import load_hard_state
 from tests.catalogue.hands import (
     ask_for_vote,
     commit_of,
@@ -23,7 +31,8 @@ from tests.catalogue.hands import (
 )
 from tests.catalogue.index import bug
 from tests.simulation.directed import alike, leader_of, values
-from tests.unit.driver.rig import Rig, batch
+from tests.support.simdisk import Crashed
+from tests.unit.driver.rig import TICK_S, Rig, batch
 
 ONE_ENTRY_A_MESSAGE = CoreLimits(max_append_bytes=1)
 
@@ -246,3 +255,142 @@ def test_the_commit_passes_entries_that_are_not_committed_by_themselves() -> Non
     leader = leader_of(rig, *others)
     assert core_of(leader).term_at(leader.driver.kernel.committed.offset) == core_of(leader).term
     assert values(leader) == [b"0", b"1", b"2"]
+
+
+@bug(7, "hashicorp#661")
+@pytest.mark.parametrize("power", [False, True], ids=["its process ends", "its machine goes down"])
+def test_term_and_vote_change_together_wherever_the_member_dies(power: bool) -> None:
+    """It voted for one in term 49 and dies while it writes that it votes for the other in 50."""
+    died = 0
+    for operation in count(1):
+        rig = Rig(3).found()
+        one, other, voter = rig.nodes
+        ask_for_vote(one, voter, 49)
+        voter.work()
+        ask_for_vote(other, voter, 50)
+        voter.disk.crash_at = voter.disk.operations + operation
+        with suppress(Crashed):
+            voter.work()
+            break
+        died += 1
+        voter.kill()
+        if power:
+            voter.disk.lose_power(Random(operation))
+        found = load_hard_state(voter.disk.copy(), voter.member).state
+        assert found in (HardState(Term(49), one.member), HardState(Term(50), other.member))
+        voter.start()
+        ask_for_vote(other, voter, 49)
+        voter.work()
+        assert votes_on_their_way(rig, 49) <= {one.member}
+    assert died >= 4, "two copies are each written and synced"
+
+
+@bug(8, "hashicorp#503", "hashicorp#612", "hashicorp#614", "hashicorp#666")
+def test_a_leader_whose_disk_hangs_lets_another_lead_within_two_seconds() -> None:
+    """Its heartbeats go on, so nobody would ever doubt it."""
+    rig = Rig(3).found()
+    stuck, *others = rig.nodes
+    stuck.stalled = True
+    told = []
+    for n in range(int(2 / TICK_S)):
+        told.append(stuck.append(batch(f"{n}"), within_s=60))
+        rig.tick()
+    (leader,) = [node for node in others if node.driver.kernel.leading]
+    told.append(leader.append(batch("more")))
+    rig.tick(5)
+    stuck.stalled = False
+    rig.tick(60)
+    alike(rig)
+    assert [answers.codes for answers in told] == [["ok"]] * len(told)
+    assert len(values(stuck)) == len(told)
+
+
+@bug(9, "hashicorp#612")
+def test_replication_goes_on_after_a_followers_disk_hung_for_long() -> None:
+    """Its heartbeats were answered all the time; what it was sent meanwhile is gone."""
+    rig = Rig(3, core_limits=CoreLimits(max_inflight_count=4, max_append_bytes=1)).found()
+    leader, follower, _ = rig.nodes
+    term = core_of(leader).term
+    follower.stalled = True
+    for n in range(20):
+        leader.append(batch(f"{n}"))
+        rig.tick()
+    overheard(rig, AppendReply, sender=follower, lost=True)
+    follower.stalled = False
+    rig.tick(20)
+    assert len(values(follower)) < 20
+    rig.dropped = None
+    rig.tick(2 * leader.rig.core_limits.resend_ticks)
+    assert progress_of(leader, follower).state == "replicate"
+    assert len(values(follower)) == 20 and core_of(leader).term == term
+
+
+@bug(10, "hashicorp#581")
+def test_a_transfer_is_done_although_writes_keep_coming() -> None:
+    """The receiver is behind; were more appended all the time, it would never have everything."""
+    rig = Rig(3).found()
+    leader, receiver, _ = rig.nodes
+    overheard(rig, AppendEntries, to=receiver, lost=True)
+    told = [leader.append(batch(f"before {n}")) for n in range(5)]
+    rig.deliver()
+    done = leader.call(TransferRequest(receiver.member))
+    end = core_of(leader).status().last
+    for n in range(10):
+        told.append(leader.append(batch(f"meanwhile {n}")))
+        rig.tick()
+        assert core_of(leader).status().last == end
+    rig.dropped = None
+    leader.driver.peer_up(receiver.member)
+    leader_of(rig, receiver, ticks=rig.core_limits.election_ticks)
+    rig.tick(20)
+    assert done.codes == ["ok"] and [answers.codes for answers in told] == [["ok"]] * 15
+    assert len(values(leader)) == 15
+
+
+@bug(11, "hashicorp#605")
+def test_who_led_until_now_is_not_put_off_because_a_leader_lives() -> None:
+    """a heard nobody for a while and gave up; the leader whom the others still follow is a."""
+    story = played("cluster abc", "elect a", "isolate a", "tick 12 still=bc")
+    a, b = story.cluster["a"].core, story.cluster["b"].core
+    assert (a.role, b.leader) == ("follower", "a")
+    story.play("heal")
+    story.play("tick 20 still=bc")
+    assert a.role == "leader" and a.term == 3
+
+
+@bug(12, "hashicorp#541")
+@pytest.mark.parametrize(
+    "limits",
+    [
+        CoreLimits(max_append_bytes=1, max_inflight_count=4),
+        CoreLimits(max_append_bytes=1, max_inflight_bytes=4 * 1000),
+    ],
+    ids=["by count", "by bytes"],
+)
+def test_what_is_under_way_to_a_slow_follower_is_bounded(limits: CoreLimits) -> None:
+    rig = Rig(3, core_limits=limits).found()
+    leader, follower, _ = rig.nodes
+    sent = overheard(rig, AppendEntries, to=follower, lost=True)
+    for n in range(40):
+        told = leader.append(batch(f"{n:1000}"))
+        rig.deliver()
+        assert told.codes == ["ok"], "the others go on"
+    assert sum(len(heard.message.entries) for heard in sent) == 4
+    rig.dropped = None
+    rig.tick(2 * limits.resend_ticks)
+    assert len(values(follower)) == 40
+
+
+@bug(12, "hashicorp#541")
+def test_what_waits_for_a_slow_disk_waits_before_the_log_and_goes_together() -> None:
+    """A queue of single entries would make each append wait for all before it, one by one."""
+    rig = Rig().found()
+    node = rig.nodes[0]
+    node.stalled = True
+    before = core_of(node).status().last.offset
+    told = [node.append(batch(f"{n}")) for n in range(200)]
+    assert core_of(node).status().last.offset <= before + DriverLimits().groups_unpersisted
+    node.stalled = False
+    rig.deliver()
+    assert [answers.codes for answers in told] == [["ok"]] * 200
+    assert max(node.grouped_records) >= 190
