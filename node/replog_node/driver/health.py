@@ -61,12 +61,22 @@ class Health:
 
     def note_progress(self) -> None:
         """Whether it has caught up since its start (latched), and how long the disk takes."""
-        if self._kernel.leader is not None and self._kernel.committed.offset >= 0:
-            self._caught_up = self._caught_up or not self._applier.behind
+        if not self._caught_up and self._kernel.leader is not None:
+            self._caught_up = self._recovered() and not self._applier.behind
         if self._kernel.persisted_ticket >= self._kernel.ticket:
             self._write_since_s = None
         elif self._write_since_s is None:
             self._write_since_s = self._kernel.clock.monotonic_s()
+
+    def _recovered(self) -> bool:
+        """Whether the commit covers what this member held at its start, as far as it is still here.
+
+        A leader may name an older commit at first, since it was elected just now, or its word was
+        late; before it stopped, this member may have shown more than that (openraft 97d92771).
+        """
+        kernel = self._kernel
+        held = min(kernel.began_with, kernel.next_offset() - 1)
+        return kernel.committed.offset >= max(0, held)
 
     def tick(self, now_s: float) -> None:
         """Look at what is waited for."""

@@ -42,7 +42,10 @@ HELD_MAX: Final = 10_000
 
 
 class Kernel:
-    """One member's core (none while it is unassigned) and the ports that its effects need."""
+    """One member's core (none while it is unassigned) and the ports that its effects need.
+
+    began_with: where the log ended when this run began; nothing more can have been seen before.
+    """
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Kernel:
         self.clock = clock
         self.core: Core | None = None
         self.committed: Position = ORIGIN
+        self.began_with = ORIGIN.offset
         self.persisted_ticket = 0
         self.ticket = 0
         self._framer = framer
@@ -75,6 +79,7 @@ class Kernel:
         """Begin with what the disk holds."""
         self.core = Core(started, self._framer, self._limits)
         self.committed = started.log.committed
+        self.began_with = started.log.tail.position.offset
 
     def stop(self) -> None:
         """Never step the core again (removed for good, fenced, stopped)."""

@@ -60,9 +60,17 @@ class Snapshots:
         s.log.release(start)
 
     def _holds(self, position: Position) -> bool:
-        """Whether everything up to S is here: matched by the log, or committed before."""
+        """Whether everything up to S is here: matched by the log, or committed before.
+
+        A snapshot that says otherwise of what is committed here is of another history, and whoever
+        took it for held would hide that (openraft #1892).
+        """
         s = self._s
-        return position.offset <= s.commit.offset or s.log.has(position)
+        if s.log.has(position):
+            return True
+        if s.log.start.offset <= position.offset <= s.commit.offset:
+            raise InvariantViolation(f"a snapshot at {position}, but {s.commit} is committed here")
+        return position.offset <= s.commit.offset
 
     def _reply(self, envelope: Envelope, offer: SnapshotOffer) -> None:
         s = self._s
