@@ -17,6 +17,7 @@ from replog_node.driver.callers import Callers
 from replog_node.driver.calls import Request
 from replog_node.driver.clockrecords import ClockRecords
 from replog_node.driver.fetching import Fetching, Serving
+from replog_node.driver.flight import Flight
 from replog_node.driver.founding import Founding
 from replog_node.driver.health import Health
 from replog_node.driver.kernel import FOUNDING_TICKET, Kernel
@@ -103,6 +104,7 @@ class Driver:
             network=network,
             clock=clock,
             on_effect=self._effect,
+            flight=Flight(limits.flight_bytes // 2),
         )
         self._recovered = recovered
         self._observer = observer
@@ -379,6 +381,10 @@ class Driver:
     def disk_free_bytes(self) -> int:
         """Free bytes of this member's file system, as it was told last; -1: not yet."""
         return -1 if self._space.own is None else self._space.own.free_bytes
+
+    def recording(self, *, build: str, why: str) -> bytes:
+        """What the flight recorder holds, as bytes (flight.py); asked of a stopped one, too."""
+        return self.kernel.flight.recording(build=build, why=why, at_ms=self.clock.wall_ms())
 
     # Between a turn's effects and its end.
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from replog_node.driver.flight import Flight
 from replog_node.driver.ports import ClockPort, NetworkPort, StoragePort
 from replog_node.driver.wire import encode
 from replog_node.model.configuration import Configuration
@@ -58,12 +59,14 @@ class Kernel:
         network: NetworkPort,
         clock: ClockPort,
         on_effect: Callable[[Effect], None],
+        flight: Flight,
     ) -> None:
         self.member = member
         self.incarnation = incarnation
         self.storage = storage
         self.network = network
         self.clock = clock
+        self.flight = flight
         self.core: Core | None = None
         self.committed: Position = ORIGIN
         self.began_with = ORIGIN.offset
@@ -78,6 +81,7 @@ class Kernel:
     def start(self, started: Started) -> None:
         """Begin with what the disk holds."""
         self.core = Core(started, self._framer, self._limits)
+        self.flight.begin(self.core)
         self.committed = started.log.committed
         self.began_with = started.log.tail.position.offset
 
@@ -136,7 +140,7 @@ class Kernel:
         verdict: Accepted | Rejected | None = None
         self._busy = True
         try:
-            for effect in self.core.step(event):
+            for effect in self.flight.step(self.core, event):
                 if isinstance(effect, Accepted | Rejected):
                     verdict = effect
                 else:

@@ -58,3 +58,6 @@ class DriverLimits(msgspec.Struct, frozen=True):
 
     retention_age_ms: int = 0
     """Log time for which a segment is kept after its last entry. 0: for ever."""
+
+    flight_bytes: int = 16 * 1024 * 1024
+    """What the flight recorder holds, in two halves (flight.py). 0: nothing."""
