@@ -9,21 +9,40 @@ from itertools import combinations
 import msgspec
 import pytest
 
-from replog.wire.schemas import SnapshotRequest, TrimRequest
+from replog.wire.schemas import SnapshotRequest
 from replog_node.driver.snapshots import STAGGER_TICKS
-from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position, Term
-from replog_node.raft.effects import InstallSnapshot, Persist, Send
-from replog_node.raft.events import Persisted
-from replog_node.raft.limits import CoreLimits
-from replog_node.raft.messages import AppendReply, Envelope, RequestVote, SnapshotOffer
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Term
+from replog_node.raft.effects import InstallSnapshot, Persist, ReadFailed, ReadReady, Send
+from replog_node.raft.events import HardState, Persisted
+from replog_node.raft.messages import (
+    AppendReply,
+    Envelope,
+    HeartbeatReply,
+    RequestVote,
+    SnapshotOffer,
+    TimeoutNow,
+    VoteReply,
+)
 from replog_node.raft.violation import InvariantViolation
-from replog_node.storage.errors import LogDamaged
+from replog_node.storage.errors import LogDamaged, StorageFailed
 from replog_node.storage.snapshots import snapshot_name, write_snapshot
+from tests.catalogue.hands import snapshot_taken
 from tests.catalogue.index import bug
+from tests.catalogue.moments import (
+    NOTHING_IN_MEMORY,
+    at,
+    held_back,
+    led,
+    let_through,
+    silenced,
+    trimmed,
+    voters,
+    written,
+)
+from tests.simulation.directed import alike
 from tests.support.simdisk import SimDisk
-from tests.unit.driver.rig import Node as Member
 from tests.unit.driver.rig import Rig, batch
-from tests.unit.raft.cluster import Cluster, Node, snapshot_at, target
+from tests.unit.raft.cluster import LIMITS, Cluster, snapshot_at, target
 from tests.unit.storage import building
 from tests.unit.storage.building import (
     CLOCK,
@@ -34,50 +53,6 @@ from tests.unit.storage.building import (
     configured,
     opened,
 )
-
-NOTHING_IN_MEMORY = CoreLimits(cache_bytes=1)
-
-
-def written(rig: Rig, *names: str) -> None:
-    """The first member appends large values, which are acknowledged."""
-    for name in names:
-        answers = rig.nodes[0].append(batch(f"{name} " + "x" * 4000))
-        rig.tick(1)
-        assert answers.codes == ["ok"]
-
-
-def kept(rig: Rig) -> None:
-    """Everybody builds a snapshot at the end of the log."""
-    answers = rig.nodes[0].call(SnapshotRequest())
-    rig.tick(4 * STAGGER_TICKS)
-    assert answers.codes == ["ok"]
-
-
-def trimmed(rig: Rig) -> None:
-    """Everything up to the newest snapshot is let go of."""
-    written(rig, *(f"later {number}" for number in range(40)))
-    answers = rig.nodes[0].call(TrimRequest(rig.nodes[0].driver.applied.offset))
-    rig.tick(5)
-    assert answers.codes == ["ok"]
-    assert rig.nodes[0].driver.kernel.log_begins_after().offset > 0
-
-
-def voters(member: Member) -> set[MemberId]:
-    """The voters of the configuration in force at a member."""
-    configuration = member.driver.kernel.configuration()
-    return set() if configuration is None else set(configuration.voter_ids())
-
-
-def led(names: str) -> tuple[Cluster, Node]:
-    """A cluster of cores that a leads."""
-    cluster = Cluster(names)
-    a = cluster.elect("a")
-    cluster.run(2)
-    return cluster, a
-
-
-def at(term: int, offset: int) -> Position:
-    return Position(Term(term), Offset(offset))
 
 
 @bug(25, "etcd#20967")
@@ -94,7 +69,7 @@ def test_a_member_that_was_removed_stays_so_whatever_is_restarted_or_restored() 
     rig.target([one, two], "remove")
     rig.tick(60)
     assert voters(one) == {one.member, two.member}
-    kept(rig)
+    snapshot_taken(rig)
     trimmed(rig)
     for node in (one, two):
         node.kill()
@@ -118,13 +93,13 @@ def test_a_second_snapshot_that_comes_at_once_leaves_the_first_one_to_who_instal
     leader, _, late = rig.nodes
     late.kill()
     written(rig, *(f"value {number}" for number in range(40)))
-    kept(rig)
+    snapshot_taken(rig)
     trimmed(rig)
     late.installs_held = True
     late.start()
     rig.tick(60)
     (first,) = late.held_installs
-    kept(rig)
+    snapshot_taken(rig)
     trimmed(rig)
     rig.tick(60)
     second = leader.driver.snapshot
@@ -181,15 +156,7 @@ def test_an_answer_from_before_a_member_lost_its_end_does_not_count_for_what_is_
     cluster, a = led("abc")
     b = cluster["b"]
     cluster.isolate("c")
-    late: list[Envelope] = []
-
-    def keep(envelope: Envelope) -> bool:
-        mine = envelope.sender == "b" and isinstance(envelope.message, AppendReply)
-        if mine:
-            late.append(envelope)
-        return mine
-
-    cluster.doubtful = keep
+    late = held_back(cluster, lambda e: e.sender == "b" and isinstance(e.message, AppendReply))
     a.propose()
     cluster.deliver()
     assert b.log()[-1] == (2, 3) and late
@@ -198,7 +165,7 @@ def test_an_answer_from_before_a_member_lost_its_end_does_not_count_for_what_is_
     for envelope in late:
         cluster.receive(envelope)
     assert a.core.status().commit == at(2, 2)
-    cluster.doubtful = lambda _: False
+    let_through(cluster)
     cluster.run(3)
     assert a.core.status().commit == at(2, 3)
     assert b.log()[-1] == (2, 3), "it was sent again"
@@ -211,19 +178,10 @@ def test_a_refusal_from_before_a_new_connection_takes_nothing_back() -> None:
     cluster.isolate("c")
     a.propose()
     cluster.deliver()
-    late: list[Envelope] = []
-
-    def keep(envelope: Envelope) -> bool:
-        message = envelope.message
-        mine = isinstance(message, AppendReply) and not message.ok
-        if mine:
-            late.append(envelope)
-        return mine
-
     cluster.cut.clear()
-    cluster.doubtful = keep
+    late = held_back(cluster, lambda e: isinstance(e.message, AppendReply) and not e.message.ok)
     b = cluster.elect("b")
-    cluster.doubtful = lambda _: False
+    let_through(cluster)
     assert late and {envelope.sender for envelope in late} == {"c"}
     cluster.isolate("c")
     cluster.heal()
@@ -327,7 +285,7 @@ def test_a_restart_is_not_over_before_all_that_was_seen_before_is_there_again() 
     """
     rig = Rig(3).found()
     written(rig, "a")
-    kept(rig)
+    snapshot_taken(rig)
     written(rig, "b", "c", "d")
     rig.tick(3)
     shown = {node.name: node.driver.applied.offset for node in rig.nodes}
@@ -344,3 +302,124 @@ def test_a_restart_is_not_over_before_all_that_was_seen_before_is_there_again() 
     for node in rig.nodes:
         assert node.driver.ready("read") is None
         assert node.driver.applied.offset >= shown[node.name]
+
+
+@bug(33, "openraft#1796")
+def test_a_refused_pre_vote_teaches_the_term_that_an_election_needs() -> None:
+    """openraft#1796: it taught nothing, so the only member that could win asked for the same for
+    ever: the other one had a higher term, and a log that is too old to lead.
+    """
+    cluster, a = led("abc")
+    cluster.isolate("b")
+    cluster.crash("c")
+    cluster["b"].disk.hard = HardState(Term(7), None)
+    cluster["b"].disk.entries.pop()
+    cluster.crash("b")
+    cluster.run(LIMITS.election_ticks + 1)
+    assert a.core.role != "leader", "nobody answers"
+    cluster.restart("b")
+    cluster.heal()
+    cluster.run_until(lambda: a.core.role == "leader")
+    assert a.core.term > 7
+
+
+@bug(34, "openraft a9f696a9")
+def test_a_new_leader_does_not_count_its_no_op_before_its_disk_has_it() -> None:
+    """openraft a9f696a9: it did, so that a majority was one member short."""
+    cluster = Cluster("abc")
+    a = cluster["a"]
+    cluster.isolate("c")
+    votes = held_back(cluster, lambda e: isinstance(e.message, VoteReply) and not e.message.pre)
+    while not votes:
+        a.tick()
+        cluster.deliver()
+    a.disk.stalled = True
+    cluster.receive(votes[-1])
+    cluster.deliver()
+    leader = a.core.status()
+    assert (leader.role, leader.last.offset) == ("leader", 2)
+    assert leader.progress[MemberId("b")].match == leader.last
+    assert leader.commit.offset < 2
+    a.disk.stalled = False
+    cluster.deliver()
+    assert a.core.status().commit.offset == 2
+
+
+@bug(35, "openraft d60f1e85")
+@pytest.mark.parametrize(("names", "answering"), [("ab", ""), ("abc", ""), ("abcde", "b")])
+def test_a_read_needs_a_whole_majority_and_not_one_less(names: str, answering: str) -> None:
+    """openraft d60f1e85: one answer too few was enough to confirm a read."""
+    cluster, a = led(names)
+    silent = [name for name in names if name not in "a" + answering]
+    for name in silent:
+        cluster.isolate(name)
+    a.read(1)
+    cluster.deliver()
+    assert a.said(ReadReady) == []
+    cluster.cut.clear()
+    for name in silent[1:]:
+        cluster.isolate(name)
+    cluster.run(1)
+    assert a.said(ReadReady) == [ReadReady(1, a.core.status().commit.offset)]
+
+
+@bug(35, "openraft 1ef3e574")
+def test_a_leader_that_is_handing_over_answers_no_read_from_what_it_was_told_before() -> None:
+    """openraft 1ef3e574: its lease went on although another one had been elected without waiting.
+
+    What answers to its earlier heartbeats arrives only now, and the other has committed more.
+    """
+    cluster, a = led("abc")
+    late = held_back(cluster, lambda e: isinstance(e.message, HeartbeatReply))
+    cluster.run(2)
+    let_through(cluster)
+    a.transfer("b")
+    (told,) = [e for e in cluster.flying if isinstance(e.message, TimeoutNow)]
+    cluster.receive(told)
+    cluster.isolate("a")
+    cluster.run_until(lambda: cluster["b"].core.admitting is None)
+    cluster["b"].propose()
+    cluster.deliver()
+    cluster.cut.clear()
+    assert a.core.role == "leader" and late
+    a.read(1)
+    for envelope in late:
+        cluster.receive(envelope)
+    assert a.said(ReadReady) == []
+    cluster.run(3)
+    assert a.said(ReadFailed) == [ReadFailed(1)]
+
+
+@bug(36, "NATS#8290")
+def test_a_member_whose_disk_refused_a_write_neither_votes_nor_campaigns_any_more() -> None:
+    """NATS#8290: it went on to do both, with a log that it could no longer write.
+
+    The disk works again at once; that changes nothing before a restart.
+    """
+    rig = Rig(3).found()
+    leader, candidate, voter = rig.nodes
+    voter.disk.fail = lambda call: (
+        "bad sector" if call.startswith("write") and ".seg" in call else None
+    )
+    leader.append(batch("a"), within_s=60)
+    with pytest.raises(StorageFailed):
+        rig.tick()
+    voter.disk.fail = None
+    rig.mail.clear()
+    said = silenced(rig)
+    request = RequestVote(Term(50), at(49, 1_000), pre=False, transfer=True, attempt=1)
+    run = candidate.driver.kernel.incarnation
+    voter.driver.receive(Envelope(candidate.member, voter.member, run, None, request))
+    with pytest.raises(StorageFailed):
+        voter.work()
+    voter.stalled = True
+    rig.tick(100)
+    mine = [envelope.message for envelope in said if envelope.sender == voter.member]
+    assert [m for m in mine if isinstance(m, RequestVote) and m.pre], "it has given up its leader"
+    assert not any(isinstance(m, VoteReply) and m.granted for m in mine)
+    assert not any(isinstance(m, RequestVote) and not m.pre for m in mine)
+    rig.dropped, voter.stalled = None, False
+    voter.kill()
+    voter.start()
+    rig.tick(100)
+    alike(rig)
