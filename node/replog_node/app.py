@@ -33,12 +33,14 @@ from replog_node.driver.limits import DriverLimits
 from replog_node.driver.ports import ClockPort
 from replog_node.logs import Log, configure
 from replog_node.metrics import NodeMetrics
+from replog_node.model.features import FEATURE_LEVEL, LevelNotSpoken, check_spoken
 from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
 from replog_node.settings import Settings, load, split_address, usage
 from replog_node.settings_sources import SettingsFaults
 from replog_node.state.applied import AppliedState
 from replog_node.state.image import StateDamaged, StateUnknown
+from replog_node.storage.bounds import level_of
 from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.disk_os import OsDisk
 from replog_node.storage.errors import StorageError, VoteStateLost
@@ -53,7 +55,8 @@ EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 """The settings are wrong: starting it again can't help."""
 EXIT_DATA: Final = 3
-"""The data directory can't be used: damaged, held by another process, of a newer format."""
+"""The data directory can't be used: damaged, held by another process, of a newer format or feature
+level."""
 EXIT_ADDRESS: Final = 4
 """A listener's address is taken or isn't this machine's."""
 
@@ -84,8 +87,12 @@ def run(
     *,
     open_disk: OpenDisk = OsDisk,
     new_clock: Callable[[], ClockPort] = SystemClock,
+    feature_level: int = FEATURE_LEVEL,
 ) -> int:
-    """Run a node until told to stop (SIGTERM, SIGINT) or can't go on; return its exit code."""
+    """Run a node until told to stop (SIGTERM, SIGINT) or can't go on; return its exit code.
+
+    feature_level: what the node speaks; less than this build does makes it one of an older build.
+    """
     if {"-h", "--help"} & set(argv):
         sys.stdout.write(usage() + "\n")
         return EXIT_OK
@@ -100,8 +107,10 @@ def run(
     raise_descriptor_limit()
     try:
         store = _open_store(settings, open_disk)
+        found = store.recovered
+        check_spoken(level_of(found.log, found.snapshot), feature_level, "the log on this disk")
         state = _recovered_state(store)
-    except StateUnusable as problem:
+    except (LevelNotSpoken, StateUnusable) as problem:
         _LOG.error("data_unusable", data_dir=settings.data_dir, detail=str(problem))
         return EXIT_DATA
     except (StorageError, DiskError) as problem:
@@ -113,7 +122,7 @@ def run(
         return EXIT_DATA
     configure(settings.log_format, settings.log_level, member=store.recovered.member)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:
-        return loop.run(_serve(settings, tokens, store, state, new_clock()))
+        return loop.run(_serve(settings, tokens, store, state, new_clock(), feature_level))
 
 
 def _recovered_state(store: Store) -> AppliedState:
@@ -152,9 +161,14 @@ def _open_store(settings: Settings, open_disk: OpenDisk) -> Store:
 
 
 async def _serve(
-    settings: Settings, tokens: Tokens | None, store: Store, state: AppliedState, clock: ClockPort
+    settings: Settings,
+    tokens: Tokens | None,
+    store: Store,
+    state: AppliedState,
+    clock: ClockPort,
+    feature_level: int,
 ) -> int:
-    node = Node(settings, tokens, store, state, clock)
+    node = Node(settings, tokens, store, state, clock, feature_level)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
@@ -171,6 +185,7 @@ class Node:
         store: Store,
         state: AppliedState,
         clock: ClockPort,
+        feature_level: int,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -194,6 +209,7 @@ class Node:
                 incarnation=found.incarnation,
                 peer_address=settings.peer_endpoint,
                 client_address=settings.client_endpoint,
+                feature_level=feature_level,
             ),
             seeds=settings.seed_peers,
             token=tokens.peer_token if tokens is not None else None,
@@ -208,7 +224,7 @@ class Node:
             state=state,
             observer=observer,
             limits=_driver_limits(settings),
-            core_limits=_core_limits(settings),
+            core_limits=_core_limits(settings, feature_level),
             peer_address=settings.peer_endpoint,
             new_lineage_id=lambda: secrets.token_hex(8),
             data_dir=os.path.abspath(settings.data_dir),
@@ -281,8 +297,13 @@ class Node:
         self._driver.begin()
         self._peers.start(
             self._driver,
-            lambda: Belonging(self._driver.membership.cluster_id, self._driver.membership.lineage),
+            self._belonging,
         )
+
+    def _belonging(self) -> Belonging:
+        driver = self._driver
+        cluster_id, lineage = driver.membership.cluster_id, driver.membership.lineage
+        return Belonging(cluster_id, lineage, driver.feature_level)
 
     def _serving(self) -> None:
         self._ticker.start()
@@ -345,8 +366,9 @@ def _driver_limits(settings: Settings) -> DriverLimits:
     )
 
 
-def _core_limits(settings: Settings) -> CoreLimits:
+def _core_limits(settings: Settings, feature_level: int) -> CoreLimits:
     return CoreLimits(
+        feature_level=feature_level,
         tick_ms=settings.tick_ms,
         heartbeat_ticks=settings.heartbeat_ticks,
         election_ticks=settings.election_ticks,

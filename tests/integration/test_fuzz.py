@@ -65,6 +65,7 @@ OPERATIONS = (
     ("peer", "POST", "/v1/cluster:bootstrap"),
     ("peer", "POST", "/v1/cluster:target"),
     ("peer", "POST", "/v1/cluster:transfer"),
+    ("peer", "POST", "/v1/cluster:raise-feature-level"),
     ("peer", "POST", "/v1/log:trim"),
     ("peer", "POST", "/v1/log:snapshot"),
     ("peer", "POST", "/v1/cluster:acknowledge-clock"),

@@ -1,4 +1,4 @@
-"""`replog status | members | transfer | trim | snapshot | why`: how the log is, and its care.
+"""`replog status | members | why`, and the care of a log: transfer, trim, snapshot, feature level.
 
 Decides: how knowledge of members is shown. Must not know: how they know it.
 Read next: options.py, docs/api.md.
@@ -139,6 +139,31 @@ async def _transfer(options: Shared, member: str | None) -> None:
     known = await _leaders_view(options)
     chosen = None if member is None else _chosen(known, member)
     await _ask_members(options, lambda client: client.transfer(chosen))
+
+
+@click.command("feature-level")
+@click.argument("level", required=False, type=click.IntRange(min=1))
+@shared
+def feature_level(options: Shared, level: int | None) -> None:
+    """Raise the feature level to LEVEL, which every member must speak; or show what is spoken.
+
+    It is never lowered: afterwards no build that doesn't speak it can run as a member.
+    """
+    if level is None:
+        run(_levels(options))
+    else:
+        run(_ask_members(options, lambda client: client.raise_feature_level(level)))
+
+
+async def _levels(options: Shared) -> None:
+    known = await _leaders_view(options)
+    spoken = {member.id: member.feature_level_spoken for member in known.members}
+    if options.json:
+        _print_json({"feature_level": known.feature_level, "spoken": spoken})
+        return
+    click.echo(f"in force: {known.feature_level}")
+    for member, level in spoken.items():
+        click.echo(f"{member} speaks up to {'–' if level is None else level}")
 
 
 @click.command()

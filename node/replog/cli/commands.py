@@ -13,7 +13,7 @@ import msgspec
 
 from replog.cli.append import append
 from replog.cli.bench import bench
-from replog.cli.cluster import members, snapshot, status, transfer, trim, why
+from replog.cli.cluster import feature_level, members, snapshot, status, transfer, trim, why
 from replog.cli.completion import completion
 from replog.cli.exits import EXIT_INTERRUPTED, EXIT_USAGE, Failure
 from replog.cli.options import JSON_OUTPUT
@@ -69,6 +69,7 @@ for command in (
     status,
     members,
     transfer,
+    feature_level,
     trim,
     snapshot,
     why,

@@ -21,6 +21,7 @@ from replog.wire.schemas import (
     Appended,
     ClusterStatus,
     Done,
+    LevelRequest,
     LogInfo,
     ProducerRequest,
     ProducerResolved,
@@ -180,6 +181,13 @@ class Client:
     async def transfer(self, to: str | None) -> Done:
         """Hand leadership over; only peer listeners serve this, so the client must know those."""
         return await self._admin("/v1/cluster:transfer", TransferRequest(to))
+
+    async def raise_feature_level(self, level: int) -> Done:
+        """Raise the feature level; only peer listeners serve this, as transfer.
+
+        Raises ApiError feature_level_lower, feature_level_unsupported, feature_level_unknown.
+        """
+        return await self._admin("/v1/cluster:raise-feature-level", LevelRequest(level))
 
     async def _admin(self, path: str, body: msgspec.Struct) -> Done:
         """An admin call that may be repeated."""

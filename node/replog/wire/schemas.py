@@ -150,6 +150,12 @@ class SnapshotRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/log:snapshot on the peer listener: all members build one at the same offset."""
 
 
+class LevelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/cluster:raise-feature-level on the peer listener. feature_level: to be in force."""
+
+    feature_level: Annotated[int, msgspec.Meta(ge=1, le=2**15 - 1)]
+
+
 class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/producers/{id}:resolve. epoch: the one in which something has no known outcome."""
 
@@ -229,7 +235,8 @@ class MemberStatus(msgspec.Struct, frozen=True):
 
     role: "voter" | "learner" | "outgoing"; in joint a member of both halves is a voter. match
     and alive are known to the leader only (else null): end of what the member holds durably, and
-    whether it answered within the election timeout.
+    whether it answered within the election timeout. feature_level_spoken: the highest that its
+    build speaks, as it said last; null if it never did.
     """
 
     id: str
@@ -239,6 +246,7 @@ class MemberStatus(msgspec.Struct, frozen=True):
     alive: bool | None = None
     client_address: str | None = None
     priority: int = 0
+    feature_level_spoken: int | None = None
 
 
 class TargetStatus(msgspec.Struct, frozen=True):
@@ -254,7 +262,9 @@ class ClusterStatus(msgspec.Struct, frozen=True):
 
     state: "unassigned" (knows no cluster) | "member" | "removed" | "fenced" | "stopping".
     role: "follower" | "pre-candidate" | "candidate" | "leader". joint: between enter-joint and
-    leave-joint. configuration_offset: of the configuration in force; -1 without one.
+    leave-joint. configuration_offset: of the configuration in force; -1 without one. feature_level:
+    in force, as far as this member has applied the log; feature_level_spoken: the highest that its
+    build speaks.
     """
 
     member: str
@@ -278,6 +288,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     admitting: bool
     version: str
     feature_level: int
+    feature_level_spoken: int = 1
 
 
 class Wait(msgspec.Struct, frozen=True):

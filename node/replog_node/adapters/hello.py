@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import ClusterId, Lineage, MemberId
 from replog_node.raft.messages import Incarnation
 from replog_node.settings import split_address
@@ -19,9 +20,6 @@ from replog_node.settings import split_address
 PROTOCOL_MIN: Final = 1
 PROTOCOL_MAX: Final = 1
 """What this build speaks: forms of packets and messages. The highest common protocol counts."""
-
-FEATURE_LEVEL: Final = 1
-"""What this build can do within a protocol; a cluster uses what all of its members can do."""
 
 HELLO_BYTES_MAX: Final = 8192
 """A longer hello or answer is refused unread."""
@@ -45,6 +43,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 
     cluster_id, lineage: None while unassigned. to: None when the caller only knows an address (a
     seed): then both introduce themselves, and nothing else is said on the connection.
+    feature_level: the highest that the sender's build speaks. feature_level_in_force: of its log.
     peer_address, client_address: host:port at which others reach the sender.
     """
 
@@ -58,6 +57,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     feature_level: int
     peer_address: str
     client_address: str
+    feature_level_in_force: int = FIRST_LEVEL
 
 
 class HelloAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +111,9 @@ def judge(mine: Hello, theirs: Hello) -> Verdict:
         return Accept(protocol, introduction=True)
     if theirs.cluster_id is None:
         return Refuse("unassigned", f"the caller {theirs.sender} belongs to no cluster")
+    unable = _unable(mine, theirs)
+    if unable is not None:
+        return unable
     return Accept(protocol, adopt=mine.cluster_id is None)
 
 
@@ -131,7 +134,8 @@ def judge_answer(mine: Hello, answer: HelloAnswer) -> Verdict:
         return strange
     if not PROTOCOL_MIN <= answer.protocol <= PROTOCOL_MAX:
         return Refuse("protocol_unsupported", f"protocol {answer.protocol} was chosen")
-    return Accept(answer.protocol, introduction=mine.to is None)
+    unable = None if mine.to is None else _unable(mine, theirs)
+    return unable or Accept(answer.protocol, introduction=mine.to is None)
 
 
 def _strangers(mine: Hello, theirs: Hello) -> Refuse | None:
@@ -147,6 +151,18 @@ def _strangers(mine: Hello, theirs: Hello) -> Refuse | None:
     newer = theirs.lineage.number > mine.lineage.number
     detail = f"{mine.lineage} and {theirs.lineage} are two lives of the log"
     return Refuse("other_lineage", detail, fence=theirs.lineage if newer else None)
+
+
+def _unable(mine: Hello, theirs: Hello) -> Refuse | None:
+    """Refuse where one of the two doesn't speak what is in force in the other's log."""
+    for speaker, holder in ((theirs, mine), (mine, theirs)):
+        if speaker.feature_level < holder.feature_level_in_force:
+            return Refuse(
+                "feature_level_unsupported",
+                f"{speaker.sender} speaks up to feature level {speaker.feature_level},"
+                f" the log of {holder.sender} is at {holder.feature_level_in_force}",
+            )
+    return None
 
 
 def _protocols(mine: Hello, theirs: Hello) -> str:

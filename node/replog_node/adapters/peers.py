@@ -22,7 +22,6 @@ from replog_node.adapters.book import AddressBook
 from replog_node.adapters.doors import Accepted, Doors, Handler, Notes
 from replog_node.adapters.guard import OnFailure, guarded
 from replog_node.adapters.hello import (
-    FEATURE_LEVEL,
     PROTOCOL_MAX,
     PROTOCOL_MIN,
     Accept,
@@ -38,6 +37,7 @@ from replog_node.adapters.links import (
 )
 from replog_node.adapters.seeds import Seeds
 from replog_node.driver.messages import Message
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import ClusterId, Lineage, MemberId
 from replog_node.raft.messages import Incarnation
 
@@ -51,19 +51,27 @@ SWEEP_S: Final = 10.0
 
 
 class Myself(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a hello stays the same while the process runs; addresses as others reach them."""
+    """What of a hello stays the same while the process runs; addresses as others reach them.
+
+    feature_level: the highest that this build speaks.
+    """
 
     member: MemberId
     incarnation: Incarnation
     peer_address: str
     client_address: str
+    feature_level: int
 
 
 class Belonging(NamedTuple):
-    """The cluster and the life of its log that this member belongs to, both None for none."""
+    """The cluster and the life of its log that this member belongs to, both None for none.
+
+    feature_level: in force in that log, as far as this member knows.
+    """
 
     cluster_id: ClusterId | None
     lineage: Lineage | None
+    feature_level: int = FIRST_LEVEL
 
 
 class PeerListener(Protocol):
@@ -77,6 +85,9 @@ class PeerListener(Protocol):
 
     def peer_down(self, member: MemberId) -> None:
         """They don't any more."""
+
+    def peer_speaks(self, member: MemberId, feature_level: int) -> None:
+        """Its build speaks up to this feature level; told before peer_up, and by who is refused."""
 
     def adopt(self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]) -> None:
         """Belong to this cluster; reply once that is durable, or False if it can't be."""
@@ -262,6 +273,8 @@ class Peers:
         if isinstance(verdict, Accept):
             self._book.learn(answer.me)
         else:
+            if verdict.code == "feature_level_unsupported":
+                self._told_spoken(answer.me)
             self.refused(verdict, hello.to, "refused_by_peer")
 
     def changed(self, link: Link) -> None:
@@ -296,7 +309,7 @@ class Peers:
 
     def greeting(self, to: MemberId | None) -> Hello:
         """This member's hello, as of now, to somebody; None: to whoever is there."""
-        cluster_id, lineage = self._belongs()
+        cluster_id, lineage, in_force = self._belongs()
         return Hello(
             protocol_min=PROTOCOL_MIN,
             protocol_max=PROTOCOL_MAX,
@@ -305,9 +318,10 @@ class Peers:
             sender=self._myself.member,
             to=to,
             incarnation=self._myself.incarnation,
-            feature_level=FEATURE_LEVEL,
+            feature_level=self._myself.feature_level,
             peer_address=self._myself.peer_address,
             client_address=self._myself.client_address,
+            feature_level_in_force=in_force,
         )
 
     async def let_in(self, accepted: Accepted, accept: Accept) -> Verdict:
@@ -333,8 +347,15 @@ class Peers:
         if replaced is not None:
             self._end(replaced.close())
         self._heard_of(accepted.hello)
+        self._told_spoken(accepted.hello)
         self._settle(peer)
         self._disturbed(peer, lost=False)
+
+    def _told_spoken(self, hello: Hello) -> None:
+        """Pass on what a member of this cluster speaks, or one that is kept out for just that."""
+        if self._listener is not None and not self._closed:
+            member, level = hello.sender, hello.feature_level
+            guarded(self._on_failure, self._listener.peer_speaks, member, level)
 
     async def _adopt(self, hello: Hello) -> bool:
         """Belong to the caller's cluster; returns once that is durable, or can't be."""

@@ -21,6 +21,7 @@ from replog.wire.schemas import (
     BootstrapRequest,
     ClusterStatus,
     Done,
+    LevelRequest,
     LogInfo,
     MayStop,
     ProducerRequest,
@@ -248,6 +249,11 @@ class NodeService:
         """See Service.transfer."""
         answer: asyncio.Future[Done] = self._loop.create_future()
         return await self._call(TransferRequest(to), answer, timeout_s)
+
+    async def raise_feature_level(self, level: int, *, timeout_s: float) -> Done:
+        """See Service.raise_feature_level."""
+        answer: asyncio.Future[Done] = self._loop.create_future()
+        return await self._call(LevelRequest(level), answer, timeout_s)
 
     async def trim(self, before: int, *, timeout_s: float) -> Done:
         """See Service.trim."""

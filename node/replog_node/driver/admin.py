@@ -1,4 +1,4 @@
-"""Calls that are not data: producer sessions, targets, transfers.
+"""Calls that are not data: producer sessions, targets, transfers, feature levels.
 
 Each goes to the leader, here or elsewhere, and waits within its time for one to be found. All but
 transfers are answered when the entry that they made is committed and applied here.
@@ -13,6 +13,7 @@ from typing import assert_never
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     Done,
+    LevelRequest,
     ProducerRequest,
     ProducerSession,
     SnapshotRequest,
@@ -26,11 +27,17 @@ from replog_node.driver.ledger import Ledger, Promise
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.questions import answer_of, target_of
-from replog_node.model.controls import LogTrimmed, ProducerFenced, SnapshotPoint
-from replog_node.model.entries import Payload
+from replog_node.model.controls import (
+    CONTROL_LEVELS,
+    Control,
+    LogTrimmed,
+    ProducerFenced,
+    SnapshotPoint,
+)
+from replog_node.model.entries import Entry, Payload
 from replog_node.model.positions import MemberId, Offset, Term
 from replog_node.raft.effects import Accepted, Reason, Rejected, TransferEnded
-from replog_node.raft.events import TargetRequested, TransferRequested
+from replog_node.raft.events import LevelRequested, TargetRequested, TransferRequested
 from replog_node.state.head import HeadState
 
 
@@ -139,6 +146,8 @@ class Admin:
                 self._target(call, call.request)
             case TransferRequest(to=to):
                 self._transfer(call, to)
+            case LevelRequest(feature_level=level):
+                self._raise(call, level)
             case TrimRequest(before=before):
                 self._trim(call, Offset(before))
             case SnapshotRequest():
@@ -158,7 +167,7 @@ class Admin:
             self._known(call, session, allocation.known_since)
             return
         base = self._kernel.next_offset()
-        entry = self._kernel.propose(Payload((record,)))
+        entry = self._propose(record)
         self._head.allocated(record, base, entry.append_time_ms)
         self._promise(call, entry.term, base, session)
 
@@ -182,12 +191,12 @@ class Admin:
         if before <= self._head.log_start:
             call.reply(Done(True, f"the log starts at {self._head.log_start} already"))
             return
-        entry = self._kernel.propose(Payload((LogTrimmed(before, "call"),)))
+        entry = self._propose(LogTrimmed(before, "call"))
         done = Done(True, f"the log starts at {before}", entry.last)
         self._promise(call, entry.term, entry.base, done)
 
     def _snapshot(self, call: Call) -> None:
-        entry = self._kernel.propose(Payload((SnapshotPoint("call"),)))
+        entry = self._propose(SnapshotPoint("call"))
         done = Done(True, f"every member builds a snapshot at offset {entry.last}", entry.last)
         self._promise(call, entry.term, entry.base, done)
 
@@ -202,7 +211,7 @@ class Admin:
             raise refusal
         base = self._kernel.next_offset()
         record = ProducerFenced(fence.answer.producer_id, fence.answer.epoch)
-        entry = self._kernel.propose(Payload((record,)))
+        entry = self._propose(record)
         self._head.fenced(record, base, entry.append_time_ms)
         self._promise(call, entry.term, base, fence.answer)
 
@@ -220,6 +229,20 @@ class Admin:
         else:
             call.reply(ApiError("not_leader", "the core gave no verdict"))
 
+    def _raise(self, call: Call, level: int) -> None:
+        """Commit a feature level; a repeated call waits for the record of the first."""
+        verdict = self._kernel.run(LevelRequested(level, self._kernel.clock.wall_ms()))
+        if isinstance(verdict, Accepted):
+            entry = verdict.entry
+            done = Done(True, f"the log is at feature level {level}", entry.last)
+            self._promise(call, entry.term, entry.base, done)
+        elif verdict is not None and verdict.reason is Reason.ALREADY_DONE:
+            self._known(call, Done(True, verdict.detail), self._kernel.configuration_offset())
+        elif verdict is not None:
+            call.reply(ApiError(verdict.reason.value, verdict.detail))
+        else:
+            call.reply(ApiError("not_leader", "the core gave no verdict"))
+
     def _transfer(self, call: Call, to: str | None) -> None:
         if to == self._kernel.member:
             call.reply(Done(done=True, detail="it leads already"))
@@ -229,6 +252,14 @@ class Admin:
             call.reply(ApiError(verdict.reason.value, verdict.detail))
         else:
             self._transfers.append(call)
+
+    def _propose(self, record: Control) -> Entry:
+        """Append a record; raises ApiError if some member may not know its kind."""
+        needed, level = CONTROL_LEVELS[type(record)], self._kernel.feature_level()
+        if needed > level:
+            what = f"this call needs feature level {needed}, the log is at {level}"
+            raise ApiError("feature_level_needed", what)
+        return self._kernel.propose(Payload((record,)))
 
     def _promise(self, call: Call, term: Term, base: Offset, result: Result) -> None:
         self._ledger.add(Promise(term, base, result, call.reply, deadline_s=call.deadline_s))

@@ -12,6 +12,7 @@ from typing import Final
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.limits import DriverLimits
 from replog_node.model.entries import Entry
+from replog_node.model.features import check_spoken
 from replog_node.model.positions import Offset, Position
 from replog_node.raft.violation import InvariantViolation
 from replog_node.state.applied import AppliedState
@@ -93,6 +94,12 @@ class Applier:
         """Let a pause pass."""
         self._pause_ticks = max(0, self._pause_ticks - 1)
 
+    def _check_spoken(self, entry: Entry) -> None:
+        """Raise LevelNotSpoken rather than apply what this build doesn't understand."""
+        if entry.configuration is not None:
+            what = f"the log from offset {entry.base} on"
+            check_spoken(entry.configuration.feature_level, self._kernel.spoken_level, what)
+
     def _apply(self, entries: Iterable[Entry]) -> bool:
         """Apply those of the entries that are committed and not applied; whether there were any.
 
@@ -111,6 +118,7 @@ class Applier:
                 raise InvariantViolation(
                     f"entry at {entry.base} to apply after {self._applied.offset}"
                 )
+            self._check_spoken(entry)
             self._applied.apply(entry)
             if self._applied.point == entry.last:
                 self._on_point(entry.position)

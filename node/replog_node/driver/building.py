@@ -8,7 +8,7 @@ Read next: ../storage/readonly.py, ../state/applied.py.
 """
 
 from replog_node.model.positions import Position
-from replog_node.model.snapshots import DIGEST_BYTES, FEATURE_LEVEL, SnapshotMeta
+from replog_node.model.snapshots import DIGEST_BYTES, SnapshotMeta
 from replog_node.state.applied import AppliedState
 from replog_node.state.image import StateDamaged
 from replog_node.storage.disk import Disk
@@ -63,7 +63,7 @@ def _meta(state: AppliedState) -> SnapshotMeta:
         configuration_offset=state.configuration_offset,
         cluster_id=state.cluster_id,
         lineage=state.lineage,
-        feature_level=FEATURE_LEVEL,
+        feature_level=state.configuration.feature_level,
         size_bytes=0,
         digest=bytes(DIGEST_BYTES),
     )

@@ -12,6 +12,7 @@ import msgspec
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     Done,
+    LevelRequest,
     MayStop,
     ProducerRequest,
     ProducerResolved,
@@ -59,6 +60,7 @@ Request = (
     | Resolve
     | TargetRequest
     | TransferRequest
+    | LevelRequest
     | TrimRequest
     | SnapshotRequest
     | Question
@@ -69,6 +71,7 @@ KINDS: Final[dict[str, tuple[type[Request], type[Result]]]] = {
     "allocate": (ProducerRequest, ProducerSession),
     "target": (TargetRequest, Done),
     "transfer": (TransferRequest, Done),
+    "raise-feature-level": (LevelRequest, Done),
     "trim": (TrimRequest, Done),
     "snapshot": (SnapshotRequest, Done),
     "resolve": (Resolve, ProducerResolved),

@@ -43,6 +43,7 @@ from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.watchers import Watchers
 from replog_node.frames.build import build_entry
 from replog_node.model.entries import Entry
+from replog_node.model.features import FIRST_LEVEL, check_spoken
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import (
@@ -65,6 +66,7 @@ from replog_node.raft.messages import Envelope
 from replog_node.raft.violation import InvariantViolation
 from replog_node.state.applied import AppliedState
 from replog_node.state.head import HeadState
+from replog_node.storage.bounds import level_of
 from replog_node.storage.damage import Damage
 from replog_node.storage.reserve import DiskSpace
 from replog_node.storage.store import Recovered
@@ -88,7 +90,13 @@ class Driver:
         data_dir: str = "",
         state: AppliedState | None = None,
     ) -> None:
-        """state: of recovered.snapshot, if there is one, to go on from."""
+        """state: of recovered.snapshot, if there is one, to go on from.
+
+        core_limits.feature_level: what this build speaks; raises LevelNotSpoken if that is less
+        than what was recovered.
+        """
+        found = level_of(recovered.log, recovered.snapshot)
+        check_spoken(found, core_limits.feature_level, "the log on this disk")
         self.clock = clock
         self._recovered_snapshot = recovered.snapshot
         self.applied = applied = AppliedState() if state is None else state
@@ -260,6 +268,13 @@ class Driver:
         self._repairs.lost(member)
         self._settle()
 
+    def peer_speaks(self, member: MemberId, feature_level: int) -> None:
+        """A member said what its build speaks: in each hello, also one that isn't let in.
+
+        Before peer_up, so that a raise never rests on what an earlier process of it said.
+        """
+        self.kernel.peer_speaks(member, feature_level)
+
     def acknowledge_clock(self) -> None:
         """Somebody says that this member's clock is right (raft/logtime.py)."""
         self.kernel.run(ClockAcknowledged())
@@ -365,6 +380,12 @@ class Driver:
         return Offset(max(self.applied.log_start, self.kernel.log_begins_after().offset + 1))
 
     @property
+    def feature_level(self) -> int:
+        """The feature level in force, as far as this member has applied the log."""
+        configuration = self.applied.configuration
+        return FIRST_LEVEL if configuration is None else configuration.feature_level
+
+    @property
     def staleness_ms(self) -> int:
         """For how long this member may have missed commits; -1: unknown, no leader is known."""
         return self._health.staleness_ms()
@@ -464,6 +485,8 @@ class Driver:
                 level = "info" if why == LEAVING else "warning"
                 self._observer.note(level, "handing_over", to=to, why=why)
             case FetchSnapshot():
+                offered, source = effect.snapshot.feature_level, effect.source
+                check_spoken(offered, self.kernel.spoken_level, f"the log of {source}")
                 self._fetching.want(effect.snapshot, effect.source)
             case InstallSnapshot():
                 self._install(effect.snapshot)

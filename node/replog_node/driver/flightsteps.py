@@ -47,6 +47,8 @@ EVENTS: Final[dict[int, type[Any]]] = {
     12: told.SnapshotFetched,
     13: told.SnapshotKept,
     14: told.DiskState,
+    15: told.PeerSpeaks,
+    16: told.LevelRequested,
 }
 """What an event's number says that it is. A number is never used again."""
 

@@ -19,6 +19,7 @@ from replog_node.driver.standing import Membership, Standing
 from replog_node.driver.status import cluster_status
 from replog_node.driver.stuck import Stuck
 from replog_node.driver.waits import Facts, Waits
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import AppendEntries, Envelope, Heartbeat
@@ -125,7 +126,7 @@ class Health:
 
     def status(self, version: str, client_addresses: Mapping[MemberId, str]) -> ClusterStatus:
         """What this member knows."""
-        core = self._kernel.core
+        core, configuration = self._kernel.core, self._applied.configuration
         return cluster_status(
             self._kernel.member,
             self._kernel.incarnation,
@@ -136,6 +137,8 @@ class Health:
             admitting=self._obstacles.to_append() is None,
             version=version,
             client_addresses=client_addresses,
+            feature_level=FIRST_LEVEL if configuration is None else configuration.feature_level,
+            spoken_level=self._kernel.spoken_level,
         )
 
     def staleness_ms(self) -> int:

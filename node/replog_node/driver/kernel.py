@@ -15,6 +15,7 @@ from replog_node.driver.ports import ClockPort, NetworkPort, StoragePort
 from replog_node.driver.wire import encode
 from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Entry, Framer, Payload
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import ORIGIN, MemberId, Offset, Position, Term
 from replog_node.raft.core import Core
 from replog_node.raft.effects import (
@@ -26,7 +27,7 @@ from replog_node.raft.effects import (
     Rejected,
     Send,
 )
-from replog_node.raft.events import Event, Persisted, Proposed, Started
+from replog_node.raft.events import Event, PeerSpeaks, Persisted, Proposed, Started
 from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import AppendEntries, AppendReply, Envelope, Incarnation
 from replog_node.raft.state import LEADER
@@ -77,6 +78,7 @@ class Kernel:
         self._on_effect = on_effect
         self._held: deque[Send] = deque(maxlen=HELD_MAX)
         self._busy = False
+        self._spoken: dict[MemberId, int] = {}
 
     def start(self, started: Started) -> None:
         """Begin with what the disk holds."""
@@ -84,11 +86,26 @@ class Kernel:
         self.flight.begin(self.core)
         self.committed = started.log.committed
         self.began_with = started.log.tail.position.offset
+        for member, level in self._spoken.items():
+            self.run(PeerSpeaks(member, level))
 
     def stop(self) -> None:
         """Never step the core again (removed for good, fenced, stopped)."""
         self.core = None
         self._held.clear()
+
+    def peer_speaks(self, member: MemberId, level: int) -> None:
+        """A member speaks up to this feature level; a core that starts later hears of it, too."""
+        self._spoken.pop(member, None)
+        self._spoken[member] = level
+        if len(self._spoken) > self._limits.peers_max:
+            del self._spoken[next(iter(self._spoken))]
+        self.run(PeerSpeaks(member, level))
+
+    @property
+    def spoken_level(self) -> int:
+        """The feature level that this build speaks."""
+        return self._limits.feature_level
 
     @property
     def leading(self) -> bool:
@@ -103,6 +120,15 @@ class Kernel:
     def configuration(self) -> Configuration | None:
         """The configuration in force here, committed or not."""
         return None if self.core is None else self.core.configuration
+
+    def configuration_offset(self) -> Offset:
+        """The offset of its record; -1 without one."""
+        return Offset(-1) if self.core is None else self.core.configuration_offset
+
+    def feature_level(self) -> int:
+        """The feature level of the configuration in force, committed or not."""
+        configuration = self.configuration()
+        return FIRST_LEVEL if configuration is None else configuration.feature_level
 
     def term(self) -> Term:
         """The current term; 0 without a core."""

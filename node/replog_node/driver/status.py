@@ -5,7 +5,6 @@ Read next: ../../replog/wire/schemas.py (ClusterStatus).
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from replog.wire.schemas import ClusterStatus, MemberStatus, TargetStatus
 from replog_node.driver.standing import Membership
@@ -13,9 +12,6 @@ from replog_node.model.configuration import Configuration, Member
 from replog_node.model.positions import MemberId, Offset
 from replog_node.raft.messages import Incarnation
 from replog_node.raft.state import CoreStatus
-
-FEATURE_LEVEL: Final = 1
-"""What this build can speak and apply."""
 
 
 def cluster_status(
@@ -29,6 +25,8 @@ def cluster_status(
     admitting: bool,
     version: str,
     client_addresses: Mapping[MemberId, str],
+    feature_level: int,
+    spoken_level: int,
 ) -> ClusterStatus:
     """Return the member's status. Pure."""
     leader = None if core is None else core.leader
@@ -54,7 +52,8 @@ def cluster_status(
         target=_target(configuration),
         admitting=admitting,
         version=version,
-        feature_level=FEATURE_LEVEL,
+        feature_level=feature_level,
+        feature_level_spoken=spoken_level,
     )
 
 
@@ -84,6 +83,7 @@ def _member(
     return MemberStatus(
         id=id_, address=member.address, role=role_of(configuration, id_), match_offset=match,
         alive=alive, client_address=client_address, priority=member.priority,
+        feature_level_spoken=core.spoken.get(id_),
     )  # fmt: skip
 
 

@@ -174,6 +174,13 @@ def _of_peers(core: CoreStatus, configuration: Configuration) -> Iterator[tuple[
     ]
     if behind:
         yield "LearnerBehind", ", ".join(behind)
+    unable = [
+        f"{m.id} speaks up to {core.spoken[m.id]}, the log is at {configuration.feature_level}"
+        for m in configuration.members
+        if core.spoken.get(m.id, configuration.feature_level) < configuration.feature_level
+    ]
+    if unable:
+        yield "FeatureLevelUnsupported", "; ".join(unable)
     silent = [m.id for m in configuration.members if m.id != core.member and m.id not in alive]
     if silent:
         yield "PeerUnreachable", ", ".join(silent)

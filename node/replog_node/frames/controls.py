@@ -113,7 +113,10 @@ def _type_of(key: bytes) -> int:
 def _decode(key: bytes, value: bytes) -> Control:
     kind = _KIND_OF_KEY.get(key)
     if kind is None:
-        raise UnknownControl(f"control record of type {_type_of(key)} with key {key.hex()}")
+        raise UnknownControl(
+            f"a control record of type {_type_of(key)} with key {key.hex()} is not known to this"
+            " build: a newer one wrote it, so run that"
+        )
     try:
         return cast(Control, msgspec.json.decode(value, type=kind))
     except msgspec.MsgspecError as problem:

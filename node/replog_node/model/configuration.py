@@ -7,6 +7,7 @@ Read next: controls.py.
 
 import msgspec
 
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import MemberId
 
 
@@ -48,6 +49,7 @@ class Configuration(msgspec.Struct, frozen=True):
     done: the latest operation ids that were carried out (newest last, bounded), so that a
     repeated request changes nothing. removed: the latest members that a joint change took out
     (newest last, bounded): they are parked for good, so no target may name them again.
+    feature_level: in force (features.py); every member speaks it.
     """
 
     voters: tuple[Member, ...]
@@ -57,6 +59,7 @@ class Configuration(msgspec.Struct, frozen=True):
     target_reached: bool = False
     done: tuple[str, ...] = ()
     removed: tuple[MemberId, ...] = ()
+    feature_level: int = FIRST_LEVEL
 
     @property
     def joint(self) -> bool:

@@ -2,7 +2,7 @@
 
 Decides: which kinds exist, their (type, version) keys and their fields.
 A control record takes an offset like any other; readers skip it. An unknown kind stops applying
-(feature levels prevent that), so a kind's meaning never changes: it gets a new version instead.
+(CONTROL_LEVELS prevents that), so a kind's meaning never changes: it gets a new version instead.
 Must not know: how records lie in a batch (frames/controls.py).
 Read next: entries.py.
 """
@@ -10,6 +10,7 @@ Read next: entries.py.
 import msgspec
 
 from replog_node.model.configuration import Configuration
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import ClusterId, Lineage, MemberId
 
 
@@ -29,7 +30,8 @@ class TermStarted(msgspec.Struct, frozen=True):
 class ConfigurationChanged(msgspec.Struct, frozen=True):
     """A new configuration; takes effect on append. Type 3.
 
-    change: "found" | "target" | "learners" | "enter-joint" | "leave-joint"; operation: whose.
+    change: "found" | "target" | "learners" | "enter-joint" | "leave-joint" | "feature-level" (only
+    that is raised); operation: whose, "" for the last.
     """
 
     change: str
@@ -103,3 +105,7 @@ CONTROL_TYPES: dict[type, tuple[int, int]] = {
     LogTrimmed: (8, 0),
 }
 """Kind -> (type, version): the key of its record."""
+
+CONTROL_LEVELS: dict[type, int] = dict.fromkeys(CONTROL_TYPES, FIRST_LEVEL)
+"""Kind -> the feature level that must be in force before one is appended: a build that speaks only
+lower ones doesn't know it. A new kind, or a new version of one, names the level that brings it."""

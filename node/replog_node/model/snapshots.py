@@ -11,9 +11,6 @@ from replog_node.model.configuration import Configuration
 from replog_node.model.entries import Tail
 from replog_node.model.positions import ClusterId, Lineage, Offset, Position
 
-FEATURE_LEVEL = 1
-"""What a state of this build may hold; a snapshot of a higher level isn't used by it."""
-
 DIGEST_BYTES = 16
 """Bytes of a snapshot's digest."""
 
@@ -24,8 +21,8 @@ class SnapshotMeta(msgspec.Struct, frozen=True):
     position: S, the end of the last entry in it. chain, log_time_ms: of that entry, so that the
     frames after it prove themselves. log_start: the first retained offset, as the log said at S.
     configuration: in force at S, both halves; configuration_offset: of its record. feature_level:
-    what one must know to read the state. size_bytes: of the whole file, header included. digest:
-    BLAKE2b-128 of the state's bytes, equal on all members unless their states differ.
+    in force at S, so what one must speak to read the state. size_bytes: of the whole file, header
+    included. digest: BLAKE2b-128 of the state's bytes, equal on all members unless they differ.
     """
 
     position: Position

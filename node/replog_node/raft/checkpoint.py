@@ -62,6 +62,7 @@ class StateMemory(msgspec.Struct, frozen=True):
     hard_ticket: int
     removed: bool
     handed_over_tick: int | None
+    spoken: dict[MemberId, int]
 
 
 class LogMemory(msgspec.Struct, frozen=True):

@@ -19,7 +19,9 @@ from replog_node.raft.events import (
     DiskState,
     EntriesRead,
     Event,
+    LevelRequested,
     PeerDown,
+    PeerSpeaks,
     PeerUp,
     Persisted,
     Proposed,
@@ -113,6 +115,11 @@ class Core:
         return self._s.configuration
 
     @property
+    def configuration_offset(self) -> Offset:
+        """The offset of the record of the configuration in force; -1 without one."""
+        return self._s.log.configuration_offset
+
+    @property
     def start(self) -> Position:
         """The entry end after which the log begins; nothing at or below it can be read."""
         return self._s.log.start
@@ -195,6 +202,7 @@ class Core:
             disk=s.disk,
             unproven=s.unproven,
             roomy=self.roomy,
+            spoken={**s.spoken, s.member: s.limits.feature_level},
         )
 
     # Events.
@@ -209,13 +217,15 @@ class Core:
                 self._receive(event.envelope)
             case Persisted():
                 self._persisted(event.ticket)
-            case Proposed() | TargetRequested() | TransferRequested():
+            case Proposed() | TargetRequested() | LevelRequested() | TransferRequested():
                 self._request(event)
             case ReadRequested(context=context):
                 self._read(context)
             case PeerDown():
                 if event.member == self._s.leader:
                     self._elections.lost()
+            case PeerSpeaks():
+                self._s.told_spoken(event.member, event.feature_level)
             case EntriesRead() | PeerUp() | ClockAcknowledged():
                 self._tell_leader(event)
             case SnapshotFetched(snapshot=snapshot):
@@ -252,7 +262,9 @@ class Core:
         elif self._elections.persisted():
             self._lead()
 
-    def _request(self, event: Proposed | TargetRequested | TransferRequested) -> None:
+    def _request(
+        self, event: Proposed | TargetRequested | LevelRequested | TransferRequested
+    ) -> None:
         s, leader = self._s, self._leader
         if leader is None:
             s.emit(Rejected(Reason.NOT_LEADER))
@@ -264,6 +276,9 @@ class Core:
             case TargetRequested():
                 s.now_ms = event.now_ms
                 leader.request_target(event.target)
+            case LevelRequested():
+                s.now_ms = event.now_ms
+                leader.request_level(event.feature_level)
             case TransferRequested():
                 refusal = leader.transfer.begin(event.to)
                 if refusal is not None:

@@ -101,7 +101,7 @@ class ReadFailed(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The proposal or target is appended as this entry; it is not committed yet."""
+    """The proposal, target or level is appended as this entry; it is not committed yet."""
 
     entry: Entry
 
@@ -123,10 +123,13 @@ class Reason(StrEnum):
     MEMBER_BEHIND = "member_behind"
     CLOCK_JUMP = "clock_jump"
     QUORUM_AT_RISK = "quorum_at_risk"
+    LEVEL_LOWER = "feature_level_lower"
+    LEVEL_UNSUPPORTED = "feature_level_unsupported"
+    LEVEL_UNKNOWN = "feature_level_unknown"
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """The last Proposed, TargetRequested or TransferRequested changed nothing."""
+    """The last Proposed or …Requested changed nothing."""
 
     reason: Reason
     detail: str = ""

@@ -99,6 +99,13 @@ class PeerDown(msgspec.Struct, frozen=True):
     member: MemberId
 
 
+class PeerSpeaks(msgspec.Struct, frozen=True):
+    """A member said which feature level its build speaks, whether or not it is let in."""
+
+    member: MemberId
+    feature_level: int
+
+
 class ReadRequested(msgspec.Struct, frozen=True):
     """Somebody wants a linearizable read here; answered by ReadReady or ReadFailed, later.
 
@@ -112,6 +119,13 @@ class TargetRequested(msgspec.Struct, frozen=True):
     """Take the membership there; answered by Accepted or Rejected in the same step."""
 
     target: Target
+    now_ms: int
+
+
+class LevelRequested(msgspec.Struct, frozen=True):
+    """Raise the feature level; answered by Accepted or Rejected in the same step."""
+
+    feature_level: int
     now_ms: int
 
 
@@ -170,8 +184,10 @@ Event = (
     | EntriesRead
     | PeerUp
     | PeerDown
+    | PeerSpeaks
     | ReadRequested
     | TargetRequested
+    | LevelRequested
     | TransferRequested
     | ClockAcknowledged
     | SnapshotFetched

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Iterable
 
 from replog_node.model.configuration import Target
-from replog_node.model.controls import ConfigurationChanged, TermStarted
+from replog_node.model.controls import CONTROL_LEVELS, ConfigurationChanged, TermStarted
 from replog_node.model.entries import Entry, Payload
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import MemberId, Offset
 from replog_node.raft import membership
 from replog_node.raft.effects import Accepted, Reason, Rejected
@@ -21,6 +22,7 @@ from replog_node.raft.reads import LeaderReads
 from replog_node.raft.replication import Replication
 from replog_node.raft.state import CoreState
 from replog_node.raft.transfer import Transfer
+from replog_node.raft.violation import InvariantViolation
 
 
 class Leader:
@@ -86,11 +88,22 @@ class Leader:
 
     def _append(self, payload: Payload) -> Entry:
         s = self._s
+        self._check_spoken(payload)
         entry = s.framer(payload, s.term, s.log.tail, self.time.next_ms())
         s.append(entry)
         self._uncommitted.append((entry.last, entry.size_bytes))
         self._uncommitted_bytes += entry.size_bytes
         return entry
+
+    def _check_spoken(self, payload: Payload) -> None:
+        """Nothing is appended that some member may not know; who proposes has asked before."""
+        configuration = self._s.configuration
+        level = FIRST_LEVEL if configuration is None else configuration.feature_level
+        for control in payload.controls:
+            needed = CONTROL_LEVELS[type(control)]
+            if needed > level:
+                what = f"a {type(control).__name__} needs feature level {needed}"
+                raise InvariantViolation(f"{what}, the log is at {level}")
 
     def _change(self, change: ConfigurationChanged) -> Entry:
         entry = self._append(Payload((change,)))
@@ -106,6 +119,34 @@ class Leader:
             return
         self._ready_tick = None
         self._s.emit(Accepted(self._change(verdict)))
+
+    def request_level(self, level: int) -> None:
+        """Raise the feature level, or refuse it."""
+        s = self._s
+        reason, configuration = self._closed, s.configuration
+        if reason is not None or configuration is None:
+            s.emit(Rejected(reason or Reason.NOT_READY))
+            return
+        refusal = membership.judge_level(configuration, level, self._spoken)
+        if refusal is None and s.log.configuration_offset > s.commit.offset:
+            refusal = Rejected(Reason.CHANGE_IN_PROGRESS, "a configuration is not committed yet")
+        if refusal is not None:
+            s.emit(refusal)
+        else:
+            s.emit(Accepted(self._change(membership.with_level(configuration, level))))
+
+    def _spoken(self, member: MemberId) -> int | None:
+        """What a member speaks, as long as it answers: a silent one may come back as another."""
+        if member == self._s.member:
+            return self._s.limits.feature_level
+        return self._s.spoken.get(member) if self.replication.alive(member) else None
+
+    def _barred(self, member: MemberId) -> bool:
+        """Whether a member said that it can't speak what is in force."""
+        configuration, spoken = self._s.configuration, self._s.spoken.get(member)
+        if configuration is None or spoken is None:
+            return False
+        return spoken < configuration.feature_level
 
     def plan(self, target: Target) -> list[ConfigurationChanged] | Rejected:
         """The steps that a target would take if all its members caught up, or its refusal.
@@ -254,6 +295,7 @@ class Leader:
             caught_up=self.caught_up,
             patient=self._patient(configuration.learners != ()),
             done_max=s.limits.done_max,
+            barred=self._barred,
         )
         if change is not None:
             self._ready_tick = None
@@ -277,7 +319,8 @@ class Leader:
     def caught_up(self, member: MemberId) -> bool:
         """Whether it lives, and lags by less than an election timeout (thesis 4.2.1, in time).
 
-        It can read its whole log, which lacks no record that must be kept.
+        It can read its whole log, which lacks no record that must be kept, and speaks what is in
+        force.
         It holds the configuration in force in any case: a learner that doesn't know that it is one
         could not vote if this leader died right after entering joint. And the no-op of this term,
         since what was committed before it became leader this leader didn't know at first.
@@ -292,6 +335,7 @@ class Leader:
             progress is not None
             and self.replication.alive(member)
             and progress.known_whole
+            and not self._barred(member)
             and progress.match.offset >= needed
         )
 

@@ -7,6 +7,8 @@ Read next: log.py.
 
 import msgspec
 
+from replog_node.model.features import FEATURE_LEVEL
+
 
 class CoreLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds of one core; all members of a cluster should have the same times.
@@ -32,10 +34,12 @@ class CoreLimits(msgspec.Struct, frozen=True, kw_only=True):
     cache_bytes: of entries kept in memory although committed and durable, for followers a little
         behind; those further behind are served from disk.
     uncommitted_bytes: of entries appended and not committed; at the limit proposals are refused.
+    feature_level: what this build speaks (model/features.py).
     voters_max: members of a target.
     done_max: operation ids remembered in the configuration.
     reads_max: linearizable reads waiting in the core; more are refused at once.
-    peers_max: members whose incarnation is remembered; the longest known is forgotten first.
+    peers_max: members whose incarnation and feature level are remembered; the longest known is
+        forgotten first.
     clock_margin_ms: how far log time may run ahead of the median of the voters' clocks.
     clock_jump_ms: a sole voter's clock that leaps further than this is not believed.
     """
@@ -53,6 +57,7 @@ class CoreLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_inflight_count: int = 256
     cache_bytes: int = 64 << 20
     uncommitted_bytes: int = 64 << 20
+    feature_level: int = FEATURE_LEVEL
     voters_max: int = 9
     done_max: int = 32
     reads_max: int = 10_000

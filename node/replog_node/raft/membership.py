@@ -1,5 +1,7 @@
 """From the membership that is to the membership that was asked for (thesis 4; design, Membership).
 
+The feature level rises the same way, since it rests on who belongs.
+
 Pure: a configuration and facts about members in, the next configuration or a refusal out. One
 operation makes exactly one enter-joint and one leave-joint record, whoever leads meanwhile,
 because what was done stands in the configuration itself.
@@ -24,6 +26,7 @@ TARGET: Final = "target"
 LEARNERS: Final = "learners"
 ENTER: Final = "enter-joint"
 LEAVE: Final = "leave-joint"
+LEVEL: Final = "feature-level"
 
 PRIORITY_MAX: Final = 100
 """The highest priority of a member; the lowest is as far below zero."""
@@ -92,8 +95,40 @@ def with_target(
             target_reached=True,
             done=_with_done(configuration, target.operation, done_max),
             removed=configuration.removed,
+            feature_level=configuration.feature_level,
         )
     return ConfigurationChanged(TARGET, target.operation, changed)
+
+
+def judge_level(
+    configuration: Configuration, level: int, spoken: Callable[[MemberId], int | None]
+) -> Rejected | None:
+    """None if the feature level may be raised to this one; else why not, and nothing changes.
+
+    spoken: what a member speaks; None: it isn't known, or may not be so any more.
+    """
+    held = configuration.feature_level
+    if level == held:
+        return Rejected(Reason.ALREADY_DONE, f"the log is at feature level {held}")
+    if level < held:
+        return Rejected(
+            Reason.LEVEL_LOWER,
+            f"the log is at feature level {held}, and what was written at it can't be unwritten",
+        )
+    for member in configuration.members:
+        speaks = spoken(member.id)
+        if speaks is None:
+            what = f"what {member.id} speaks is not known: it isn't connected to the leader"
+            return Rejected(Reason.LEVEL_UNKNOWN, what)
+        if speaks < level:
+            what = f"{member.id} speaks up to feature level {speaks}, not {level}"
+            return Rejected(Reason.LEVEL_UNSUPPORTED, what)
+    return None
+
+
+def with_level(configuration: Configuration, level: int) -> ConfigurationChanged:
+    """The same configuration at another feature level."""
+    return ConfigurationChanged(LEVEL, "", replace(configuration, feature_level=level))
 
 
 def next_change(
@@ -102,12 +137,14 @@ def next_change(
     caught_up: Callable[[MemberId], bool],
     patient: bool,
     done_max: int,
+    barred: Callable[[MemberId], bool] = lambda _: False,
 ) -> ConfigurationChanged | None:
     """The next step towards the target from a *committed* configuration; None: there, or wait.
 
     caught_up: whether a member lives and holds what was committed a while ago. patient: whether
     learners that are still behind are worth waiting for; without it a quorum of the new set is
-    enough (and always necessary).
+    enough (and always necessary). barred: whether a member can't speak the feature level in
+    force; nobody who can't becomes a voter, however long that takes.
     """
     target = configuration.target
     if target is None:
@@ -120,6 +157,8 @@ def next_change(
     if set(_ids(wanted)) != set(_ids(configuration.learners)):
         learning = replace(configuration, learners=wanted)
         return ConfigurationChanged(LEARNERS, target.operation, learning)
+    if any(barred(member.id) for member in wanted):
+        return None
     if not _ready_to_enter(target, wanted, caught_up, patient=patient):
         return None
     joint = replace(
@@ -147,6 +186,7 @@ def _leave(configuration: Configuration, target: Target, done_max: int) -> Confi
         target_reached=True,
         done=_with_done(configuration, target.operation, done_max),
         removed=_with_removed(configuration),
+        feature_level=configuration.feature_level,
     )
     return ConfigurationChanged(LEAVE, target.operation, settled)
 

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from replog_node.model.configuration import Configuration, Member
 from replog_node.model.entries import Entry
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import MemberId, Position
 from replog_node.raft.effects import (
     Accepted,
@@ -37,7 +38,9 @@ from replog_node.raft.events import (
     EntriesRead,
     Event,
     HardState,
+    LevelRequested,
     PeerDown,
+    PeerSpeaks,
     PeerUp,
     Persisted,
     Proposed,
@@ -99,10 +102,14 @@ def render_event(member: MemberId, event: Event) -> str:
             said = f"peer {peer} up"
         case PeerDown(member=peer):
             said = f"peer {peer} down"
+        case PeerSpeaks(member=peer, feature_level=level):
+            said = f"peer {peer} speaks level {level}"
         case ReadRequested(context=context):
             said = f"read {context} requested"
         case TargetRequested(target=target):
             said = f"target {_members(target.members)} requested by {target.operation}"
+        case LevelRequested(feature_level=level):
+            said = f"level {level} requested"
         case TransferRequested(to=to):
             said = f"transfer to {to or 'the best'} requested"
         case ClockAcknowledged():
@@ -229,7 +236,10 @@ def _answered_disk(reply: HeartbeatReply) -> str:
 
 
 def render_configuration(configuration: Configuration) -> str:
-    """`{1,2,3}`, `{1,2,3}→{2,3}` while joint, `+{4}` for learners, `!{2,3} op` for the target."""
+    """`{1,2,3}`, `{1,2,3}→{2,3}` while joint, `+{4}` for learners, `!{2,3} op` for the target.
+
+    `level 2`: of features, where it was raised.
+    """
     text = _members(configuration.voters)
     if configuration.joint:
         text = f"{_members(configuration.outgoing)}→{text}"
@@ -238,6 +248,8 @@ def render_configuration(configuration: Configuration) -> str:
     target = configuration.target
     if target is not None and target.operation not in configuration.done:
         text += f" !{_members(target.members)} {target.operation}"
+    if configuration.feature_level != FIRST_LEVEL:
+        text += f" level {configuration.feature_level}"
     return text
 
 

@@ -39,7 +39,8 @@ class CoreState:
     heard_tick: when the leader was heard last, or a vote was given. hard_ticket: of the last write
     of term and vote. ready_at: end of this leader's no-op. base: the snapshot to offer. torn: the
     disk had lost the log's end, in this life of the process. handed_over_tick: when this member
-    last handed over by itself because of its disk.
+    last handed over by itself because of its disk. spoken: the feature level that each other member
+    said that it speaks.
     """
 
     def __init__(self, started: Started, framer: Framer, limits: CoreLimits) -> None:
@@ -66,6 +67,7 @@ class CoreState:
         self.hard_ticket = 0
         self.removed = False
         self.handed_over_tick: int | None = None
+        self.spoken: dict[MemberId, int] = {}
         self.electorate = Electorate.of(self.log.configuration)
         self.out: list[Effect] = []
 
@@ -139,6 +141,13 @@ class CoreState:
         """The disk is like this from now on."""
         self.disk = disk
         self.torn = self.torn or disk.unproven is not None
+
+    def told_spoken(self, member: MemberId, level: int) -> None:
+        """A member speaks up to this feature level."""
+        self.spoken.pop(member, None)
+        self.spoken[member] = level
+        if len(self.spoken) > self.limits.peers_max:
+            del self.spoken[next(iter(self.spoken))]
 
     def emit(self, effect: Effect) -> None:
         """Add an effect to this step's list."""
@@ -257,7 +266,8 @@ class CoreStatus(msgspec.Struct, frozen=True):
 
     start: behind which the log begins. base: the snapshot that it offers. unproven: whether it may
     neither vote nor campaign because its disk lost the log's end. roomy: whether it leads, and
-    has, with a quorum, room for data.
+    has, with a quorum, room for data. spoken: the feature level that each member speaks, as far as
+    it is known; this one's own among them.
     """
 
     member: MemberId
@@ -278,3 +288,4 @@ class CoreStatus(msgspec.Struct, frozen=True):
     disk: DiskState
     unproven: bool
     roomy: bool
+    spoken: dict[MemberId, int] = {}

@@ -1,10 +1,12 @@
 """What a core is told of the log at its start, from what the storage knows without reading it.
 
-Decides: which term starts and configurations that is. Must not know: what the core does with it.
+Decides: which term starts and configurations that is, and the feature level that one must speak.
+Must not know: what the core does with it.
 Read next: log.py, summary.py.
 """
 
 from replog_node.model.entries import Tail
+from replog_node.model.features import FIRST_LEVEL
 from replog_node.model.positions import ORIGIN
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.events import LogBounds
@@ -37,3 +39,12 @@ def bounds_of(log: Log | None, newest: SnapshotMeta | None, base: SnapshotMeta |
         first_hole=holes[0].start if holes else None,
         unproven=log.unproven,
     )
+
+
+def level_of(log: LogBounds, snapshot: SnapshotMeta | None) -> int:
+    """Return the highest feature level that the log, committed or not, or the snapshot is at.
+
+    What a hole hides isn't known; whoever applies it finds out.
+    """
+    known = [configuration.feature_level for _, configuration in log.configurations]
+    return max(FIRST_LEVEL if snapshot is None else snapshot.feature_level, FIRST_LEVEL, *known)

@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from replog_node.model.positions import ClusterId, Lineage, Offset
-from replog_node.model.snapshots import DIGEST_BYTES, FEATURE_LEVEL, SnapshotMeta
+from replog_node.model.snapshots import DIGEST_BYTES, SnapshotMeta
 from replog_node.storage import checked
 from replog_node.storage.blocks import aligned
 from replog_node.storage.disk import Disk, DiskError, File, Sync
@@ -124,10 +124,6 @@ def read_meta(disk: Disk, name: str) -> SnapshotMeta:
         raise SnapshotUnusable(name, f"its header: {problem}") from problem
     finally:
         file.close()
-    if meta.feature_level > FEATURE_LEVEL:
-        raise FormatUnknown(
-            f"{name} has feature level {meta.feature_level}, this build knows {FEATURE_LEVEL}"
-        )
     if meta.size_bytes != size:
         raise SnapshotUnusable(name, f"it has {size} bytes, not {meta.size_bytes}")
     return meta

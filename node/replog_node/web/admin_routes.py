@@ -1,4 +1,4 @@
-"""The admin calls of the peer listener: bootstrap, target, transfer, acknowledge-clock.
+"""The admin calls of the peer listener: who belongs, who leads, what is kept, what is spoken.
 
 Decides: how their bodies are read. Who may call is the gate's, what happens is the service's.
 Must not know: how a change is carried out.
@@ -10,6 +10,7 @@ from aiohttp import web
 from replog.wire.schemas import (
     AcknowledgeClockRequest,
     BootstrapRequest,
+    LevelRequest,
     SnapshotRequest,
     TargetRequest,
     TransferRequest,
@@ -26,14 +27,15 @@ from replog_node.web.service import Service
 _BOOTSTRAP = JsonBody(BootstrapRequest)
 _TARGET = JsonBody(TargetRequest)
 _TRANSFER = JsonBody(TransferRequest, TransferRequest())
+_LEVEL = JsonBody(LevelRequest)
 _TRIM = JsonBody(TrimRequest)
 _SNAPSHOT = JsonBody(SnapshotRequest, SnapshotRequest())
 _ACKNOWLEDGE = JsonBody(AcknowledgeClockRequest, AcknowledgeClockRequest())
 
 
 class AdminRoutes:
-    """The calls that change who leads and who belongs, what is kept, and the one that vouches for
-    a clock."""
+    """The calls that change who leads and who belongs, what is kept and spoken, and the one that
+    vouches for a clock."""
 
     def __init__(self, service: Service, settings: Settings, bodies: Bodies) -> None:
         self._service = service
@@ -46,6 +48,7 @@ class AdminRoutes:
             Route("POST", "/v1/cluster:bootstrap", self.bootstrap, Permission.ADMIN),
             Route("POST", "/v1/cluster:target", self.target, Permission.ADMIN),
             Route("POST", "/v1/cluster:transfer", self.transfer, Permission.ADMIN),
+            Route("POST", "/v1/cluster:raise-feature-level", self.level, Permission.ADMIN),
             Route("POST", "/v1/log:trim", self.trim, Permission.ADMIN),
             Route("POST", "/v1/log:snapshot", self.snapshot, Permission.ADMIN),
             Route("POST", "/v1/cluster:acknowledge-clock", self.acknowledge, Permission.ADMIN),
@@ -70,6 +73,14 @@ class AdminRoutes:
         limit_s = timeout_s(request, self._timeout_s)
         body = await self._read(request, _TRANSFER)
         return json_response(await self._service.transfer(body.to, timeout_s=limit_s))
+
+    async def level(self, request: web.Request) -> web.Response:
+        """Raise the feature level."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _LEVEL)
+        return json_response(
+            await self._service.raise_feature_level(body.feature_level, timeout_s=limit_s)
+        )
 
     async def trim(self, request: web.Request) -> web.Response:
         """Give up records."""

@@ -129,6 +129,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Hand leadership over", _json(schemas.Done), _json(schemas.TransferRequest),
         parameters=_TIME,
     ),
+    "POST /v1/cluster:raise-feature-level": Operation(
+        "Raise the feature level, once every member speaks it", _json(schemas.Done),
+        _json(schemas.LevelRequest), body_required=True, parameters=_TIME,
+    ),
     "POST /v1/log:trim": Operation(
         "Give up records", _json(schemas.Done), _json(schemas.TrimRequest), body_required=True,
         parameters=_TIME,

@@ -82,6 +82,9 @@ class Service(Protocol):
     async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
         """Hand leadership over, here or through the leader."""
 
+    async def raise_feature_level(self, level: int, *, timeout_s: float) -> Done:
+        """Raise the feature level, here or through the leader; returns after commit."""
+
     async def trim(self, before: int, *, timeout_s: float) -> Done:
         """Give up the records below `before`, here or through the leader; returns after commit."""
 

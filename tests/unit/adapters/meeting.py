@@ -11,6 +11,7 @@ from aiohttp import web
 from replog_node.adapters.peers import Belonging, Myself, Peers
 from replog_node.driver.messages import ForwardAdmin, Message
 from replog_node.driver.wire import encode
+from replog_node.model.features import FEATURE_LEVEL
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Term
 from replog_node.raft.messages import Envelope, Incarnation, TimeoutNow
 
@@ -35,6 +36,7 @@ class Remembering:
         self.durable = asyncio.Event()
         self.durable.set()
         self.up: set[MemberId] = set()
+        self.spoken: dict[MemberId, int] = {}
         self.on_receive: Callable[[Message], None] = self.received.append
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -49,6 +51,9 @@ class Remembering:
     def peer_down(self, member: MemberId) -> None:
         self.up.discard(member)
         self.told.append(f"down {member[-1]}")
+
+    def peer_speaks(self, member: MemberId, feature_level: int) -> None:
+        self.spoken[member] = feature_level
 
     def adopt(self, cluster_id: ClusterId, lineage: Lineage, reply: Callable[[bool], None]) -> None:
         task = asyncio.get_running_loop().create_task(self._adopt(cluster_id, lineage, reply))
@@ -86,7 +91,9 @@ class Node:
         *,
         seeds: Sequence[str] = (),
         token: str | None = None,
+        feature_level: int = FEATURE_LEVEL,
     ) -> None:
+        self.feature_level = feature_level
         self.id = uuid(number)
         self.incarnation = Incarnation(1, number)
         self.driver = Remembering(belonging)
@@ -117,6 +124,7 @@ class Node:
                 incarnation=self.incarnation,
                 peer_address=self.address,
                 client_address=f"127.0.0.1:{self.port - 1}",
+                feature_level=self.feature_level,
             ),
             seeds=self._seeds,
             token=self._token,

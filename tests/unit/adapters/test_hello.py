@@ -166,3 +166,41 @@ def test_a_damaged_hello_is_another_hello_or_refused(data: st.DataObject) -> Non
     except HelloError:
         return
     assert decode_hello(encode_hello(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "expected"),
+    [
+        ((2, 2), (2, 1), "accepted"),
+        ((2, 1), (1, 1), "accepted"),
+        ((2, 2), (1, 1), "feature_level_unsupported"),
+        ((1, 1), (2, 2), "feature_level_unsupported"),
+    ],
+)
+def test_who_does_not_speak_what_is_in_force_in_the_others_log_is_refused_on_both_sides(
+    mine: tuple[int, int], theirs: tuple[int, int], expected: str
+) -> None:
+    me, them = (
+        changed(base, feature_level=spoken, feature_level_in_force=in_force)
+        for base, (spoken, in_force) in ((MINE, mine), (THEIRS, theirs))
+    )
+    verdict = judge(me, them)
+    assert code(verdict) == expected
+    answered = judge_answer(changed(me, to=them.sender), HelloAnswer(me=them, protocol=1))
+    assert code(answered) == expected
+    if isinstance(verdict, Refuse):
+        assert "speaks up to feature level 1, the log of" in verdict.detail
+    assert judge(me, changed(them, to=None)) == Accept(1, introduction=True)
+
+
+def test_an_empty_member_that_does_not_speak_the_level_is_not_adopted() -> None:
+    caller = changed(THEIRS, feature_level=2, feature_level_in_force=2)
+    assert code(judge(changed(MINE, **NOBODY), caller)) == "feature_level_unsupported"
+    able = changed(MINE, feature_level=2, **NOBODY)
+    assert judge(able, caller) == Accept(1, adopt=True)
+
+
+def test_the_hello_of_a_build_that_names_no_level_in_force_is_of_the_first() -> None:
+    body = msgspec.to_builtins(MINE)
+    del body["feature_level_in_force"]
+    assert msgspec.convert(body, Hello) == MINE

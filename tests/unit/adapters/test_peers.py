@@ -174,3 +174,21 @@ async def test_a_driver_that_fails_is_told_to_the_node() -> None:
         b.driver.on_receive = fail
         a.say(b, 1)
         await until(lambda: [str(f) for f in b.failures] == ["an invariant is broken"])
+
+
+async def test_members_hear_what_the_others_speak_before_they_are_up() -> None:
+    a, b = Node(1, CLUSTER, feature_level=3), Node(2, CLUSTER)
+    async with meeting(a, b):
+        assert (a.driver.spoken, b.driver.spoken) == ({b.id: 1}, {a.id: 3})
+
+
+async def test_a_member_that_does_not_speak_the_level_in_force_is_kept_out_and_named() -> None:
+    raised = CLUSTER._replace(feature_level=2)
+    a, b = Node(1, raised, feature_level=2), Node(2, CLUSTER)
+    async with running(a, b):
+        introduce(a, b)
+        await until(lambda: bool(a.driver.spoken))
+        await until(lambda: any("feature_level_unsupported" in line for line in b.notebook.lines))
+        assert a.driver.spoken == {b.id: 1}
+        assert (a.driver.up, b.driver.up) == (set(), set())
+        assert b.driver.belonging == CLUSTER

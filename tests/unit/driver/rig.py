@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import BootstrapRequest, MemberAddress, TargetRequest
@@ -21,6 +23,7 @@ from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.wire import decode
 from replog_node.model.entries import Entry
+from replog_node.model.features import FEATURE_LEVEL
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.effects import InstallSnapshot, Persist
@@ -63,7 +66,7 @@ class Rig:
     """Some members, and everything on its way between them.
 
     cut_off: who hears and is heard by nobody; apart: who speak among themselves only;
-    dropped: which messages of the core get lost.
+    dropped: which messages of the core get lost; refused: pairs whose hellos didn't fit.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Rig:
         self.dropped: Callable[[Envelope], bool] | None = None
         self.cut_off: set[MemberId] = set()
         self.apart: set[MemberId] = set()
+        self.refused: set[frozenset[MemberId]] = set()
         self.nodes = [Node(self, number) for number in range(members)]
         for node in self.nodes:
             node.start()
@@ -100,7 +104,9 @@ class Rig:
 
     def linked(self, one: MemberId, other: MemberId) -> bool:
         """Whether these two can speak with each other."""
-        return not {one, other} & self.cut_off and (one in self.apart) == (other in self.apart)
+        apart = (one in self.apart) != (other in self.apart)
+        refused = frozenset((one, other)) in self.refused
+        return not ({one, other} & self.cut_off or apart or refused)
 
     def _deliver(self, sender: MemberId, to: MemberId, data: bytes) -> None:
         node = self.node(to)
@@ -153,7 +159,8 @@ class Rig:
 class Node:
     """One member; all ports of its driver.
 
-    stalled: its disk answers nothing; asleep: nothing happens to it, and what arrives is lost;
+    speaks: the feature level of its build, from its next start on; stalled: its disk answers
+    nothing; asleep: nothing happens to it, and what arrives is lost;
     reads_held: reads are done at once and their answers come when it is unset; installs_held:
     installs are collected in held_installs.
     """
@@ -164,6 +171,7 @@ class Node:
         self.member = MemberId(str(UUID(int=number + 1)))
         self.disk = SimDisk()
         self.running: Driver | None = None
+        self.speaks = FEATURE_LEVEL
         self.stalled = False
         self.asleep = False
         self.reads_held = False
@@ -211,13 +219,25 @@ class Node:
             clock=self,
             observer=self,
             limits=self.rig.limits,
-            core_limits=self.rig.core_limits,
+            core_limits=replace(self.rig.core_limits, feature_level=self.speaks),
             peer_address=f"{self.name}:1",
             new_lineage_id=lambda: "abc",
             data_dir=f"/data/{self.name}",
             state=state_of(self._store),
         )
         self.running.begin()
+        self._greet()
+
+    def _greet(self) -> None:
+        """Say hello to all who run, and hear theirs, as each new connection does."""
+        for other in self.rig.nodes:
+            if other is not self and other.running is not None:
+                other.running.peer_speaks(self.member, self.speaks)
+                self.driver.peer_speaks(other.member, other.speaks)
+                pair = frozenset((self.member, other.member))
+                in_force = max(self.driver.feature_level, other.running.feature_level)
+                fits = min(self.speaks, other.speaks) >= in_force
+                self.rig.refused = self.rig.refused - {pair} if fits else self.rig.refused | {pair}
 
     def look_at_the_disk(self) -> None:
         """Look how much room there is, as a thread of the real node does now and then."""

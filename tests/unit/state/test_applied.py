@@ -79,7 +79,7 @@ def test_an_unknown_control_stops_the_fold_and_changes_nothing() -> None:
     state = AppliedState()
     before = state.digest()
 
-    with pytest.raises(UnknownControl):
+    with pytest.raises(UnknownControl, match="a newer one wrote it, so run that"):
         state.apply(of_the_future(log.entries[0]))
     assert state.digest() == before
 

@@ -189,6 +189,10 @@ class MemoryService:
         """Done."""
         return await self._admin(to, timeout_s)
 
+    async def raise_feature_level(self, level: int, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin(("raise-feature-level", level), timeout_s)
+
     async def trim(self, before: int, *, timeout_s: float) -> Done:
         """Done."""
         return await self._admin(("trim", before), timeout_s)

@@ -61,6 +61,7 @@ async def test_the_time_limit_of_a_call_is_the_callers_or_the_settings() -> None
         "cluster:target",
         "cluster:transfer",
         "cluster:acknowledge-clock",
+        "cluster:raise-feature-level",
         "log:trim",
         "log:snapshot",
     ],
@@ -85,7 +86,9 @@ async def test_a_body_that_is_not_the_calls_is_refused(
     assert service.calls == []
 
 
-@pytest.mark.parametrize("path", ["cluster:bootstrap", "cluster:target", "log:trim"])
+@pytest.mark.parametrize(
+    "path", ["cluster:bootstrap", "cluster:target", "cluster:raise-feature-level", "log:trim"]
+)
 async def test_a_body_that_is_needed_is_missed(path: str) -> None:
     async with peer_listener(MemoryService()) as peer:
         response = await peer.post(f"/v1/{path}")
@@ -153,6 +156,17 @@ async def test_a_trim_to_what_is_no_offset_is_refused(before: object) -> None:
         response = await peer.post("/v1/log:trim", json={"before": before})
         await problem(response, 422, "body_invalid")
     assert service.calls == []
+
+
+async def test_a_feature_level_is_asked_for_as_a_number_from_one_on() -> None:
+    service = MemoryService()
+    path = "/v1/cluster:raise-feature-level"
+    async with peer_listener(service) as peer:
+        answer = await (await peer.post(path, json={"feature_level": 2})).json()
+        for level in (0, -1, "2", 2**15, None):
+            await problem(await peer.post(path, json={"feature_level": level}), 422, "body_invalid")
+    assert answer["done"]
+    assert service.calls == [("raise-feature-level", 2)]
 
 
 async def test_the_client_listener_trims_nothing() -> None:

@@ -57,6 +57,7 @@ PEER_ROUTES = [
     ("POST", "/v1/cluster:bootstrap", "admin"),
     ("POST", "/v1/cluster:target", "admin"),
     ("POST", "/v1/cluster:transfer", "admin"),
+    ("POST", "/v1/cluster:raise-feature-level", "admin"),
     ("POST", "/v1/cluster:acknowledge-clock", "admin"),
     ("GET", "/v1/cluster", "admin"),
     ("GET", "/v1/why", "admin"),
