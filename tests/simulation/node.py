@@ -133,7 +133,8 @@ class SimNode:
         self.peers = {}
         self._learnt = set()
         if power:
-            self.disk.lose_power(self.world.clockwork.random)
+            random = self.world.clockwork.random
+            self.disk.lose_power(random, kept=random.choice((0.0, 0.1, 0.5, 0.5, 0.9, 1.0)))
         else:
             self.disk.restart()
         self.world.network.forget(self.member)

@@ -27,6 +27,7 @@ from tests.simulation.clients.history import History
 from tests.simulation.clients.readers import Reader
 from tests.simulation.clients.writers import Plain, Session
 from tests.simulation.clockwork import Clockwork
+from tests.simulation.diskfaults import DiskFaults
 from tests.simulation.network import SimNetwork
 from tests.simulation.node import SimNode
 
@@ -49,6 +50,7 @@ class World:
         self.faults: dict[str, int] = {}
         self.nodes = [SimNode(self, f"m{number}") for number in range(members)]
         self.clients: list[Client] = []
+        self.disk_faults = DiskFaults(self)
         self._operations = 0
         self._watched: dict[str, tuple[int, AppliedState]] = {}
         for node in self.nodes:
@@ -180,6 +182,7 @@ class World:
     def heal(self) -> None:
         """End all faults; everybody runs."""
         self.network.heal()
+        self.disk_faults.heal()
         self.slow_disk = 0.0
         for node in self.nodes:
             node.disk.crash_at = None

@@ -5,7 +5,7 @@ a process: what calls saw stays. `lose_power` is the crash of the machine: every
 kept or lost in each of its 512-byte sectors, every unsynced change of a length or of the directory
 is kept or lost on its own, all chosen by the given random generator; a renaming that is kept may
 leave the old name behind. A sync that fails drops what it should have written, as file systems do:
-calls still see it, and no later sync writes it.
+calls still see it, and no later sync writes it. A write that fails has done part of its work.
 
 Decides: the fault model. Uses no clock and no global randomness.
 Must not know: what the bytes mean.
@@ -91,10 +91,10 @@ class Inode:
             _apply(self.durable, change)
         self.unsynced.clear()
 
-    def lose(self, random: Random) -> None:
+    def lose(self, random: Random, kept: float) -> None:
         for change in self.unsynced:
             for part in parts_of(change):
-                if random.random() < 0.5:
+                if random.random() < kept:
                     _apply(self.durable, part)
         self.unsynced.clear()
         self.seen = bytearray(self.durable)
@@ -129,12 +129,15 @@ class SimDisk:
     do nothing. fail: asked before each operation ("write segment.seg", "sync block …"); what it
     returns, if anything, is raised as a DiskError. stall_ms: grows by sync_ms for each sync, for a
     simulator to charge. capacity: bytes that all files together may have, None for no end of them;
-    taken_bytes: what somebody else holds of that.
+    taken_bytes: what somebody else holds of that; on_full: called when there isn't enough.
+    twist: what a read of a file, from a byte on, gives back instead of what is there.
     """
 
     def __init__(self) -> None:
         self.capacity: int | None = None
         self.taken_bytes = 0
+        self.on_full: Callable[[], None] | None = None
+        self.twist: Callable[[str, int, bytes], bytes] | None = None
         self.operations = 0
         self.crash_at: int | None = None
         self.crash_random = Random(0)
@@ -159,25 +162,29 @@ class SimDisk:
         self.crash_at = None
         self.operations = 0
 
-    def lose_power(self, random: Random) -> None:
-        """Crash the machine, and be ready for the next process: only what is durable stays."""
+    def lose_power(self, random: Random, kept: float = 0.5) -> None:
+        """Crash the machine, and be ready for the next process: only what is durable stays.
+
+        kept: how likely each thing that wasn't synced stays all the same.
+        """
         for change in self._unsynced:
-            if random.random() < 0.5:
+            if random.random() < kept:
                 _relink(self._durable, change, leave_old=random.random() < 0.25)
         self._unsynced.clear()
         inodes = {id(inode): inode for inode in (*self._durable.values(), *self._seen.values())}
         for inode in inodes.values():
-            inode.lose(random)
+            inode.lose(random, kept)
         self._seen = dict(self._durable)
         self.restart()
 
     def copy(self) -> "SimDisk":
         """Return a disk of its own that holds and remembers the same."""
-        hook, self.fail = self.fail, None
+        hooks = self.fail, self.on_full, self.twist
+        self.fail = self.on_full = self.twist = None
         try:
             return deepcopy(self)
         finally:
-            self.fail = hook
+            self.fail, self.on_full, self.twist = hooks
 
     def content(self, name: str) -> bytes:
         """Return what calls see of a file, without counting as one."""
@@ -261,9 +268,16 @@ class SimDisk:
         if self.capacity is not None:
             self.taken_bytes += self._free()
 
+    def leave_free(self, size: int) -> None:
+        """Let the disk have so many bytes left, and no more, until capacity is None again."""
+        self.capacity, self.taken_bytes = 1 << 50, 0
+        self.capacity -= self._free() - size
+
     def need(self, size: int) -> None:
         """Raise a DiskError if there aren't so many bytes more."""
         if size > 0 and size > self._free():
+            if self.on_full is not None:
+                self.on_full()
             raise DiskError(f"{size} bytes: no space left", full=True)
 
     def close(self) -> None:
@@ -317,18 +331,23 @@ class SimFile:
             if crash.now:
                 self._write_partly(at, data)
             raise
+        except DiskError as problem:
+            if not problem.full:
+                self._write_partly(at, data)
+            raise
         self._disk.need(at + len(data) - len(self._inode.seen))
         self._inode.change(Write(at, bytes(data)))
 
     def _write_partly(self, at: int, data: bytes) -> None:
-        """Keep the first sectors only: the process died within the call."""
+        """Keep the first sectors only: the process died within the call, or it failed there."""
         parts = parts_of(Write(at, bytes(data)))
         for part in parts[: self._disk.crash_random.randint(0, len(parts))]:
             self._inode.change(part)
 
     def read(self, at: int, length: int) -> bytes:
         self._disk.enter("read", self._name, self._life)
-        return bytes(self._inode.seen[at : at + length])
+        found = bytes(self._inode.seen[at : at + length])
+        return found if self._disk.twist is None else self._disk.twist(self._name, at, found)
 
     def truncate(self, size: int) -> None:
         self._disk.enter("truncate", self._name, self._life)

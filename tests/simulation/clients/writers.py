@@ -32,7 +32,7 @@ RETRIED = frozenset(
     {
         "no_leader", "not_leader", "not_ready", "transferring", "overloaded", "timeout",
         "outcome_unknown", "shutting_down", "superseded", "unassigned", "removed", "fenced",
-        "sequence_gap",
+        "sequence_gap", "disk_full",
     }
 )  # fmt: skip
 """What a session client meets with the same batch again. Anything else is a fault of the system."""

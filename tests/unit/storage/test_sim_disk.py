@@ -103,3 +103,49 @@ def test_calls_and_syncs_are_counted_and_slow_syncs_charged() -> None:
     assert disk.stall_ms == 40
     assert disk.syncs == {SyncSite(Sync.VOTE, "hardstate.a"): 1, SyncSite(Sync.BLOCK): 1}
     assert disk.calls == {"create": 1, "sync": 2}
+
+
+def test_a_power_loss_may_keep_all_or_nothing_of_what_was_not_synced() -> None:
+    disk = synced(b"o" * len(BYTES))
+    disk.open("f").write(0, BYTES)
+    disk.rename("f", "g")
+    all_kept, nothing_kept = disk.copy(), disk.copy()
+    all_kept.lose_power(Random(0), kept=1.0)
+    nothing_kept.lose_power(Random(0), kept=0.0)
+    assert all_kept.content("g") == BYTES
+    assert (nothing_kept.names(), nothing_kept.content("f")) == (("f",), b"o" * len(BYTES))
+
+
+def test_a_write_that_fails_has_done_part_of_its_work() -> None:
+    found = set()
+    for seed in range(20):
+        disk = synced(b"o" * len(BYTES))
+        disk.crash_random = Random(seed)
+        disk.fail = lambda call: "broken" if call.startswith("write") else None
+        with pytest.raises(DiskError, match="broken"):
+            disk.open("f").write(0, BYTES)
+        found.add(disk.content("f").count(b"n") // SECTOR)
+    assert {0, 8} < found
+
+
+def test_a_disk_has_no_more_room_than_was_left_and_says_when_that_was_too_little() -> None:
+    disk = synced(BYTES)
+    told: list[str] = []
+    disk.on_full = lambda: told.append("full")
+    disk.leave_free(2 * SECTOR)
+    assert disk.free_bytes() == 2 * SECTOR
+    disk.create("g", SECTOR)
+    with pytest.raises(DiskError) as refused:
+        disk.create("h", 2 * SECTOR)
+    assert (refused.value.full, told, disk.names()) == (True, ["full"], ("f", "g"))
+    disk.capacity = None
+    disk.create("h", 2 * SECTOR)
+
+
+def test_a_read_may_give_back_what_is_not_there() -> None:
+    disk = synced(b"right")
+    disk.twist = lambda name, at, found: b"wrong" if (name, at) == ("f", 0) else found
+    assert disk.open("f").read(0, 5) == b"wrong"
+    assert disk.open("f").read(1, 4) == b"ight"
+    disk.twist = None
+    assert disk.open("f").read(0, 5) == b"right"

@@ -1,0 +1,116 @@
+"""Faults of single disks: calls that fail, and disks that are full.
+
+Each fault is armed now and takes effect later, when the disk is used that way; then it says so, by
+calling `hit`. What lasts ends by itself after a while, or with `heal`.
+
+Decides: what fails, and for how long. Must not know: how a member copes.
+Read next: ../support/simdisk.py, storage.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from tests.support.simdisk import SimDisk
+
+if TYPE_CHECKING:
+    from tests.simulation.node import SimNode
+    from tests.simulation.world import World
+
+Hit = Callable[[], None]
+
+CHANGING: Final = ("create", "rename", "remove", "truncate", "allocate", "release")
+"""Calls that change a disk, beside writes and syncs."""
+
+
+class _Armed:
+    """One call that is to fail: of these kinds, after some others of them."""
+
+    def __init__(self, kinds: tuple[str, ...], after: int, hit: Hit) -> None:
+        self._kinds = kinds
+        self._after = after
+        self._hit = hit
+        self.done = False
+
+    def meets(self, call: str) -> bool:
+        """Whether this is the call."""
+        if self.done or call.split(" ", 1)[0] not in self._kinds:
+            return False
+        self._after -= 1
+        self.done = self._after < 0
+        if self.done:
+            self._hit()
+        return self.done
+
+
+class DiskFaults:
+    """What is wrong with disks now. random: of the fault, so that each has luck of its own."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing yet."""
+        self._world = world
+        self._armed: dict[SimDisk, list[_Armed]] = {}
+        self._full: list[SimDisk] = []
+
+    def heal(self) -> None:
+        """End all that lasts, and let nothing more fail."""
+        for disk in self._armed:
+            disk.fail = None
+        self._armed.clear()
+        for disk in tuple(self._full):
+            self._empty(disk)
+
+    # Calls that fail.
+
+    def fail_write(self, node: SimNode, random: Random, hit: Hit) -> None:
+        """One of the next writes fails, in its middle."""
+        self._arm(node, _Armed(("write",), random.randint(0, 8), hit))
+
+    def fail_sync(self, node: SimNode, random: Random, hit: Hit) -> None:
+        """One of the next syncs fails, of a file or of the directory, and loses what it was for."""
+        kind = "sync" if random.random() < 0.7 else "sync_directory"
+        self._arm(node, _Armed((kind,), random.randint(0, 6), hit))
+
+    def fail_change(self, node: SimNode, random: Random, hit: Hit) -> None:
+        """One of the next calls fails that make, rename, remove, shorten or lengthen a file."""
+        self._arm(node, _Armed(CHANGING, random.randint(0, 4), hit))
+
+    def fail_read(self, node: SimNode, random: Random, hit: Hit) -> None:
+        """One of the next reads fails, or one of the calls by which files are found."""
+        self._arm(node, _Armed(("read", "open", "names", "size"), random.randint(0, 20), hit))
+
+    def _arm(self, node: SimNode, armed: _Armed) -> None:
+        disk = node.disk
+        waiting = self._armed.setdefault(disk, [])
+        waiting.append(armed)
+
+        def fail(call: str) -> str | None:
+            met = [each for each in waiting if each.meets(call)]
+            return f"{call}: input/output error" if met else None
+
+        disk.fail = fail
+
+    # Full disks.
+
+    def fill(self, node: SimNode, random: Random, hit: Hit) -> None:
+        """Somebody else takes all but a little of the room, for a while."""
+        disk = node.disk
+        disk.leave_free(random.choice((0, 0, 512, 4096, 20_000, 60_000)))
+        disk.on_full = hit
+        self._full.append(disk)
+        delay_us = random.randint(500_000, 8_000_000)
+        self._world.clockwork.after(delay_us, lambda: self._empty(disk))
+
+    def fill_all(self, random: Random, hit: Hit) -> None:
+        """Everybody's disk is full."""
+        for node in self._world.nodes:
+            self.fill(node, random, hit)
+
+    def _empty(self, disk: SimDisk) -> None:
+        """Give back what was taken; once for each time it was."""
+        if disk in self._full:
+            self._full.remove(disk)
+            if disk not in self._full:
+                disk.capacity, disk.on_full = None, None
