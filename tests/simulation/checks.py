@@ -8,24 +8,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replog_node.driver.wire import decode
+from replog_node.raft.messages import Envelope
+from tests.simulation.oracles.appendonly import LeaderAppendOnly
+from tests.simulation.oracles.chains import Chains
+from tests.simulation.oracles.commits import Commits
 from tests.simulation.oracles.committed import CommittedLog
+from tests.simulation.oracles.completeness import LeaderCompleteness
+from tests.simulation.oracles.durable import Durable, kept_by
 from tests.simulation.oracles.elections import ElectionSafety
 from tests.simulation.oracles.exactly_once import ExactlyOnce
 from tests.simulation.oracles.frames import EqualFrames
 from tests.simulation.oracles.linearizable import Linearizable
 from tests.simulation.oracles.machine import StateMachineSafety
+from tests.simulation.oracles.matching import LogMatching
+from tests.simulation.oracles.memory import NothingForgotten
+from tests.simulation.oracles.monotonic import Monotonic
 from tests.simulation.oracles.oracle import Broken
 from tests.simulation.oracles.outcomes import DefiniteAnswers
+from tests.simulation.oracles.promises import TrueAcknowledgements
+from tests.simulation.oracles.quorum import CommittedOnQuorum
+from tests.simulation.oracles.retention import Retention
 from tests.simulation.oracles.snapshots import EqualSnapshots
 from tests.simulation.oracles.states import EqualStates
+from tests.simulation.oracles.views import View, look
+from tests.simulation.oracles.votes import OneVote
 
 if TYPE_CHECKING:
     from replog_node.model.entries import Entry
+    from replog_node.model.positions import MemberId
     from replog_node.model.snapshots import SnapshotMeta
+    from replog_node.raft.effects import Persist
     from tests.simulation.clients.history import History
+    from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
 __all__ = ["Broken", "Checks"]
+
+HEARD = (b"VoteReply", b"RequestVote", b"AppendReply")
+"""Of what members send, that which promises something: these names stand in the bytes."""
+
+HEARD_BYTES_MAX = 600
+"""None of those is longer; entries and snapshots are."""
 
 
 class Checks:
@@ -34,7 +58,23 @@ class Checks:
     def __init__(self, world: World) -> None:
         self._world = world
         self.log = CommittedLog()
+        self._views: dict[str, View] = {}
+        self._durable = Durable()
+        self._chains = chains = Chains()
+        self._commits = commits = Commits(chains)
         self._elections = ElectionSafety()
+        self._matching = LogMatching(chains)
+        self._memory = NothingForgotten(chains, commits)
+        self._votes = OneVote()
+        self._acknowledgements = TrueAcknowledgements(chains)
+        self.retention = Retention()
+        self._stepping = (
+            Monotonic(),
+            LeaderAppendOnly(chains),
+            LeaderCompleteness(chains, commits),
+            CommittedOnQuorum(chains, commits, self._durable),
+            self.retention,
+        )
         self._machine = StateMachineSafety(self.log)
         self._states = EqualStates()
         self._frames = EqualFrames(self.log)
@@ -54,6 +94,51 @@ class Checks:
         return self._snapshots.found
 
     # While it runs.
+
+    def started(self, node: SimNode) -> None:
+        """A process runs, on what it found on its disk."""
+        if node.storage is None:
+            return
+        store, left = node.storage.store, self._durable.of(node.member)
+        if left is not None:
+            damaged = store.unproven is not None
+            self._memory.restarted(node.name, left, kept_by(store), damaged=damaged)
+        self._durable.started(node)
+        self._chains.tips[node.name] = store.tail.chain
+        self._views.pop(node.name, None)
+
+    def ended(self, node: SimNode) -> None:
+        """A process has died."""
+        self._durable.ended(node)
+
+    def stepped(self, node: SimNode) -> None:
+        """A member had a turn: look at what has changed."""
+        if node.driver is None:
+            return
+        now, was = look(node.driver), self._views.get(node.name)
+        if now == was or now is None:
+            return
+        self._views[node.name] = now
+        if was is not None:
+            for oracle in self._stepping:
+                oracle.stepped(node.name, was, now)
+
+    def writing(self, node: SimNode, persist: Persist) -> None:
+        """A member gives something to its disk."""
+        self._matching.writing(node.name, persist)
+
+    def installing(self, node: SimNode, snapshot: SnapshotMeta) -> None:
+        """A member lets its log begin anew behind a snapshot."""
+        self._chains.tips[node.name] = snapshot.chain
+
+    def sent(self, node: SimNode, to: MemberId, data: bytes) -> None:
+        """A member sends a message."""
+        if len(data) > HEARD_BYTES_MAX or not any(name in data for name in HEARD):
+            return
+        message, kept = decode(data), self._durable.of(node.member)
+        if isinstance(message, Envelope) and kept is not None:
+            self._votes.sent(node.member, to, message.message, kept)
+            self._acknowledgements.sent(node.name, message.message, kept)
 
     def leader(self, node: str, term: int) -> None:
         """A member became leader."""

@@ -204,6 +204,7 @@ class SimNode:
             self._postponed.append(lambda: self.do(turn) if self.life == life else None)
             return
         turn(self.driver)
+        self.world.checks.stepped(self)
 
     def wants(self, peer: MemberId) -> bool:
         """Whether to be connected with a member: by the configuration, or because it said hello."""
@@ -241,6 +242,7 @@ class SimNode:
 
     def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
         self.world.clockwork.note("send", self.name, to, len(message), bulk)
+        self.world.checks.sent(self, to, message)
         return self.world.network.send(self.member, to, message)
 
     def connect(self, peers: Mapping[MemberId, str]) -> None:

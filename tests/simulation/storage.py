@@ -207,6 +207,7 @@ class SimStorage:
     # driver.ports.StoragePort, what changes the log: one after the other.
 
     def write(self, persist: Persist) -> None:
+        self._world.checks.writing(self._node, persist)
         self._ask(persist)
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
@@ -221,6 +222,7 @@ class SimStorage:
 
     def install(self, effect: InstallSnapshot) -> None:
         self._world.installed += 1
+        self._world.checks.installing(self._node, effect.snapshot)
 
         def install() -> None:
             self.store.install(effect.snapshot)

@@ -136,6 +136,7 @@ class World:
         """A process runs: see everything that it applies."""
         if node.driver is None:
             return
+        self.checks.started(node)
         state = node.driver.applied
         apply = state.apply
 
@@ -149,6 +150,7 @@ class World:
     def ended(self, node: SimNode) -> None:
         """A process has died."""
         self.clockwork.note("ended", node.name)
+        self.checks.ended(node)
 
     def built(self, node: SimNode, snapshot: SnapshotMeta) -> None:
         """A snapshot was built: at equal offsets all must be equal."""
@@ -167,16 +169,18 @@ class World:
                 self.clockwork.now_us + int(seconds * SECOND_US), after_each=lambda: None
             )
         except Exception as problem:
-            raise self.broken(f"{type(problem).__name__}: {problem}") from problem
+            oracle = problem.oracle if isinstance(problem, Broken) else ""
+            raise self.broken(f"{type(problem).__name__}: {problem}", oracle) from problem
 
-    def broken(self, what: str) -> Broken:
-        """A failure with all that helps to find its cause."""
+    def broken(self, what: str, oracle: str = "") -> Broken:
+        """A failure with all that helps to find its cause; oracle: who saw it."""
         return Broken(
             f"{what}\n\n"
             f"seed {self.seed}, {len(self.nodes)} members, at "
             f"{self.clockwork.now_us / SECOND_US:.4f} s (again: make sim SEED={self.seed})\n"
             f"faults so far: {self.faults}\n\n{self._picture()}\n\nlast events:\n"
-            + "\n".join(self.clockwork.last_notes)
+            + "\n".join(self.clockwork.last_notes),
+            oracle=oracle,
         )
 
     def heal(self) -> None:
@@ -206,7 +210,7 @@ class World:
         try:
             self.checks.history(self.history)
         except Broken as problem:
-            raise self.broken(str(problem)) from problem
+            raise self.broken(str(problem), problem.oracle) from problem
 
     def _serve_again(self) -> None:
         """Every member takes an append and a linearizable read, within moments."""

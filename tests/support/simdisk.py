@@ -194,6 +194,20 @@ class SimDisk:
         """Whether calls see such a file, without counting as one."""
         return name in self._seen
 
+    def could_lose(self, data: bytes, *, suffix: str) -> bool:
+        """Whether calls see these bytes in a file from which a power loss could take them away.
+
+        suffix: of the names of such files.
+        """
+        for name, inode in self._seen.items():
+            if not name.endswith(suffix):
+                continue
+            unsynced = inode.unsynced or self._durable.get(name) is not inode
+            if unsynced and data in inode.seen:
+                linked = any(durable is inode for durable in self._durable.values())
+                return not linked or data not in inode.durable
+        return False
+
     def damage(self, name: str, at: int, data: bytes) -> None:
         """Let the medium rot: change bytes durably behind everybody's back."""
         inode = self._seen[name]

@@ -4,6 +4,8 @@ Decides: that. Must not know: from where the frames came (memory, disk).
 Read next: committed.py.
 """
 
+from itertools import pairwise
+
 from replog_node.model.entries import Entry
 from tests.simulation.oracles.committed import CommittedLog
 from tests.simulation.oracles.oracle import Oracle
@@ -22,6 +24,9 @@ class EqualFrames(Oracle):
         found = bool(entries) and entries[0].base <= at <= entries[0].last
         if not found and at < self._log.end:
             raise self.broken(f"{node} gave {len(entries)} entries for a page at {at}")
+        for before, behind in pairwise(entries):
+            if behind.base != before.last + 1:
+                raise self.broken(f"{node} gave {behind.base} behind {before.last}")
         for entry in entries:
             if entry.base >= self._log.end:
                 continue
