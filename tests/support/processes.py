@@ -117,7 +117,7 @@ def eventually(what: str, look: Callable[[], T | None], timeout_s: float = 30.0)
 
 
 class Node:
-    """One member's process, its directory and addresses."""
+    """One member's process, its directory and addresses. prefix: the command that starts it."""
 
     def __init__(self, directory: Path, command: Sequence[str], env: dict[str, str]) -> None:
         client, peer = free_ports(2)
@@ -126,13 +126,14 @@ class Node:
         self.peer = f"127.0.0.1:{peer}"
         self.command = tuple(command)
         self.env = env
+        self.prefix: tuple[str, ...] = ()
         self.log = directory.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *more: str) -> None:
         """Start the process (again)."""
         arguments = [
-            sys.executable, *self.command, "--data-dir", str(self.directory),
+            *self.prefix, sys.executable, *self.command, "--data-dir", str(self.directory),
             "--client-address", self.client, "--peer-address", self.peer, *more,
         ]  # fmt: skip
         env = {**os.environ, **FAST, **self.env}

@@ -2,11 +2,12 @@
 
 Takes the arguments of `python -m replog_node`. While the file <data directory>.stalled exists
 beside the data directory, no sync returns; reads and unsynced writes go on, as they do on a disk
-whose queue is stuck.
+whose queue is stuck. If the file holds a number, each sync takes so many milliseconds longer.
 Must not know: what the node does.
 Read next: replog_node/storage/disk_os.py.
 """
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -19,9 +20,19 @@ LOOK_S = 0.01
 
 
 def wait_while(stall: Path) -> None:
-    """Return when the disk doesn't hang."""
-    while stall.exists():
-        time.sleep(LOOK_S)
+    """Return when the disk doesn't hang, or has been slow for as long as it is."""
+    began_s = time.monotonic()
+    while (longer_s := _longer_s(stall)) > time.monotonic() - began_s:
+        time.sleep(min(LOOK_S, longer_s))
+
+
+def _longer_s(stall: Path) -> float:
+    """How much longer than it would a sync takes now."""
+    try:
+        text = stall.read_text()
+    except FileNotFoundError:
+        return 0.0
+    return int(text) / 1000 if text else math.inf
 
 
 def stall_file(directory: Path) -> Path:

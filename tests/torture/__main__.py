@@ -1,0 +1,69 @@
+"""`python -m tests.torture --minutes 5 --seed 7`: torture real members; see docs/testing.md.
+
+The seed decides which faults come in which order; real time decides the rest, so that a run can't
+be repeated exactly. Ends with 0 if nothing is wrong, else with 1, and names the logs it has kept.
+
+Decides: where logs are kept. Must not know: what is wrong.
+Read next: room.py, run.py.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from random import SystemRandom
+
+from tests.torture import room
+from tests.torture.run import Result, torture
+
+
+def main(argv: list[str]) -> int:
+    """Run; returns the exit code."""
+    options = _options(argv)
+    if not options.in_its_room:
+        if lacking := room.missing():
+            sys.stderr.write(f"no torture here: {lacking}\n")
+            return 2
+        os.execvp("unshare", room.command(argv))
+    room.furnish()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    seed = SystemRandom().getrandbits(32) if options.seed is None else options.seed
+    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    _say(f"make torture MINUTES={options.minutes:g} SEED={seed}")
+    result = Result(["it did not come to its end"])
+    try:
+        result = torture(folder, options.minutes, seed, _say)
+    finally:
+        _clear_up(folder, keep=bool(result.wrong))
+    for line in [*result.report, *(f"WRONG: {each}" for each in result.wrong)]:
+        _say(line)
+    return 1 if result.wrong else 0
+
+
+def _options(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.torture")
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--in-its-room", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _clear_up(folder: Path, *, keep: bool) -> None:
+    """Remove everything, or all but the members' logs and the history."""
+    if keep:
+        kept = folder.with_name(f"{folder.name}-logs")
+        shutil.move(folder / "logs", kept)
+        _say(f"kept: {kept}")
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,4 @@
+"""The faults: each is a function that injects one, ends it, and tells by what it was seen.
+
+Read next: kinds.py.
+"""

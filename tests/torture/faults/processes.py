@@ -1,0 +1,146 @@
+"""Faults of processes: killed, stopped, ended, power lost, the lead handed over.
+
+Must not know: when they happen. Read next: ../lab.py.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Sequence
+from random import Random
+
+from tests.support.processes import ask, eventually
+from tests.torture.faults.kinds import Fault, Seen
+from tests.torture.lab import Lab, Member, process_state, responds
+
+POWER_TRIES = 4
+"""So often power fails in one fault at most, until something was unsynced."""
+
+
+def kill(lab: Lab, random: Random) -> Seen:
+    """`kill -9` of one member. Seen: the process ended by it, and a new one answers."""
+    with lab.victim(random) as member:
+        before = member.pid
+        member.kill()
+        code = member.wait()
+        time.sleep(random.uniform(0.1, 2.5))
+        member.start()
+        member.member()
+        effect = code == -signal.SIGKILL and member.pid != before
+        return Seen(effect, f"{member.name}: process {before} ended with {code}, now {member.pid}")
+
+
+def kill_all(lab: Lab, random: Random) -> Seen:
+    """`kill -9` of all members at once. Seen: as above, of each."""
+    before = [member.pid for member in lab.members]
+    for member in lab.members:
+        member.signal(signal.SIGKILL)
+    codes = [member.wait() for member in lab.members]
+    lab.start_members()
+    after = [member.pid for member in lab.members]
+    return Seen(set(codes) == {-signal.SIGKILL}, f"processes {before} are {after} now")
+
+
+def stop(lab: Lab, random: Random) -> Seen:
+    """SIGSTOP, later SIGCONT. Seen: state T in /proc, and a call that isn't answered."""
+    with lab.victim(random) as member:
+        term = member.status()["term"]
+        member.signal(signal.SIGSTOP)
+        try:
+            time.sleep(random.uniform(1, 4))
+            state, answers = process_state(member.pid), responds(member, 0.5)
+        finally:
+            member.signal(signal.SIGCONT)
+        later = eventually("it answers again", member.status)["term"]
+        effect = state == "T" and not answers
+        return Seen(effect, f"{member.name}: state {state}, answers: {answers}, {term} → {later}")
+
+
+def roll(lab: Lab, random: Random) -> Seen:
+    """SIGTERM and a new start of each in turn. Seen: each ended with 0 and is a new process."""
+    codes, before = [], [member.pid for member in lab.members]
+    for member in list(lab.members):
+        codes.append(_restart(lab, member))
+    after = [member.pid for member in lab.members]
+    if any(codes):
+        raise AssertionError(f"exit codes {codes} after SIGTERM")
+    return Seen(not set(before) & set(after), f"processes {before} are {after} now")
+
+
+def _restart(lab: Lab, member: Member) -> int:
+    """End a member by SIGTERM and start it again; how it ended. It has caught up then."""
+    member.signal(signal.SIGTERM)
+    code = member.wait(30)
+    member.start()
+    lab.wait_for(member)
+    return code
+
+
+def transfer(lab: Lab, random: Random) -> Seen:
+    """Hand the lead over. Seen: the member that was named leads, in a later term."""
+    old = lab.leads()
+    to = random.choice([member for member in lab.members if member is not old])
+    term, wanted = old.status()["term"], {"to": to.member()}
+
+    def handed_over() -> bool:
+        return bool(ask("POST", lab.leads().peer, "/v1/cluster:transfer", wanted)["done"])
+
+    eventually("the lead is handed over", handed_over)
+    found = eventually("somebody leads", lab.leader).status()
+    effect = found["member"] == to.member() and found["term"] > term
+    return Seen(effect, f"{old.name} → {to.name}, term {term} → {found['term']}")
+
+
+def power_of_one(lab: Lab, random: Random) -> Seen:
+    """One member loses power. Seen: unsynced bytes or names that its disk has lost or torn."""
+    with lab.victim(random) as member:
+        return _power(lab, random, [member])
+
+
+def power_of_all(lab: Lab, random: Random) -> Seen:
+    """All members lose power at once. Seen: as above."""
+    return _power(lab, random, list(lab.members))
+
+
+def _power(lab: Lab, random: Random, members: Sequence[Member]) -> Seen:
+    for member in members:
+        member.be_lossy(True)
+        _restart(lab, member)
+    told: list[dict[str, int]] = []
+    for _ in range(POWER_TRIES):
+        told = _power_fails(lab, random, members)
+        if any(loss["dropped_bytes"] or loss["torn"] or loss["dropped_names"] for loss in told):
+            break
+    for member in members:
+        member.be_lossy(False)
+        _restart(lab, member)
+    effect = any(loss["dropped_bytes"] or loss["torn"] or loss["dropped_names"] for loss in told)
+    dropped, torn = (sum(loss[name] for loss in told) for name in ("dropped_bytes", "torn"))
+    names = ", ".join(member.name for member in members)
+    return Seen(effect, f"{names}: {dropped} unsynced bytes lost, {torn} writes torn")
+
+
+def _power_fails(lab: Lab, random: Random, members: Sequence[Member]) -> list[dict[str, int]]:
+    """Let it fail; what each one's disk has lost. All run again then."""
+    time.sleep(random.uniform(0.5, 1.0))
+    for member in members:
+        member.signal(signal.SIGUSR1)
+    for member in members:
+        if (code := member.wait()) != -signal.SIGKILL:
+            raise AssertionError(f"{member.name} ended with {code} when power failed")
+    for member in members:
+        member.start()
+    for member in members:
+        lab.wait_for(member)
+    return [json.loads(member.losses.read_text().splitlines()[-1]) for member in members]
+
+
+PROCESSES = (
+    Fault("kill -9", "processes", kill),
+    Fault("kill -9 of all", "processes", kill_all, alone=True),
+    Fault("SIGSTOP", "processes", stop),
+    Fault("rolling restart", "processes", roll, alone=True),
+    Fault("leadership transfer", "transfer", transfer, alone=True),
+    Fault("power loss of one", "processes", power_of_one, alone=True),
+    Fault("power loss of all", "processes", power_of_all, alone=True),
+)

@@ -1,0 +1,106 @@
+"""Injects faults one after the other, some at the same time, and counts which took effect.
+
+Every kind is dealt from a shuffled deck before any comes again. After each, all must be well again
+within a bound; so it is known which fault it was that something didn't survive.
+
+Decides: when which fault happens, from a seed. Must not know: what a fault does.
+Read next: faults/kinds.py, verdict.py.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.torture.faults.kinds import Fault, Seen
+from tests.torture.lab import Lab
+
+TOGETHER = 0.5
+"""How often a fault that allows it has another one beside it."""
+
+
+@dataclass
+class Tally:
+    """One kind's count. seen: what was seen of each, in order."""
+
+    injected: int = 0
+    seen: list[Seen] = field(default_factory=list)
+
+    @property
+    def effects(self) -> int:
+        """How many took effect."""
+        return sum(each.effect for each in self.seen)
+
+
+class Nemesis:
+    """A run's faults. tell: a line about each, for people."""
+
+    def __init__(
+        self, lab: Lab, faults: Sequence[Fault], seed: int, tell: Callable[[str], None]
+    ) -> None:
+        self.tallies = {fault.name: Tally() for fault in faults}
+        self._lab = lab
+        self._faults = list(faults)
+        self._random = Random(seed)
+        self._seed = seed
+        self._tell = tell
+        self._deck: list[Fault] = []
+        self._number = 0
+
+    def run(self, until_s: float) -> None:
+        """Go on until that moment of the monotonic clock."""
+        while time.monotonic() < until_s:
+            self._round()
+
+    def _round(self) -> None:
+        first = self._deal(lambda fault: True)
+        faults = [first] if first else []
+        if first and not first.alone and self._random.random() < TOGETHER:
+            second = self._deal(lambda f: not f.alone and f.family != first.family)
+            faults += [second] if second else []
+        with ThreadPoolExecutor(len(faults)) as pool:
+            under_way = [pool.submit(self._inject, fault, self._next()) for fault in faults]
+        for done in under_way:
+            done.result()
+        self._lab.all_well()
+
+    def _deal(self, fits: Callable[[Fault], bool]) -> Fault | None:
+        """Take the first that fits from the deck; a new one is shuffled when it is used up."""
+        if not self._deck:
+            self._deck = self._random.sample(self._faults, len(self._faults))
+        found = next((fault for fault in self._deck if fits(fault)), None)
+        if found is not None:
+            self._deck.remove(found)
+        return found
+
+    def _next(self) -> Random:
+        """What one fault draws from: by its number, so that threads don't disturb each other."""
+        self._number += 1
+        return Random(f"{self._seed}/{self._number}")
+
+    def _inject(self, fault: Fault, random: Random) -> None:
+        tally = self.tallies[fault.name]
+        tally.injected += 1
+        began_s = time.monotonic()
+        try:
+            seen = fault.inject(self._lab, random)
+        except BaseException as problem:
+            problem.add_note(f"while this was injected: {fault.name}")
+            raise
+        tally.seen.append(seen)
+        took_s = time.monotonic() - began_s
+        mark = "" if seen.effect else "NO EFFECT: "
+        self._tell(f"{fault.name:28} {took_s:5.1f} s  {mark}{seen.evidence}")
+
+    def idle(self) -> list[str]:
+        """The kinds that never took effect."""
+        return [name for name, tally in self.tallies.items() if not tally.effects]
+
+    def table(self) -> str:
+        """How often each kind was injected and took effect, with an example of the evidence."""
+        lines = [f"{'fault':28} {'injected':>8} {'effect':>6}  evidence (the last)"]
+        for name, tally in self.tallies.items():
+            last = tally.seen[-1].evidence if tally.seen else "-"
+            lines.append(f"{name:28} {tally.injected:8} {tally.effects:6}  {last[:110]}")
+        return "\n".join(lines)

@@ -1,0 +1,80 @@
+"""One run: members, clients, faults, and then the count.
+
+Decides: what makes a run a failure. Must not know: how each part works.
+Read next: nemesis.py, verdict.py.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.simulation.checks import Broken
+from tests.torture.clients import Load
+from tests.torture.faults.registry import FAULTS
+from tests.torture.lab import Lab, lab
+from tests.torture.logs import differences, joint_phases, log_of, records
+from tests.torture.nemesis import Nemesis
+from tests.torture.oracles import simulation_oracles
+from tests.torture.verdict import judge, totals
+
+EVERY_KIND_S = 290.0
+"""In a run of so long each kind of fault must have taken effect."""
+
+ACKNOWLEDGED_LEAST = 100
+SHOWN = 5
+"""Sentences of each kind of wrong that are printed."""
+
+
+@dataclass
+class Result:
+    """What came of a run. wrong: empty when it is a success."""
+
+    wrong: list[str] = field(default_factory=list)
+    report: list[str] = field(default_factory=list)
+
+
+def torture(folder: Path, minutes: float, seed: int, tell: Callable[[str], None]) -> Result:
+    """Torture members in `folder` for so long; the room must be furnished (room.py)."""
+    result = Result()
+    with lab(folder, minutes) as made:
+        try:
+            made.begin()
+            nemesis = Nemesis(made, FAULTS, seed, tell)
+            began_s = time.monotonic()
+            with Load(made.journal, made.endpoints):
+                nemesis.run(began_s + minutes * 60)
+            result.report += ["", nemesis.table(), ""]
+            if minutes * 60 >= EVERY_KIND_S and (idle := nemesis.idle()):
+                result.wrong.append(f"never took effect: {', '.join(idle)}")
+            _judge(made, result)
+        finally:
+            made.journal.write(folder / "logs" / "history.jsonl")
+    return result
+
+
+def _judge(made: Lab, result: Result) -> None:
+    """When all is quiet every member must show the same log, and it is what clients were told."""
+    began_s = time.monotonic()
+    made.settled(made.members)
+    converged_s = time.monotonic() - began_s
+    logs = {member.name: log_of(member) for member in made.members}
+    (entries, *_) = logs.values()
+    log = records(entries)
+    verdict = judge(made.journal, log)
+    result.wrong += differences(logs) + joint_phases(entries, made.operations) + made.journal.lies
+    for name, found in vars(verdict).items():
+        result.wrong += [f"{name}: {each}" for each in found[:SHOWN]]
+    try:
+        simulation_oracles(made.journal.history, entries)
+    except Broken as broken:
+        result.wrong.append(f"an oracle of the simulation: {broken}")
+    if made.journal.acknowledged < ACKNOWLEDGED_LEAST:
+        result.wrong.append(f"only {made.journal.acknowledged} appends were acknowledged")
+    counts = ", ".join(f"{count} {name}" for name, count in verdict.counts.items())
+    result.report += [
+        totals(made.journal, log),
+        f"{len(logs)} members show the same {len(entries)} entries; converged in "
+        f"{converged_s:.1f} s; well again after a fault within {made.slowest_well_s:.1f} s",
+        f"records: {counts}",
+    ]
