@@ -16,6 +16,7 @@ from tests.support import SHOWN
 LEFT_OUT = ("skipped", "xfailed", "deselected")
 PROCESSES = (
     "tests/integration/",
+    "tests/torture/",
     "tests/unit/local/",
     "tests/docs/test_replay.py",
     "tests/docs/test_client_document.py",
@@ -49,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("replicated log")
     group.addoption("--rewrite", action="store_true", help="write what scenario files now show")
     group.addoption("--seed", type=int, default=None, help="run the simulation for this seed alone")
-    group.addoption("--minutes", type=float, default=None, help="of full load, instead of seconds")
+    group.addoption("--minutes", type=float, default=None, help="of full load, or torture")
     group.addoption("--gigabytes", type=float, default=None, help="in the log whose cost is seen")
     group.addoption("--seeds", type=int, default=None, help="run this many seeds, from 0 on")
 

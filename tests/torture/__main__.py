@@ -17,6 +17,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from tests.torture import room
+from tests.torture.faults.registry import FAULTS
 from tests.torture.run import Result, torture
 
 
@@ -31,11 +32,12 @@ def main(argv: list[str]) -> int:
     room.furnish()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = SystemRandom().getrandbits(32) if options.seed is None else options.seed
+    faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     _say(f"make torture MINUTES={options.minutes:g} SEED={seed}")
     result = Result(["it did not come to its end"])
     try:
-        result = torture(folder, options.minutes, seed, _say)
+        result = torture(folder, options.minutes, seed, faults, _say)
     finally:
         _clear_up(folder, keep=bool(result.wrong))
     for line in [*result.report, *(f"WRONG: {each}" for each in result.wrong)]:
@@ -47,6 +49,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--only", action="append", help="a kind of fault; may be repeated")
     parser.add_argument("--in-its-room", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 

@@ -10,6 +10,7 @@ Read next: journal.py, verdict.py.
 
 import http.client
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from replog.wire.schemas import Appended, ProducerResolved, ProducerSession, RecordsPage
-from tests.simulation.clients import Attempt
+from tests.simulation.clients.history import Attempt
 from tests.support.processes import call
 from tests.torture.journal import Journal, now_us
 
@@ -29,8 +30,11 @@ CALL_S = 4.0
 TIMEOUT = {"Replog-Timeout-Ms": "2500"}
 OCTETS = {"Content-Type": "application/octet-stream", **TIMEOUT}
 LINES = {"Content-Type": "application/x-ndjson", **TIMEOUT}
-PAUSE_S = (0.01, 0.06)
+PAUSE_S = (0.0, 0.02)
 RECORDS_MAX = 4
+MANY = 40
+"""Records of a large batch."""
+
 READ = 60
 """Records of a page."""
 
@@ -58,7 +62,7 @@ class Problem(msgspec.Struct):
     last_record: int | None = None
 
 
-class Client:
+class Client(ABC):
     """What all share: somebody to ask, a journal, a pause between calls. A thread runs `work`."""
 
     def __init__(self, name: str, journal: Journal, endpoints: Callable[[], Sequence[str]]) -> None:
@@ -94,9 +98,9 @@ class Client:
         """Wait a little; whether it is time to stop."""
         return self._stop.wait(self.random.uniform(*PAUSE_S))
 
+    @abstractmethod
     def work(self) -> None:
         """Do one thing."""
-        raise NotImplementedError
 
     def someone(self) -> str:
         """A member to ask."""
@@ -157,7 +161,7 @@ class Plain(Client):
     """Appends a value, or a batch, and never says it again."""
 
     def work(self) -> None:
-        records = self.random.choice((1, 1, RECORDS_MAX))
+        records = self.random.choice((1, 1, RECORDS_MAX, MANY))
         attempt = self.journal.begin(self.values(records))
         problem = self.append(attempt, self.someone(), OCTETS if records == 1 else LINES)
         if problem is not None:
@@ -312,7 +316,7 @@ class Bounded(Reader):
 
 
 CREW: tuple[type[Client], ...] = (
-    Plain, Plain, Session, Session, Conditional, Reader, Reader, Local, Bounded,
+    Plain, Plain, Plain, Session, Session, Session, Conditional, Reader, Reader, Local, Bounded,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 Times are µs of this machine's monotonic clock: all clients are in one process.
 
 Decides: what is kept of an answer. Must not know: whether it was right (verdict.py).
-Read next: ../simulation/clients.py.
+Read next: ../simulation/clients/history.py.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from replog.wire.schemas import Appended, RecordsPage
-from tests.simulation.clients import Attempt, History, ReadDone
+from tests.simulation.clients.history import Attempt, History, ReadDone
 
 
 def now_us() -> int:

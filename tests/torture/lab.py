@@ -33,13 +33,17 @@ SETTINGS = {
     "REPLOG_INSECURE": "yes",
     "REPLOG_SEGMENT_BYTES": str(1 * MIB),
     "REPLOG_SNAPSHOT_BYTES": str(1 * MIB),
-    "REPLOG_SCRUB_BYTES_PER_S": str(8 * MIB),
+    "REPLOG_RETENTION_AGE_MS": str(100 * 365 * 24 * 3600 * 1000),
+    "REPLOG_CACHE_BYTES": str(1 * MIB),
     "REPLOG_DISK_SOFT_LIMIT_BYTES": str(6 * MIB),
     "REPLOG_PENDING_BYTES_MAX": str(1 * MIB),
     "REPLOG_GROUP_BYTES_MAX": str(128 * 1024),
     "REPLOG_INFLIGHT_BYTES_MAX": str(256 * 1024),
 }
-"""Small segments and snapshots, for many of them; small bounds, so that a disk can be full."""
+"""Small segments and snapshots, for many of them; small bounds, so that a disk can be full.
+
+Nothing gets as old as the retention's age, but with one a leader says that clocks disagree.
+"""
 
 PADDING = 60
 """Records of 64 KiB at the beginning: finished segments for rot to be in."""

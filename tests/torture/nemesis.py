@@ -47,6 +47,7 @@ class Nemesis:
         self._tell = tell
         self._deck: list[Fault] = []
         self._number = 0
+        self._began_s = time.monotonic()
 
     def run(self, until_s: float) -> None:
         """Go on until that moment of the monotonic clock."""
@@ -54,25 +55,25 @@ class Nemesis:
             self._round()
 
     def _round(self) -> None:
-        first = self._deal(lambda fault: True)
-        faults = [first] if first else []
-        if first and not first.alone and self._random.random() < TOGETHER:
-            second = self._deal(lambda f: not f.alone and f.family != first.family)
-            faults += [second] if second else []
+        faults = self._deal()
         with ThreadPoolExecutor(len(faults)) as pool:
             under_way = [pool.submit(self._inject, fault, self._next()) for fault in faults]
         for done in under_way:
             done.result()
         self._lab.all_well()
 
-    def _deal(self, fits: Callable[[Fault], bool]) -> Fault | None:
-        """Take the first that fits from the deck; a new one is shuffled when it is used up."""
+    def _deal(self) -> list[Fault]:
+        """Take the next fault from the deck, and now and then one that may be beside it."""
         if not self._deck:
             self._deck = self._random.sample(self._faults, len(self._faults))
-        found = next((fault for fault in self._deck if fits(fault)), None)
-        if found is not None:
-            self._deck.remove(found)
-        return found
+        first = self._deck.pop()
+        fitting = [
+            f for f in self._deck if not (f.alone or first.alone or f.family == first.family)
+        ]
+        if not fitting or self._random.random() >= TOGETHER:
+            return [first]
+        self._deck.remove(fitting[-1])
+        return [first, fitting[-1]]
 
     def _next(self) -> Random:
         """What one fault draws from: by its number, so that threads don't disturb each other."""
@@ -90,8 +91,9 @@ class Nemesis:
             raise
         tally.seen.append(seen)
         took_s = time.monotonic() - began_s
-        mark = "" if seen.effect else "NO EFFECT: "
-        self._tell(f"{fault.name:28} {took_s:5.1f} s  {mark}{seen.evidence}")
+        at_s, mark = began_s - self._began_s, "" if seen.effect else "NO EFFECT: "
+        line = f"{at_s:6.1f} … {at_s + took_s:6.1f} s  {fault.name:26}  {mark}{seen.evidence}"
+        self._tell(line)
 
     def idle(self) -> list[str]:
         """The kinds that never took effect."""

@@ -5,13 +5,12 @@ Read next: nemesis.py, verdict.py.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.simulation.checks import Broken
 from tests.torture.clients import Load
-from tests.torture.faults.registry import FAULTS
+from tests.torture.faults.kinds import Fault
 from tests.torture.lab import Lab, lab
 from tests.torture.logs import differences, joint_phases, log_of, records
 from tests.torture.nemesis import Nemesis
@@ -34,13 +33,15 @@ class Result:
     report: list[str] = field(default_factory=list)
 
 
-def torture(folder: Path, minutes: float, seed: int, tell: Callable[[str], None]) -> Result:
+def torture(
+    folder: Path, minutes: float, seed: int, faults: Sequence[Fault], tell: Callable[[str], None]
+) -> Result:
     """Torture members in `folder` for so long; the room must be furnished (room.py)."""
     result = Result()
     with lab(folder, minutes) as made:
         try:
             made.begin()
-            nemesis = Nemesis(made, FAULTS, seed, tell)
+            nemesis = Nemesis(made, faults, seed, tell)
             began_s = time.monotonic()
             with Load(made.journal, made.endpoints):
                 nemesis.run(began_s + minutes * 60)
@@ -65,10 +66,7 @@ def _judge(made: Lab, result: Result) -> None:
     result.wrong += differences(logs) + joint_phases(entries, made.operations) + made.journal.lies
     for name, found in vars(verdict).items():
         result.wrong += [f"{name}: {each}" for each in found[:SHOWN]]
-    try:
-        simulation_oracles(made.journal.history, entries)
-    except Broken as broken:
-        result.wrong.append(f"an oracle of the simulation: {broken}")
+    result.wrong += simulation_oracles(made.journal.history, entries)
     if made.journal.acknowledged < ACKNOWLEDGED_LEAST:
         result.wrong.append(f"only {made.journal.acknowledged} appends were acknowledged")
     counts = ", ".join(f"{count} {name}" for name, count in verdict.counts.items())

@@ -3,14 +3,14 @@
 The simulation's oracles judge the same history; here each kind of wrong has its own number.
 
 Decides: what is lost, duplicated, reordered, phantom or misread. Must not know: the faults.
-Read next: journal.py, ../simulation/checks.py.
+Read next: journal.py, oracles.py.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.simulation.clients import Attempt
+from tests.simulation.clients.history import Attempt
 from tests.torture.journal import Journal, digest
 
 Log = Sequence[tuple[int, bytes]]

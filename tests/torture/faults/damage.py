@@ -10,19 +10,19 @@ from pathlib import Path
 from random import Random
 
 from replog_node.storage.verify import check_path
-from tests.support.processes import eventually
+from tests.support.processes import ask, eventually
 from tests.torture.faults.kinds import Fault, Seen
 from tests.torture.lab import WELL_S, Lab, Member
 
 MISSING = frozenset({"HoleBeingFilled", "UnfillableHole", "Unproven", "NotCaughtUp", "NoLeader"})
-VALUE = re.compile(rb"[a-z]+[0-9]*/[0-9]+/")
-"""The beginning of what clients write."""
+VALUE = re.compile(rb"/[0-9]+/")
+"""What every value of a client has in it."""
 
 SHORT = 40
 """The last bytes of a file that are surely its content."""
 
-SCRUBBED_S = 60.0
-"""So soon the scrub has come by."""
+FOUND_S = 30.0
+"""So soon a reader has come by."""
 
 
 def flip_stopped(lab: Lab, random: Random) -> Seen:
@@ -41,18 +41,29 @@ def flip_stopped(lab: Lab, random: Random) -> Seen:
 
 
 def flip_running(lab: Lab, random: Random) -> Seen:
-    """In a finished segment of a running member. Seen: it says that a part is lost, later whole."""
+    """In a finished segment of a running member, whose log is read until it finds that.
+
+    (Its scrub would, too, within an hour or two.) Seen: it says that a part is lost, later whole.
+    """
     with lab.victim(random) as member:
         path = random.choice(_finished(member))
         before = member.said().count("log_hole")
         _flip(path, random)
         began_s = time.monotonic()
-        eventually(
-            "it finds the damage", lambda: member.said().count("log_hole") > before, SCRUBBED_S
-        )
+        eventually("it finds the damage", lambda: _found(member, before), FOUND_S)
         found_s = time.monotonic() - began_s
         eventually(f"{member.name} is whole again", lambda: _whole(member), WELL_S)
         return Seen(True, f"{member.name}: {path.name}, found after {found_s:.0f} s, whole again")
+
+
+def _found(member: Member, before: int) -> bool:
+    """Whether it has told of a hole since; else read what it has, as far as it gives it."""
+    at, end = 0, 1
+    while at < end and member.said().count("log_hole") == before:
+        path = f"/v1/records?from={at}&limit=10000&max_bytes=4194304&consistency=local"
+        page = ask("GET", member.client, path)
+        at, end = page["next_offset"], page["end_offset"]
+    return member.said().count("log_hole") > before
 
 
 def _finished(member: Member) -> list[Path]:
