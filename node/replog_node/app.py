@@ -21,6 +21,7 @@ from typing import Final
 
 from aiohttp import web
 
+from replog_node.adapters import flights
 from replog_node.adapters.builder import HelperProcess
 from replog_node.adapters.clock import SystemClock, Ticker
 from replog_node.adapters.descriptors import raise_descriptor_limit
@@ -327,6 +328,7 @@ class Node:
 
     async def _end(self) -> None:
         self._ticker.close()
+        await self._leave_recording()
         self._driver.close()
         (peer, _), (client, _) = self._listeners
         await client.cleanup()
@@ -335,6 +337,17 @@ class Node:
         await self._io.close()
         self._store.close()
         _LOG.info("stopped", code=self._code)
+
+    async def _leave_recording(self) -> None:
+        """After a failure: what the core did before it, for `replog debug replay`."""
+        if self._service.failed is None or self._driver.kernel.flight.empty:
+            return
+        await flights.leave(
+            Path(self._settings.data_dir),
+            self._store.recovered.incarnation.number,
+            self._driver.recording(build=_version(), why=self._service.failed),
+            leave_bytes=self._settings.disk_soft_limit_bytes,
+        )
 
 
 def _split(address: str) -> tuple[str, int]:
@@ -363,6 +376,7 @@ def _driver_limits(settings: Settings) -> DriverLimits:
         retention_age_ms=settings.retention_age_ms,
         pending_bytes=settings.pending_bytes_max,
         watchers=settings.waiting_max,
+        flight_bytes=settings.flight_bytes,
     )
 
 

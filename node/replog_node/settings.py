@@ -89,6 +89,10 @@ class Settings:
         64 * MIB, "bytes", "recent entries in memory: followers seconds behind need no disk",
         least=1 * MIB, most=16 * 1024 * MIB,
     )  # fmt: skip
+    flight_bytes: int = _setting(
+        16 * MIB, "bytes", "what the core did lately, for replog debug; minutes of a calm log; "
+        "0: nothing is kept", least=0, most=32 * MIB,
+    )  # fmt: skip
     group_bytes_max: int = _setting(
         1 * MIB, "bytes", "what waits together is one entry up to this: one message, one fsync",
         least=4 * KIB, most=16 * MIB,

@@ -3,21 +3,18 @@
 The peers speak WebSocket by hand, with the real hello (docs/wire-format.md).
 """
 
-import asyncio
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from struct import Struct
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 
-from replog_node.adapters.hello import Hello, HelloAnswer, decode_answer, encode_hello
-from replog_node.model.positions import ClusterId, Lineage, MemberId
-from replog_node.raft.messages import Incarnation
+from replog_node.adapters.hello import Hello, encode_hello
+from replog_node.model.positions import Lineage, MemberId
 from tests.integration.load import OCTETS
+from tests.integration.strangers import PATHS, PIECE, lineage_of, say, stranger
 from tests.support.processes import (
     REAL,
     Cluster,
@@ -29,9 +26,6 @@ from tests.support.processes import (
     eventually,
 )
 
-PATHS = ("/v1/peer/control", "/v1/peer/bulk")
-_PIECE = Struct(">BI")
-
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
@@ -39,60 +33,6 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster(tmp_path_factory.mktemp("one"), 1) as made:
         made.found()
         yield made
-
-
-def _lineage(node: Node) -> Lineage:
-    """A member's lineage, from the introduction that it gives to anybody who asks."""
-    hello = _stranger(node, None, None, to=None)
-    found = _say(node, encode_hello(hello)).answer
-    assert found is not None and found.me.lineage is not None
-    return found.me.lineage
-
-
-def _stranger(node: Node, cluster_id: str | None, lineage: Lineage | None, **more: Any) -> Hello:
-    """The hello of a peer that this node has never heard of."""
-    hello = Hello(
-        protocol_min=1,
-        protocol_max=1,
-        cluster_id=None if cluster_id is None else ClusterId(cluster_id),
-        lineage=lineage,
-        sender=MemberId(str(uuid.uuid4())),
-        to=MemberId(node.member()),
-        incarnation=Incarnation(1, 1),
-        feature_level=1,
-        peer_address="127.0.0.1:9",
-        client_address="127.0.0.1:9",
-    )
-    return msgspec.structs.replace(hello, **more)
-
-
-class Said(msgspec.Struct):
-    """What a node answered to a hello, and whether it hung up after all."""
-
-    answer: HelloAnswer | None
-    hung_up: bool
-
-
-def _say(node: Node, *messages: bytes, path: str = PATHS[0], token: str = "") -> Said:
-    return asyncio.run(_converse(node, messages, path, token))
-
-
-async def _converse(node: Node, messages: Sequence[bytes], path: str, token: str) -> Said:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    url = f"http://{node.peer}{path}"
-    async with aiohttp.ClientSession() as session, session.ws_connect(url, headers=headers) as door:
-        await door.send_bytes(messages[0])
-        first = await door.receive(5)
-        if first.type is not aiohttp.WSMsgType.BINARY:
-            return Said(None, hung_up=True)
-        answer = decode_answer(first.data)
-        for message in messages[1:]:
-            await door.send_bytes(message)
-        try:
-            last = await door.receive(1 if len(messages) == 1 and not answer.refusal else 5)
-        except TimeoutError:
-            return Said(answer, hung_up=False)
-        return Said(answer, hung_up=last.type is not aiohttp.WSMsgType.BINARY)
 
 
 def _goes_on(node: Node) -> None:
@@ -106,7 +46,7 @@ def _refused(node: Node, hello: Hello) -> str:
     """The code with which a hello is refused, on both paths; then the node hangs up."""
     codes = set()
     for path in PATHS:
-        said = _say(node, encode_hello(hello), path=path)
+        said = say(node, encode_hello(hello), path=path)
         assert said.answer is not None and said.hung_up
         assert said.answer.detail
         codes.add(said.answer.refusal)
@@ -117,16 +57,16 @@ def _refused(node: Node, hello: Hello) -> str:
 
 def test_a_peer_of_another_cluster_is_refused(one: Cluster) -> None:
     node = one.nodes[0]
-    hello = _stranger(node, str(uuid.uuid4()), _lineage(node))
+    hello = stranger(node, str(uuid.uuid4()), lineage_of(node))
     assert _refused(node, hello) == "other_cluster"
     _goes_on(node)
 
 
 def test_a_peer_of_another_life_that_is_not_newer_is_refused(one: Cluster) -> None:
     node = one.nodes[0]
-    number = _lineage(node).number
+    number = lineage_of(node).number
     for other in (number - 1, number):
-        hello = _stranger(node, one.cluster_id, Lineage(other, "another"))
+        hello = stranger(node, one.cluster_id, Lineage(other, "another"))
         assert _refused(node, hello) == "other_lineage"
     _goes_on(node)
 
@@ -137,8 +77,8 @@ def test_a_peer_of_a_newer_life_of_the_log_is_refused_and_fences_the_member(
     with cluster(tmp_path, 1) as fresh:
         fresh.found()
         node = fresh.nodes[0]
-        newer = Lineage(_lineage(node).number + 1, "newer")
-        assert _refused(node, _stranger(node, fresh.cluster_id, newer)) == "other_lineage"
+        newer = Lineage(lineage_of(node).number + 1, "newer")
+        assert _refused(node, stranger(node, fresh.cluster_id, newer)) == "other_lineage"
         assert node.status()["state"] == "fenced"
         for method, path, body in (("POST", "/v1/records", b"no"), ("GET", "/v1/records", None)):
             with pytest.raises(Refused) as refused:
@@ -150,20 +90,20 @@ def test_a_peer_without_a_common_protocol_is_refused_and_one_with_some_is_not(
     one: Cluster,
 ) -> None:
     node = one.nodes[0]
-    hello = _stranger(node, one.cluster_id, _lineage(node))
+    hello = stranger(node, one.cluster_id, lineage_of(node))
     newer = msgspec.structs.replace(hello, protocol_min=2, protocol_max=3)
     assert _refused(node, newer) == "protocol_unsupported"
     wider = msgspec.structs.replace(hello, protocol_min=1, protocol_max=3)
-    said = _say(node, encode_hello(wider))
+    said = say(node, encode_hello(wider))
     assert said.answer is not None and (said.answer.refusal, said.answer.protocol) == ("", 1)
     assert not said.hung_up
 
 
 def test_a_peer_that_wants_another_member_is_refused(one: Cluster) -> None:
     node = one.nodes[0]
-    wants = _stranger(node, one.cluster_id, _lineage(node), to=MemberId("somebody-else"))
+    wants = stranger(node, one.cluster_id, lineage_of(node), to=MemberId("somebody-else"))
     assert _refused(node, wants) == "unknown_member"
-    itself = _stranger(node, one.cluster_id, _lineage(node), sender=MemberId(node.member()))
+    itself = stranger(node, one.cluster_id, lineage_of(node), sender=MemberId(node.member()))
     assert _refused(node, itself) == "unknown_member"
 
 
@@ -171,15 +111,15 @@ def test_a_peer_that_wants_another_member_is_refused(one: Cluster) -> None:
 def test_garbage_ends_the_connection_and_nothing_else(one: Cluster, path: str) -> None:
     node = one.nodes[0]
     term = node.status()["term"]
-    hello = encode_hello(_stranger(node, one.cluster_id, _lineage(node)))
+    hello = encode_hello(stranger(node, one.cluster_id, lineage_of(node)))
     version_9 = hello[:2] + b"\0\x09" + hello[4:]
     for first in (b"", b"\0", b"GET / HTTP/1.1", bytes(8), hello[:-1], version_9, bytes(9000)):
-        said = _say(node, first, path=path)
+        said = say(node, first, path=path)
         assert said.answer is None and said.hung_up, first[:20]
     unknown = bytes.fromhex("ffff000100000001") + b"\x80"
-    for packet in (b"\xff", _PIECE.pack(0, 99) + b"x", _PIECE.pack(1, 0),
-                   _PIECE.pack(0, len(unknown)) + unknown, bytes(1_048_577)):  # fmt: skip
-        said = _say(node, hello, packet, path=path)
+    for packet in (b"\xff", PIECE.pack(0, 99) + b"x", PIECE.pack(1, 0),
+                   PIECE.pack(0, len(unknown)) + unknown, bytes(1_048_577)):  # fmt: skip
+        said = say(node, hello, packet, path=path)
         assert said.answer is not None and not said.answer.refusal
         assert said.hung_up, packet[:20]
     _goes_on(node)

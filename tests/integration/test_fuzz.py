@@ -69,6 +69,7 @@ OPERATIONS = (
     ("peer", "POST", "/v1/log:trim"),
     ("peer", "POST", "/v1/log:snapshot"),
     ("peer", "POST", "/v1/cluster:acknowledge-clock"),
+    ("peer", "GET", "/v1/debug/flight"),
     ("peer", "GET", "/v1/cluster"),
     ("peer", "GET", "/v1/why"),
     ("peer", "GET", "/v1/cluster/members/{id}:may-stop"),

@@ -95,7 +95,7 @@ def members(options: Shared) -> None:
 
 
 async def _members(options: Shared) -> None:
-    known = await _leaders_view(options)
+    known = await leaders_view(options)
     if options.json:
         _print_json({"members": known.members, "target": known.target, "joint": known.joint})
         return
@@ -115,8 +115,8 @@ async def _members(options: Shared) -> None:
         click.echo(f"on the way to {count} members; see `replog why`", err=True)
 
 
-async def _leaders_view(options: Shared) -> ClusterStatus:
-    """What the leader knows, if it can be asked; else what somebody knows."""
+async def leaders_view(options: Shared) -> ClusterStatus:
+    """What the leader knows, if it can be asked; else what somebody knows. Raises as Client."""
     async with options.client() as client:
         known = await client.status()
         if known.leader in (None, known.member) or known.leader_client_address is None:
@@ -136,9 +136,9 @@ def transfer(options: Shared, member: str | None) -> None:
 
 
 async def _transfer(options: Shared, member: str | None) -> None:
-    known = await _leaders_view(options)
-    chosen = None if member is None else _chosen(known, member)
-    await _ask_members(options, lambda client: client.transfer(chosen))
+    known = await leaders_view(options)
+    to = None if member is None else chosen(known, member)
+    await _ask_members(options, lambda client: client.transfer(to))
 
 
 @click.command("feature-level")
@@ -189,7 +189,7 @@ def snapshot(options: Shared) -> None:
 
 async def _ask_members(options: Shared, call: Callable[[Client], Awaitable[Done]]) -> None:
     """Make an admin call at the peer listeners, whose addresses the members tell."""
-    known = await _leaders_view(options)
+    known = await leaders_view(options)
     listeners = [m.address for m in known.members]
     if not listeners:
         raise Failure("the member that was asked knows no members", EXIT_REFUSED)
@@ -201,7 +201,8 @@ async def _ask_members(options: Shared, call: Callable[[Client], Awaitable[Done]
         click.echo(done.detail)
 
 
-def _chosen(known: ClusterStatus, text: str) -> str:
+def chosen(known: ClusterStatus, text: str) -> str:
+    """The id of the member that `text`, an id or its first letters, names; raises Failure."""
     found = [m.id for m in known.members if m.id.startswith(text.lower())]
     if len(found) != 1:
         raise Failure(f"{text!r} names {len(found)} members; see `replog members`", EXIT_REFUSED)

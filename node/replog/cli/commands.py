@@ -15,6 +15,7 @@ from replog.cli.append import append
 from replog.cli.bench import bench
 from replog.cli.cluster import feature_level, members, snapshot, status, transfer, trim, why
 from replog.cli.completion import completion
+from replog.cli.debug import debug
 from replog.cli.exits import EXIT_INTERRUPTED, EXIT_USAGE, Failure
 from replog.cli.options import JSON_OUTPUT
 from replog.cli.read import read, tail
@@ -75,6 +76,7 @@ for command in (
     why,
     bench,
     verify,
+    debug,
     completion,
 ):
     main.add_command(command)

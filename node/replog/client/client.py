@@ -189,6 +189,11 @@ class Client:
         """
         return await self._admin("/v1/cluster:raise-feature-level", LevelRequest(level))
 
+    async def recording(self, endpoint: str) -> bytes:
+        """What the flight recorder of the member at this peer listener holds (`replog debug`)."""
+        answer = await self.transport.ask(endpoint, "/v1/debug/flight", self.timeout_s)
+        return answer.body
+
     async def _admin(self, path: str, body: msgspec.Struct) -> Done:
         """An admin call that may be repeated."""
         answer = await self.transport.call(

@@ -299,6 +299,10 @@ class NodeService:
         """See Service.ready."""
         return self._driver.ready(what)
 
+    def recording(self) -> bytes:
+        """See Service.recording."""
+        return self._driver.recording(build=self._version, why="asked")
+
     def alive(self) -> str | None:
         """See Service.alive."""
         return self.failed

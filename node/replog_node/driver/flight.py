@@ -100,6 +100,11 @@ class Flight:
         self._now = Generation(_ENCODER.encode(checkpoint.take(core)), [])
         self._bytes = 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept: there was no core, or it isn't wanted."""
+        return self._now is None
+
     def recording(self, *, build: str, why: str, at_ms: int) -> bytes:
         """All that is kept, as bytes; without a generation if no core has begun."""
         kept = [each for each in (self._before, self._now) if each is not None]

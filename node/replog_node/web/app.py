@@ -15,6 +15,7 @@ from replog_node.settings import Settings
 from replog_node.web.admin_routes import AdminRoutes
 from replog_node.web.bodies import Bodies
 from replog_node.web.client_routes import ClientRoutes
+from replog_node.web.debug_routes import DebugRoutes
 from replog_node.web.direct import Direct
 from replog_node.web.gate import Gate, Route
 from replog_node.web.health import Health
@@ -60,8 +61,10 @@ def peer_app(
         Route("GET", path, handler, Permission.PEER, bounded=False)
         for path, handler in peer_handlers.items()
     )
+    debug = DebugRoutes(service, settings)
     health = Health(service, settings, metrics)
-    return _app("peer", gate, access, (*admin.routes(), *health.peer_routes(), *sockets))
+    routes = (*admin.routes(), *debug.routes(), *health.peer_routes(), *sockets)
+    return _app("peer", gate, access, routes)
 
 
 def runner(app: web.Application, settings: Settings) -> web.AppRunner:

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from replog.wire import schemas
+from replog_node.web.debug_routes import FLIGHT_TYPE
 from replog_node.web.gate import Route
 from replog_node.web.json_bodies import JSON_TYPE
 from replog_node.web.openapi_parameters import PARAMETERS
@@ -144,6 +145,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "POST /v1/cluster:acknowledge-clock": Operation(
         "Believe this member's clock", _json(schemas.Done),
         _json(schemas.AcknowledgeClockRequest), parameters=_TIME,
+    ),
+    "GET /v1/debug/flight": Operation(
+        "What the flight recorder holds, for replog debug replay", {FLIGHT_TYPE: None}
     ),
     "GET /v1/peer/control": Operation("Between members: votes, heartbeats, read index"),
     "GET /v1/peer/bulk": Operation("Between members: entries, forwarded calls, snapshots"),

@@ -108,6 +108,9 @@ class Service(Protocol):
     def ready(self, what: str) -> str | None:
         """None when it can serve "read" or "write"; else the code of the wait that hinders it."""
 
+    def recording(self) -> bytes:
+        """What the flight recorder holds (driver/flight.py)."""
+
     def alive(self) -> str | None:
         """None while a restart would not help; else why it would (livez)."""
 

@@ -50,6 +50,7 @@ class MemoryService:
         self.not_ready: dict[str, str] = {}
         self.dead: str | None = None
         self.asked_bytes: list[int] = []
+        self.recorded = b"RLflight"
         self._grown = asyncio.Event()
         self._call = asyncio.Event()
         self._tail = Tail(ORIGIN, seed(ClusterId("c")), 0)
@@ -237,6 +238,9 @@ class MemoryService:
     def ready(self, what: str) -> str | None:
         """What the test says."""
         return self.not_ready.get(what)
+
+    def recording(self) -> bytes:
+        return self.recorded
 
     def alive(self) -> str | None:
         """What the test says."""

@@ -61,6 +61,7 @@ PEER_ROUTES = [
     ("POST", "/v1/cluster:acknowledge-clock", "admin"),
     ("GET", "/v1/cluster", "admin"),
     ("GET", "/v1/why", "admin"),
+    ("GET", "/v1/debug/flight", "admin"),
     ("GET", "/v1/peer/control", "peer"),
 ]
 

@@ -1,0 +1,78 @@
+"""`replog debug replay`: a recording done again, step by step."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from replog_node.driver.flight import pack, unpack
+from replog_node.driver.flightsteps import decode, encode
+from tests.unit.cli.running import Ran, ran
+from tests.unit.driver.rig import Rig
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """What the leader of three members did."""
+    path = tmp_path / "r.flight"
+    path.write_bytes(Rig(3).found().nodes[0].driver.recording(build="b", why="asked"))
+    return path
+
+
+def _spoil_the_tenth(recording: Path) -> None:
+    """Let the tenth step say that the core ended in it."""
+    found = unpack(recording.read_bytes())
+    steps = found.generations[0].steps
+    steps[9] = encode(decode(steps[9]).event, (), "InvariantViolation: never")
+    recording.write_bytes(pack(found))
+
+
+def _cut(recording: Path) -> None:
+    recording.write_bytes(recording.read_bytes()[:-1])
+
+
+async def _replay(*arguments: object) -> Ran:
+    return await ran(None, "debug", "replay", *map(str, arguments))
+
+
+@pytest.mark.asyncio
+async def test_a_line_a_step_and_that_all_were_the_same(recording: Path) -> None:
+    done = await _replay(recording)
+    lines = done.out.decode().splitlines()
+    assert done.code == 0, done.err
+    assert lines[-1] == f"{len(lines) - 1} steps, outputs identical"
+    assert lines[0].startswith("      1 00000000 ")
+    assert (await _replay(recording, "--quiet")).out.decode().splitlines() == lines[-1:]
+
+
+@pytest.mark.asyncio
+async def test_for_programs_an_object_a_step(recording: Path) -> None:
+    done = await _replay(recording, "--output", "json")
+    steps = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0
+    assert [step["step"] for step in steps] == list(range(1, len(steps) + 1))
+    assert {step["difference"] for step in steps} == {None}
+
+
+@pytest.mark.asyncio
+async def test_the_first_step_that_differs_ends_it_with_1(recording: Path) -> None:
+    _spoil_the_tenth(recording)
+    done = await _replay(recording)
+    assert done.code == 1
+    assert len(done.out.splitlines()) == 10
+    assert "step 10 differs: recorded: InvariantViolation: never; now: no exception" in done.err
+
+
+@pytest.mark.asyncio
+async def test_a_damaged_file_is_told_in_words(recording: Path) -> None:
+    _cut(recording)
+    done = await _replay(recording)
+    assert (done.code, done.out) == (1, b"")
+    assert "r.flight: it is cut" in done.err
+    told = await _replay(recording, "--output", "json")
+    assert "it is cut" in json.loads(told.err)["error"]["detail"]
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) -> None:
+    assert (await _replay(tmp_path / "none")).code == 2
