@@ -156,7 +156,7 @@ def feature_level(options: Shared, level: int | None) -> None:
 
 
 async def _levels(options: Shared) -> None:
-    known = await _leaders_view(options)
+    known = await leaders_view(options)
     spoken = {member.id: member.feature_level_spoken for member in known.members}
     if options.json:
         _print_json({"feature_level": known.feature_level, "spoken": spoken})
