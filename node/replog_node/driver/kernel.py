@@ -90,7 +90,7 @@ class Kernel:
             self.run(PeerSpeaks(member, level))
 
     def stop(self) -> None:
-        """Never step the core again (removed for good, fenced, stopped)."""
+        """Never step the core again (removed for good, fenced, stopped, failed)."""
         self.core = None
         self._held.clear()
 
@@ -158,7 +158,10 @@ class Kernel:
         return verdict.entry
 
     def run(self, event: Event) -> Accepted | Rejected | None:
-        """Step the core and carry out its effects; returns its verdict on a request, if any."""
+        """Step the core and carry out its effects; returns its verdict on a request, if any.
+
+        Whatever the step, or what carries it out, raises: there is no core any more.
+        """
         if self._busy:
             raise InvariantViolation(f"{type(event).__name__} while effects are carried out")
         if self.core is None:
@@ -171,6 +174,9 @@ class Kernel:
                     verdict = effect
                 else:
                     self._carry_out(effect)
+        except Exception:
+            self.stop()  # what it asked for is lost with the step, or with those that follow
+            raise
         finally:
             self._busy = False
         return verdict

@@ -156,6 +156,18 @@ def test_the_step_that_violated_an_invariant_violates_it_again() -> None:
     assert last.raised == last.step.raised == f"InvariantViolation: {said}"
 
 
+def test_after_a_violation_nothing_steps_the_core_again() -> None:
+    rig = _rig()
+    _usurped(rig)
+    node = rig.nodes[0]
+    before, sent = len(_taken(node).generations[0].steps), len(rig.mail)
+    node.driver.tick()
+    node.driver.flush()
+    assert node.driver.kernel.core is None
+    assert len(_taken(node).generations[0].steps) == before
+    assert len(rig.mail) == sent
+
+
 def test_a_stopped_member_still_tells_what_it_did() -> None:
     node = _rig().nodes[0]
     node.driver.close()
