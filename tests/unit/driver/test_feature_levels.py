@@ -183,9 +183,17 @@ def test_a_record_of_a_higher_level_is_not_appended_before_that_is_in_force(
     early = leader(rig).call(SnapshotRequest())
     rig.tick(3)
     assert early.codes == ["feature_level_needed"]
-    with pytest.raises(InvariantViolation, match="a SnapshotPoint needs feature level 2"):
-        leader(rig).driver.kernel.propose(Payload((SnapshotPoint("size"),)))
     asked_to_raise(rig, 2)
     late = leader(rig).call(SnapshotRequest())
     rig.tick(3)
     assert late.codes == ["ok"]
+
+
+def test_a_member_that_appends_such_a_record_all_the_same_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(CONTROL_LEVELS, SnapshotPoint, 2)
+    kernel = leader(cluster(2, 2, 2)).driver.kernel
+    with pytest.raises(InvariantViolation, match="a SnapshotPoint needs feature level 2"):
+        kernel.propose(Payload((SnapshotPoint("size"),)))
+    assert kernel.core is None
