@@ -1,0 +1,147 @@
+"""A known bug, put back into a copy of the node, and the hunt for the first seed that shows it.
+
+Decides: what a mutant is, and how one is run: in a process of its own, on a copy of the package.
+Must not know: which bugs there are (mutants.py), how a bug shows (checks.py, oracles/).
+Read next: mutants.py, test_mutants.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.simulation.directed import run_directed
+from tests.simulation.run import simulate
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGE: Final = ROOT / "node" / "replog_node"
+
+SEEDS: Final = range(1, 51)
+"""The seeds of the short random run, in their order: one of them must show each bug."""
+
+CAUGHT: Final = 3
+"""The exit status of a process that found something."""
+
+HUNT_S: Final = 400
+"""How long all seeds of one mutant may take, real time."""
+
+SLIPS: Final = (NameError, ImportError, SyntaxError)
+"""What a mutant that was written wrongly ends with. It proves nothing."""
+
+HARSH: Final = (
+    "power", "power", "power-all", "kill", "partition", "pause", "one-way", "crash-write", "deaf",
+    "slow-disk", "stall", "lossy", "transfer", "break", "halves", "heal", "heal", "heal",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Edit:
+    """file: in the package; old: a piece that it holds once; new: what takes its place."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug that somebody had. name: what goes wrong; source: who had it, or which rule it breaks.
+
+    shows: the row of mutants.WANTED that it stands for, if any; edits: where it is put back;
+    scenario: of directed.py, that catches it without chance.
+    """
+
+    name: str
+    source: str
+    edits: tuple[Edit, ...]
+    shows: str = ""
+    scenario: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The first seed that showed a bug, and what was seen."""
+
+    seed: int
+    what: str
+
+
+class Slip(Exception):
+    """The mutant itself is wrong: its piece is gone, or what took its place doesn't run."""
+
+
+def random_run(seed: int) -> None:
+    """The short random run. Raises when something is wrong."""
+    members = 3 if seed % 2 else 5
+    kinds = HARSH if seed % 2 else (*HARSH, "retarget", "retarget", "retarget")
+    simulate(seed, members=members, kinds=kinds, seconds=12, every_ms=700)
+
+
+def put_in(mutant: Mutant, into: Path) -> None:
+    """Copy the package with the bug in it. Raises Slip unless each piece is there exactly once."""
+    copy = into / "replog_node"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for edit in mutant.edits:
+        path = copy / edit.file
+        source = path.read_text()
+        if source.count(edit.old) != 1:
+            times = source.count(edit.old)
+            raise Slip(f"{mutant.name}: {edit.file} holds its piece {times}×:\n{edit.old}")
+        path.write_text(source.replace(edit.old, edit.new))
+
+
+def hunt(mutant: Mutant, into: Path, *, directed: bool = False) -> Found | None:
+    """Run the seeds on the copy until one shows the bug; with directed, its scenario alone."""
+    asked = [mutant.scenario] if directed else list(map(str, SEEDS))
+    paths = (into, ROOT / "node", ROOT / "operator", ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulation.mutation", *asked],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        cwd=ROOT, capture_output=True, text=True, timeout=HUNT_S, check=False,
+    )  # fmt: skip
+    if done.returncode == 0:
+        return None
+    if done.returncode != CAUGHT:
+        raise Slip(f"{mutant.name} did not even run: {done.stderr[-2000:]}")
+    return Found(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _caught(problem: BaseException) -> str:
+    """The first line of what was seen."""
+    said = str(problem).splitlines() or [""]
+    return f"{type(problem).__name__}: {said[0]}"
+
+
+def _is_slip(problem: BaseException | None) -> bool:
+    while problem is not None:
+        if isinstance(problem, SLIPS):
+            return True
+        problem = problem.__cause__
+    return False
+
+
+def main(*asked: str) -> int:
+    """Run seeds, or one scenario, until something is found; tell it as the last line."""
+    for each in asked:
+        try:
+            if each.isdecimal():
+                random_run(int(each))
+            else:
+                run_directed(each)
+        except Exception as problem:
+            if _is_slip(problem):
+                raise
+            seed = int(each) if each.isdecimal() else 0
+            sys.stdout.write(json.dumps({"seed": seed, "what": _caught(problem)}) + "\n")
+            return CAUGHT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
