@@ -18,7 +18,7 @@ GIGABYTES ?= 5
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite sim torture bench soak-load cost lock clean
+.PHONY: help setup run test check fix rewrite sim mutants torture bench soak-load cost lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ sim: setup ## run the simulation (SEED=7 for one seed)
 
 torture: setup ## torture real members in namespaces of their own; needs root (MINUTES=5 SEED=7)
 	@$(PY) -m tests.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+mutants: setup ## put known bugs back, each must be seen (ARGS="-k hole", ARGS=--write)
+	@$(PY) -m tests.simulation.mutants_table $(ARGS)
 
 bench: setup ## measure beside etcd, NATS and Kafka (ARGS="etcd put" for a part, ARGS=--write)
 	@PYTHONPATH=node:operator:. $(PY) -m tests.bench $(ARGS)

@@ -85,8 +85,8 @@ DURABLE: Final = (
         (
             Edit(
                 "storage/log.py",
-                "            tail=tail,\n            mark=tail.position,\n            at=at,",
-                "            tail=tail,\n            mark=entries[-1].position,\n            at=at,",
+                "            tail=tail,\n            mark=tail.position,\n",
+                "            tail=tail,\n            mark=entries[-1].position,\n",
             ),
         ),
         shows="mark",
