@@ -20,6 +20,7 @@ from tests.simulation.oracles.elections import ElectionSafety
 from tests.simulation.oracles.exactly_once import ExactlyOnce
 from tests.simulation.oracles.frames import EqualFrames
 from tests.simulation.oracles.linearizable import Linearizable
+from tests.simulation.oracles.liveness import Liveness
 from tests.simulation.oracles.machine import StateMachineSafety
 from tests.simulation.oracles.matching import LogMatching
 from tests.simulation.oracles.memory import NothingForgotten
@@ -68,6 +69,7 @@ class Checks:
         self._votes = OneVote()
         self._acknowledgements = TrueAcknowledgements(chains)
         self.retention = Retention()
+        self.liveness = Liveness()
         self._stepping = (
             Monotonic(),
             LeaderAppendOnly(chains),

@@ -6,10 +6,10 @@ Read next: node.py, network.py, clients/, checks.py, test_simulation.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from replog.wire.batches import NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     BootstrapRequest,
@@ -30,6 +30,11 @@ from tests.simulation.clockwork import Clockwork
 from tests.simulation.diskfaults import DiskFaults
 from tests.simulation.network import SimNetwork
 from tests.simulation.node import SimNode
+from tests.simulation.oracles.liveness import (
+    CONVERGED_WITHIN_S,
+    LOOKED_EVERY_S,
+    SERVED_WITHIN_S,
+)
 
 SECOND_US = 1_000_000
 
@@ -195,56 +200,28 @@ class World:
                 node.kill()
             node.start()
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self, seconds: float = CONVERGED_WITHIN_S) -> None:
         """After healing: everybody applies everything; raises Broken if they don't in time."""
         end_us = self.clockwork.now_us + int(seconds * SECOND_US)
         while self.clockwork.now_us < end_us:
-            self.run(0.5)
-            if self._converged():
+            self.run(LOOKED_EVERY_S)
+            if self.checks.liveness.hindrance(self.nodes, self.nodes) is None:
                 return
-        raise self.broken(f"not converged within {seconds} s of healing")
+        self._told(lambda: self.checks.liveness.converged(self.nodes, self.nodes))
 
     def finish(self) -> None:
         """After all of it: everybody serves again, and the clients' history holds."""
-        self._serve_again()
+        calls = self.checks.liveness.ask(self.nodes)
+        self.run(SERVED_WITHIN_S)
+        self._told(lambda: self.checks.liveness.served(calls))
+        self._told(lambda: self.checks.history(self.history))
+
+    def _told(self, check: Callable[[], None]) -> None:
+        """Whatever goes wrong is told with the world around it."""
         try:
-            self.checks.history(self.history)
+            check()
         except Broken as problem:
             raise self.broken(str(problem), problem.oracle) from problem
-
-    def _serve_again(self) -> None:
-        """Every member takes an append and a linearizable read, within moments."""
-        answers: list[Any] = []
-        asked = 0
-        for node in self.nodes:
-            driver = node.driver
-            if driver is not None and driver.ready("write") is None:
-                asked += 2
-                deadline_s = driver.clock.monotonic_s() + 3
-                batch = build_batch([NewRecord(f"after-{node.name}".encode())])
-                driver.append(batch, answers.append, deadline_s=deadline_s)
-                driver.read_index(answers.append, deadline_s=deadline_s)
-                driver.flush()
-        self.run(4)
-        faults = [answer for answer in answers if isinstance(answer, ApiError)]
-        if not asked or len(answers) != asked or faults:
-            raise self.broken(f"of {asked} calls after healing, {len(answers)} ended: {faults}")
-
-    def _converged(self) -> bool:
-        """Whether one leads, the target is reached, and all its members applied all of its log."""
-        leaders = [n for n in self.nodes if n.driver is not None and n.driver.kernel.leading]
-        if len(leaders) != 1 or leaders[0].driver is None:
-            return False
-        status = leaders[0].driver.status("sim", {})
-        if status.joint or status.target is None or not status.target.reached:
-            return False
-        members = {member.id for member in status.members}
-        ends = {
-            node.driver.applied.offset
-            for node in self.nodes
-            if node.driver is not None and node.member in members
-        }
-        return ends == {status.last_offset} and status.commit_offset == status.last_offset
 
     def _picture(self) -> str:
         lines = []

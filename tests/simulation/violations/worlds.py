@@ -18,6 +18,7 @@ from tests.integration.durability import WAITS
 from tests.simulation.faults import Faults
 from tests.simulation.node import SimNode
 from tests.simulation.oracles.completeness import LeaderCompleteness
+from tests.simulation.oracles.liveness import SERVED_WITHIN_S, Liveness
 from tests.simulation.oracles.promises import TrueAcknowledgements
 from tests.simulation.oracles.quorum import CommittedOnQuorum
 from tests.simulation.oracles.votes import OneVote
@@ -73,6 +74,41 @@ def disks_do_not_sync_entries() -> None:
         node.disk.left_out = frozenset({SyncSite(Sync.BLOCK)})
 
     _run(lazy)
+
+
+@breaks(Liveness)
+def the_network_stays_cut() -> None:
+    world = World(1)
+    world.run(3)
+    for node in world.nodes[1:]:
+        world.network.cut(world.nodes[0].member, node.member)
+    world.run(3)
+    world.settle(3)
+
+
+@breaks(Liveness)
+def a_member_stays_dead() -> None:
+    world = World(1)
+    world.run(3)
+    world.checks.liveness.converged(world.nodes, world.nodes)
+    world.nodes[2].kill()
+    world.run(3)
+    world.checks.liveness.converged(world.nodes[:2], world.nodes)
+    world.checks.liveness.converged(world.nodes, world.nodes)
+
+
+@breaks(Liveness)
+def nobody_serves_although_all_have_converged() -> None:
+    world = World(1)
+    world.run(3)
+    calls = world.checks.liveness.ask(world.nodes)
+    world.run(SERVED_WITHIN_S)
+    world.checks.liveness.served(calls)
+    for node in world.nodes:
+        node.pause(60_000_000)
+        calls += world.checks.liveness.ask([node])
+    world.run(SERVED_WITHIN_S)
+    world.checks.liveness.served(calls)
 
 
 @breaks(LeaderCompleteness)
