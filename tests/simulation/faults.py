@@ -7,7 +7,10 @@ Read next: world.py.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+from replog_node.model.features import FIRST_LEVEL
 
 if TYPE_CHECKING:
     from tests.simulation.node import SimNode
@@ -18,6 +21,13 @@ KINDS = (
     "crash-write", "transfer", "transfer-to", "skew", "pace", "pair", "halves", "deaf", "break",
     "late", "stall", "heal", "heal", "retarget",
 )  # fmt: skip
+
+
+BUILDS = ("rollout", "downgrade", "downgrade")
+"""Upgrades with mixed versions, beside KINDS."""
+
+ROLL_US = 700_000
+"""Between two members of a rollout, and between two who ask for the new level."""
 
 
 class Faults:
@@ -135,6 +145,17 @@ class Faults:
         random = self._world.clockwork.random
         reach_ms = random.choice((500, 5000, 600_000))
         node.skew_ms = random.randint(-reach_ms, reach_ms)
+
+    def _rollout(self, _: SimNode) -> None:
+        """One member after the other becomes a newer build, while somebody asks for its level."""
+        newest = 1 + max(node.speaks for node in self._world.nodes)
+        for place, node in enumerate(self._world.nodes):
+            self._world.clockwork.after(place * ROLL_US, partial(node.change_build, newest))
+        for count in range(3 * len(self._world.nodes)):
+            self._world.clockwork.after(count * ROLL_US, self._world.raise_level)
+
+    def _downgrade(self, node: SimNode) -> None:
+        node.change_build(max(FIRST_LEVEL, node.speaks - 1))
 
     def _heal(self, _: SimNode) -> None:
         self._world.network.heal()

@@ -97,6 +97,8 @@ class SimNetwork:
             settled = True
             if adopted and theirs.life == their_life and mine.life == life:
                 self._links.add((sender, peer))
+                mine.do(lambda driver: driver.peer_speaks(peer, theirs.speaks))
+                theirs.do(lambda driver: driver.peer_speaks(sender, mine.speaks))
                 mine.do(lambda driver: driver.peer_up(peer))
                 theirs.learn(sender)
             else:

@@ -14,10 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
+from replog_node.model.features import FEATURE_LEVEL, FIRST_LEVEL, LevelNotSpoken
 from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
+from replog_node.storage.bounds import level_of
 from replog_node.storage.disk import DiskError
 from replog_node.storage.errors import StorageError
 from replog_node.storage.limits import StoreLimits
@@ -43,7 +47,8 @@ STORE = StoreLimits(
 class SimNode:
     """A member, alive while `driver` is set. life: counts its processes.
 
-    stall_us: how much longer the next write takes; pace: how fast its ticks come (1.0: as meant).
+    stall_us: how much longer the next write takes; pace: how fast its ticks come (1.0: as meant);
+    speaks: the feature level of its build.
     """
 
     def __init__(self, world: World, name: str) -> None:
@@ -57,6 +62,7 @@ class SimNode:
         self.peers: Mapping[MemberId, str] = {}
         self.stall_us = 0
         self.pace = 1.0
+        self.speaks = FEATURE_LEVEL
         self.skew_ms = world.clockwork.random.randint(-200, 200)
         self.storage: SimStorage | None = None
         self._postponed: list[Callable[[], None]] = []
@@ -101,6 +107,10 @@ class SimNode:
         except (StorageError, DiskError) as problem:
             self._refused(problem)
             return
+        level = level_of(store.recovered.log, store.recovered.snapshot)
+        if level > self.speaks:
+            self.too_old(level)
+            return
         self.storage = SimStorage(self, store)
         self.driver = Driver(
             store.recovered,
@@ -109,7 +119,7 @@ class SimNode:
             clock=self,
             observer=self,
             limits=DRIVER,
-            core_limits=CORE,
+            core_limits=replace(CORE, feature_level=self.speaks),
             peer_address=f"{self.name}:1",
             new_lineage_id=lambda: f"{random.getrandbits(64):016x}",
             state=state,
@@ -148,6 +158,18 @@ class SimNode:
         self.world.clockwork.note("can't start", self.name, type(problem).__name__, str(problem))
         self.disk.restart()
         self._start_again()
+
+    def change_build(self, speaks: int) -> None:
+        """Stop it, and start it a moment later as a build that speaks this feature level."""
+        self.kill()
+        self.speaks = speaks
+        self._start_again()
+
+    def too_old(self, level: int) -> None:
+        """Its build refused to go on, with a sentence; an operator installs one that speaks it."""
+        self.world.clockwork.note("build too old", self.name, self.speaks, level)
+        self.world.builds_refused += 1
+        self.change_build(level)
 
     def _start_again(self) -> None:
         delay_us = self.world.clockwork.random.randint(100_000, 2_000_000)
@@ -203,7 +225,11 @@ class SimNode:
             life = self.life
             self._postponed.append(lambda: self.do(turn) if self.life == life else None)
             return
-        turn(self.driver)
+        try:
+            turn(self.driver)
+        except LevelNotSpoken as refusal:
+            self.too_old(refusal.level)
+            return
         self.world.checks.stepped(self)
 
     def wants(self, peer: MemberId) -> bool:
@@ -235,8 +261,18 @@ class SimNode:
         ):
             answered(False)
             return
+        if other.driver is not None and not self.understands(other):
+            driver.peer_speaks(other.member, other.speaks)
+            answered(False)
+            return
         cluster_id, lineage = driver.membership.cluster_id, driver.membership.lineage
         other.do(lambda theirs: theirs.adopt(cluster_id, lineage, answered))
+
+    def understands(self, other: SimNode) -> bool:
+        """Whether each speaks what is in force in the other's log, as hellos ask (hello.py)."""
+        drivers = (self.driver, other.driver)
+        in_force = (driver.feature_level for driver in drivers if driver is not None)
+        return min(self.speaks, other.speaks) >= max(in_force, default=FIRST_LEVEL)
 
     # driver.ports.NetworkPort
 

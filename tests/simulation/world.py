@@ -14,6 +14,7 @@ from replog.wire.problems import ApiError
 from replog.wire.schemas import (
     BootstrapRequest,
     Done,
+    LevelRequest,
     MemberAddress,
     TargetRequest,
     TransferRequest,
@@ -52,6 +53,7 @@ class World:
         self.duplicates = 0
         self.installed = 0
         self.forwarded = 0
+        self.builds_refused = 0
         self.faults: dict[str, int] = {}
         self.nodes = [SimNode(self, f"m{number}") for number in range(members)]
         self.clients: list[Client] = []
@@ -119,6 +121,15 @@ class World:
         if node.driver is not None and not node.paused:
             deadline_s = node.driver.clock.monotonic_s() + 3
             node.driver.call(TransferRequest(to), lambda _: None, deadline_s=deadline_s)
+
+    def raise_level(self) -> None:
+        """Ask somebody for the feature level above the one that is in force there."""
+        node = self.clockwork.random.choice(self.nodes)
+        if node.driver is not None and not node.paused:
+            request = LevelRequest(node.driver.feature_level + 1)
+            deadline_s = node.driver.clock.monotonic_s() + 3
+            told = lambda result: self.clockwork.note("raise", request, str(result))  # noqa: E731
+            node.driver.call(request, told, deadline_s=deadline_s)
 
     def add_clients(self, *, plain: int = 2, sessions: int = 3, readers: int = 2) -> None:
         """Let clients begin."""
@@ -196,6 +207,9 @@ class World:
         for node in self.nodes:
             node.disk.crash_at = None
             node.pace, node.skew_ms, node.stall_us = 1.0, 0, 0
+            newest = max(other.speaks for other in self.nodes)
+            if node.speaks < newest:
+                node.change_build(newest)
             if node.paused:
                 node.kill()
             node.start()

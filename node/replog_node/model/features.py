@@ -24,11 +24,16 @@ class LevelNotSpoken(Exception):
     A build that speaks the level goes on where this one stopped.
     """
 
-
-def check_spoken(level: int, spoken: int, what: str) -> None:
-    """Raise LevelNotSpoken, as one sentence about `what`, if its level is above what is spoken."""
-    if level > spoken:
-        raise LevelNotSpoken(
+    def __init__(self, level: int, spoken: int, what: str) -> None:
+        """what: whose level it is, as the beginning of the sentence."""
+        super().__init__(
             f"{what} is at feature level {level} and this build speaks up to {spoken}:"
             " run a build that speaks it, the level is never lowered"
         )
+        self.level = level
+
+
+def check_spoken(level: int, spoken: int, what: str) -> None:
+    """Raise LevelNotSpoken about `what` if its level is above what is spoken."""
+    if level > spoken:
+        raise LevelNotSpoken(level, spoken, what)

@@ -139,7 +139,11 @@ class Leader:
         """What a member speaks, as long as it answers: a silent one may come back as another."""
         if member == self._s.member:
             return self._s.limits.feature_level
-        return self._s.spoken.get(member) if self.replication.alive(member) else None
+        progress = self.replication.get(member)
+        answers = progress is not None and progress.disk is not None
+        if not answers or not self.replication.alive(member):
+            return None
+        return self._s.spoken.get(member)
 
     def _barred(self, member: MemberId) -> bool:
         """Whether a member said that it can't speak what is in force."""
