@@ -31,6 +31,9 @@ TIMEOUT = {"Replog-Timeout-Ms": "2500"}
 OCTETS = {"Content-Type": "application/octet-stream", **TIMEOUT}
 LINES = {"Content-Type": "application/x-ndjson", **TIMEOUT}
 PAUSE_S = (0.0, 0.02)
+ABSENT_S = 0.1
+"""After a call to a member that isn't there."""
+
 RECORDS_MAX = 4
 MANY = 40
 """Records of a large batch."""
@@ -118,6 +121,8 @@ class Client(ABC):
         except (OSError, http.client.HTTPException) as problem:
             silence = Silence(problem)
             self.journal.refused(str(silence))
+            if not silence.reached:
+                self._stop.wait(ABSENT_S)
             raise silence from problem
         if status == 200:
             return msgspec.json.decode(body, type=kind)

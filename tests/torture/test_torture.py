@@ -30,7 +30,7 @@ def test_tortured_members_lose_double_reorder_and_invent_nothing(
     minutes = pytestconfig.getoption("--minutes") or MINUTES
     done = subprocess.run(
         [sys.executable, "-m", "tests.torture", "--minutes", str(minutes)],
-        cwd=ROOT, capture_output=True, text=True, timeout=minutes * 60 + AROUND_S,
+        cwd=ROOT, capture_output=True, text=True, timeout=2 * minutes * 60 + AROUND_S,
     )  # fmt: skip
     record_property(SHOWN, done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr

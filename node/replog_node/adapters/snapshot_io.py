@@ -19,12 +19,15 @@ from replog_node.adapters.guard import OnFailure, guarded
 from replog_node.model.positions import Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.storage.disk import DiskError
-from replog_node.storage.errors import StorageError
+from replog_node.storage.errors import StorageError, StorageFailed
 from replog_node.storage.snapshots import Incoming
 from replog_node.storage.store import Store
 
 QUEUED_MAX: Final = 64
 """Pieces that wait; one more for another member is answered as if it weren't here."""
+
+LOOKED_AT_BYTES: Final = 256 * 1024
+"""Of the log at once, after a build has failed."""
 
 
 class Builder(Protocol):
@@ -159,9 +162,24 @@ class SnapshotIo:
             if self._stopping:
                 return  # it was given up because the member stops
             self._tell(self._note, "snapshot_build_failed", problem)
+            self._look_for_rot(up_to)
             self._tell(self._built, None)
         else:
             self._adopt(name)
+
+    def _look_for_rot(self, up_to: Position) -> None:
+        """Read what the helper has read: rot in it is to be repaired, and not met again."""
+        below = [s.position.offset for s in self._store.snapshots if s.position <= up_to]
+        segments = self._store.segments()
+        at = max([*below, *(segment.base - 1 for segment in segments[:1])], default=up_to.offset)
+        try:
+            while at < up_to.offset and not self._stopping:
+                entries = self._store.read(Offset(at + 1), LOOKED_AT_BYTES)
+                at = entries[-1].last if entries else up_to.offset
+        except StorageFailed:
+            return  # the writer has told it, or the store is being closed
+        except StorageError as problem:
+            self._unreadable(problem)
 
     def _note(self, event: str, problem: object) -> None:
         self._notes.note("error", event, detail=problem)

@@ -309,6 +309,23 @@ async def test_the_scrub_finds_damage_that_nobody_reads() -> None:
         assert node.driver.damage[0].holes[0].start <= ENTRIES[10].base
 
 
+async def test_damage_that_a_build_of_a_snapshot_meets_is_found_out_though_nobody_reads() -> None:
+    disk = SimDisk()
+
+    def rotten(node: Running) -> None:
+        node.store.assign(CLUSTER, LINEAGE)
+        node.store.write([Persist(1, None, None, ENTRIES[:20])])
+        node.store.write_idle_mark()
+        (segment,) = [name for name in disk.names() if name.endswith(".seg")]
+        disk.damage(segment, disk.content(segment).index(ENTRIES[10].frame) + 60, b"rot")
+        node.io.build(ENTRIES[19].position)
+
+    async with running(disk, rotten) as node:
+        await until(lambda: node.driver.built == [None])
+        await until(lambda: len(node.driver.damage) == 1)
+        assert node.driver.damage[0].holes[0].start <= ENTRIES[10].base
+
+
 async def test_a_read_that_the_disk_refuses_fails_alone_and_may_be_tried_again() -> None:
     disk = SimDisk()
     async with running(disk) as node:
