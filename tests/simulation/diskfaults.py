@@ -1,10 +1,12 @@
-"""Faults of single disks: calls that fail, and disks that are full.
+"""Faults of single disks: calls that fail, disks that are full, bytes that rot where the atlas lets.
 
-Each fault is armed now and takes effect later, when the disk is used that way; then it says so, by
-calling `hit`. What lasts ends by itself after a while, or with `heal`.
+A call that is to fail is armed now and takes effect later, when the disk is used that way; then it
+says so, by calling `hit`. What lasts ends by itself after a while, or with `heal`. Rot takes effect
+at once, or not at all; it stays until somebody repairs it. A member that runs finds it by reading
+or by its scrub, one that doesn't when it starts.
 
-Decides: what fails, and for how long. Must not know: how a member copes.
-Read next: ../support/simdisk.py, storage.py.
+Decides: what fails or rots, and for how long. Must not know: how a member copes.
+Read next: atlas.py, ../support/simdisk.py, storage.py.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from tests.support.simdisk import SimDisk
+from replog_node.storage.segment import is_segment
+from tests.simulation.atlas import Atlas
+from tests.support.simdisk import SECTOR, Inode, SimDisk
 
 if TYPE_CHECKING:
     from tests.simulation.node import SimNode
@@ -23,6 +27,9 @@ Hit = Callable[[], None]
 
 CHANGING: Final = ("create", "rename", "remove", "truncate", "allocate", "release")
 """Calls that change a disk, beside writes and syncs."""
+
+TRIES: Final = 10
+"""Places looked at for one that may rot."""
 
 
 class _Armed:
@@ -49,8 +56,9 @@ class DiskFaults:
     """What is wrong with disks now. random: of the fault, so that each has luck of its own."""
 
     def __init__(self, world: World) -> None:
-        """Nothing yet."""
+        """Nothing yet. atlas: where disks may rot; None for everywhere."""
         self._world = world
+        self.atlas: Atlas | None = Atlas(world)
         self._armed: dict[SimDisk, list[_Armed]] = {}
         self._full: list[SimDisk] = []
 
@@ -114,3 +122,71 @@ class DiskFaults:
             self._full.remove(disk)
             if disk not in self._full:
                 disk.capacity, disk.on_full = None, None
+
+    # Rot.
+
+    def flip(self, node: SimNode, random: Random, hit: Hit) -> bool:
+        """A bit flips."""
+
+        def flipped(inode: Inode, at: int, _: int) -> bytes:
+            return bytes([inode.durable[at] ^ 1 << random.randrange(8)])
+
+        return self._rot(node, random, hit, flipped, whole_sectors=False)
+
+    def misdirect(self, node: SimNode, random: Random, hit: Hit) -> bool:
+        """Sectors hold what was meant for others, of this file or another one."""
+
+        def elsewhere(inode: Inode, at: int, size: int) -> bytes:
+            source = random.choice([inode, *node.disk.lasting().values()])
+            place = random.randrange(max(1, len(source.durable) // SECTOR)) * SECTOR
+            return bytes(source.durable[place : place + size]).ljust(size, b"\0")
+
+        return self._rot(node, random, hit, elsewhere, whole_sectors=True)
+
+    def stale(self, node: SimNode, random: Random, hit: Hit) -> bool:
+        """Sectors hold what was there before the last write, which for a segment is nothing."""
+
+        def before(inode: Inode, at: int, size: int) -> bytes:
+            return bytes(inode.former[at : at + size]).ljust(size, b"\0")
+
+        return self._rot(node, random, hit, before, whole_sectors=True)
+
+    def _rot(
+        self, node: SimNode, random: Random, hit: Hit,
+        bytes_for: Callable[[Inode, int, int], bytes], *, whole_sectors: bool,
+    ) -> bool:  # fmt: skip
+        """Let one place rot that may, if there is one among a few; whether it is other than before."""
+        files = node.disk.lasting()
+        for _ in range(TRIES if files else 0):
+            name = _some_file(files, random)
+            place = _place(files[name], random, whole_sectors=whole_sectors)
+            if place is None or (self.atlas and not self.atlas.allows(node, name, *place)):
+                continue
+            at, size = place
+            data = bytes_for(files[name], at, size)
+            if data != files[name].durable[at : at + size]:
+                self._world.clockwork.note("rots", node.name, name, at, size)
+                node.disk.damage(name, at, data)
+                if node.storage is not None and random.random() < 0.7:
+                    node.storage.scrub_soon()
+                hit()
+                return True
+        return False
+
+
+def _some_file(files: dict[str, Inode], random: Random) -> str:
+    """Segments mostly."""
+    segments = sorted(filter(is_segment, files))
+    return random.choice(segments if segments and random.random() < 0.6 else sorted(files))
+
+
+def _place(inode: Inode, random: Random, *, whole_sectors: bool) -> tuple[int, int] | None:
+    """Where in a file, and how many bytes; the beginning is as likely as all the rest."""
+    length = len(inode.durable)
+    if not length:
+        return None
+    if not whole_sectors:
+        return random.choice((random.randrange(length), random.randrange(min(length, 600)))), 1
+    count = random.choice((1, 1, 2, 4))
+    at = random.choice((0, random.randrange(-(-length // SECTOR)))) * SECTOR
+    return at, min(count * SECTOR, length - at)

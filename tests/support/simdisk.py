@@ -72,14 +72,18 @@ Change = Link[AnyInode] | Unlink | Renaming[AnyInode]
 class Inode:
     """A file's bytes, whatever its name: as seen, as durable, and the way from one to the other.
 
-    released: of how many zeros at its end the space was given back.
+    released: of how many zeros at its end the space was given back. rotten: the durable sectors
+    that were damaged, until something else is durable there. former: what was durable before the
+    last sync.
     """
 
     def __init__(self) -> None:
         self.seen = bytearray()
         self.durable = bytearray()
+        self.former = b""
         self.unsynced: list[Write | Length] = []
         self.released = 0
+        self.rotten: set[int] = set()
 
     def change(self, change: Write | Length) -> None:
         self.released = 0
@@ -87,15 +91,36 @@ class Inode:
         self.unsynced.append(change)
 
     def sync(self) -> None:
+        if self.unsynced:
+            self.former = bytes(self.durable)
         for change in self.unsynced:
-            _apply(self.durable, change)
+            self._settle(change)
         self.unsynced.clear()
+
+    def rot(self, at: int, data: bytes) -> None:
+        """Change bytes behind everybody's back."""
+        for content in (self.seen, self.durable):
+            _apply(content, Write(at, data))
+        self.rotten.update(range(at // SECTOR, -(-(at + len(data)) // SECTOR)))
+
+    def _settle(self, change: Write | Length) -> None:
+        """Let a change be durable; what it replaces whole is rotten no more."""
+        _apply(self.durable, change)
+        size = len(self.durable)
+        match change:
+            case Write(at, data):
+                first, last = -(-at // SECTOR), (at + len(data)) // SECTOR
+                self.rotten.difference_update(range(first, last))
+                if at + len(data) == size:
+                    self.rotten.discard(last if first <= last else -1)
+            case Length():
+                self.rotten = {sector for sector in self.rotten if sector * SECTOR < size}
 
     def lose(self, random: Random, kept: float) -> None:
         for change in self.unsynced:
             for part in parts_of(change):
                 if random.random() < kept:
-                    _apply(self.durable, part)
+                    self._settle(part)
         self.unsynced.clear()
         self.seen = bytearray(self.durable)
 
@@ -208,11 +233,14 @@ class SimDisk:
                 return not linked or data not in inode.durable
         return False
 
+    def lasting(self) -> dict[str, Inode]:
+        """Return the files that are there whatever crashes now, by name."""
+        durable = self._durable.items()
+        return {name: inode for name, inode in durable if self._seen.get(name) is inode}
+
     def damage(self, name: str, at: int, data: bytes) -> None:
         """Let the medium rot: change bytes durably behind everybody's back."""
-        inode = self._seen[name]
-        for content in (inode.seen, inode.durable):
-            _apply(content, Write(at, data))
+        self._seen[name].rot(at, data)
 
     def vanish(self, name: str) -> None:
         """Lose a file, durably."""

@@ -26,7 +26,14 @@ from replog_node.storage.errors import (
     StoreMisused,
 )
 from replog_node.storage.identity import load_identity
-from replog_node.storage.segment import is_segment, read_header, sequence_of
+from replog_node.storage.segment import (
+    HeaderUnsound,
+    SegmentHeader,
+    is_segment,
+    read_header,
+    rebuilt_header,
+    sequence_of,
+)
 from replog_node.storage.snapshots import is_snapshot, read_meta, read_state
 from replog_node.storage.summary import Segment, empty_summary, find_checkpoint, find_summary
 from replog_node.storage.walk import Unreadable, Walk, Window
@@ -154,10 +161,20 @@ class ReadOnlyLog:
 
     def _walk_to(self, file: File, span: Span, offset: Offset) -> Walk:
         """Return a walk that stands before the entry of this offset."""
-        header = read_header(self._disk, span.name, self.cluster_id)
+        header = self._header_of(span)
         summary = find_summary(self._disk, header) or find_checkpoint(self._disk, header)
         summary = summary or empty_summary(header)
         start = Segment(header, empty_summary(header)).start
         walk = Walk(Window(file, READ_BYTES), header.nonce, summary.place_before(offset, start))
         walk.skip_to(offset)
         return walk
+
+    def _header_of(self, span: Span) -> SegmentHeader:
+        """A damaged header is known again from the segment's first block, as at a start."""
+        try:
+            return read_header(self._disk, span.name, self.cluster_id)
+        except HeaderUnsound:
+            rebuilt = rebuilt_header(self._disk, span.name, self.cluster_id)
+            if rebuilt is None:
+                raise
+            return rebuilt

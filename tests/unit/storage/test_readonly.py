@@ -135,6 +135,17 @@ def test_damage_ends_the_reading_before_it() -> None:
     assert caught.value.offset == entries[len(found)].base
 
 
+def test_a_segment_whose_header_alone_is_damaged_is_read_as_a_start_reads_it() -> None:
+    store, disk, entries = holding(12)
+    first, *_ = segments(disk)
+    disk.damage(first, 20, b"rot")
+    log = open_reader(disk)
+    assert tuple(log.entries(log.origin, store.tail.position)) == entries
+    disk.damage(first, 512, b"rot")
+    with pytest.raises(LogDamaged, match="its header"):
+        tuple(log.entries(log.origin, store.tail.position))
+
+
 def test_what_was_released_is_not_found() -> None:
     store, disk, entries = holding(12)
     built(store, disk, STATE)
