@@ -48,6 +48,10 @@ _START: Final = b"RLst"
 _SEGMENT: Final = b"RLsg"
 
 
+BEGINNING: Final = range(2)
+"""The sectors of a segment's header and of its first block's."""
+
+
 class Block(NamedTuple):
     """A block that can be read: where it begins, and what its header says."""
 
@@ -69,14 +73,15 @@ def blocks_in(content: bytes | bytearray) -> list[Block]:
 
 def frames_in(content: bytes | bytearray) -> Iterator[tuple[int, bytes]]:
     """Yield the base and the bytes of each frame of a segment, as far as lengths lead to them."""
-    for at, header in blocks_in(content):
+    data = bytes(content)
+    for at, header in blocks_in(data):
         place, end = at + BLOCK_HEADER_BYTES, at + BLOCK_HEADER_BYTES + header.length
         while place < end:
             try:
-                frame = frame_header(content, place)
+                frame = frame_header(data, place)
             except FrameDamaged:
                 break
-            yield frame.base, bytes(content[place : place + frame.length])
+            yield frame.base, data[place : place + frame.length]
             place += frame.length
 
 
@@ -131,21 +136,23 @@ class Atlas:
         if START_NAME in files and files[START_NAME].rotten:
             return False
         if is_snapshot(name):
-            return self._snapshot_may_rot(files, name)
+            return self._snapshot_may_rot(node, files, name)
         if is_segment(name):
             return self._segment_may_rot(node, files, name, at, size)
         return True
 
-    def _snapshot_may_rot(self, files: dict[str, Inode], name: str) -> bool:
+    def _snapshot_may_rot(self, node: SimNode, files: dict[str, Inode], name: str) -> bool:
         start = _start(files)
         if start is None or start.installing is not None:
             return False
-        left = [
-            other for other in files
-            if is_snapshot(other) and other != name and not files[other].rotten
-        ]  # fmt: skip
-        needed = start.base.offset
-        return needed < 0 or any(int(other.split(".")[0]) >= needed for other in left)
+        left = _whole_snapshots(files) - {name}
+        needed, path = start.base.offset, segments_of(node.disk)
+        if needed < 0:
+            return True
+        begins = bool(path) and not files[path[0]].rotten.intersection(BEGINNING)
+        return any(at >= needed for at in map(_offset_of, left)) and (
+            begins or needed in map(_offset_of, left)
+        )
 
     def _segment_may_rot(
         self, node: SimNode, files: dict[str, Inode], name: str, at: int, size: int
@@ -157,8 +164,12 @@ class Atlas:
         content = files[name].durable
         if name == path[-1] and not self._end_may_rot(node, name, content, at, size):
             return False
-        if len(path) == 1 and at < SEGMENT_HEADER_BYTES + SECTOR:
-            return False  # without its beginning an only segment is no log
+        if name == path[0] and at // SECTOR in BEGINNING:
+            if len(path) == 1:
+                return False  # without its beginning an only segment is no log
+            base = start.base.offset  # what the next one shows to be lost begins after this
+            if base >= 0 and base not in map(_offset_of, _whole_snapshots(files)):
+                return False
         voters = self._voters(node)
         if voters is None:
             return False
@@ -223,6 +234,14 @@ class _Copies:
             return False
         inode = self._files[before[-1]]
         return not inode.rotten and frame in inode.durable and frame in inode.seen
+
+
+def _whole_snapshots(files: dict[str, Inode]) -> set[str]:
+    return {name for name in files if is_snapshot(name) and not files[name].rotten}
+
+
+def _offset_of(snapshot: str) -> int:
+    return int(snapshot.split(".")[0])
 
 
 def _start(files: dict[str, Inode]) -> Start | None:

@@ -1,9 +1,9 @@
-"""Faults of single disks: calls that fail, disks that are full, bytes that rot where the atlas lets.
+"""Faults of single disks: calls that fail, disks that are full, bytes that rot.
 
 A call that is to fail is armed now and takes effect later, when the disk is used that way; then it
 says so, by calling `hit`. What lasts ends by itself after a while, or with `heal`. Rot takes effect
-at once, or not at all; it stays until somebody repairs it. A member that runs finds it by reading
-or by its scrub, one that doesn't when it starts.
+at once, or not at all, where the atlas lets it; it stays until somebody repairs it. A member that
+runs finds it by reading or by its scrub, one that doesn't when it starts.
 
 Decides: what fails or rots, and for how long. Must not know: how a member copes.
 Read next: atlas.py, ../support/simdisk.py, storage.py.
@@ -155,7 +155,7 @@ class DiskFaults:
         self, node: SimNode, random: Random, hit: Hit,
         bytes_for: Callable[[Inode, int, int], bytes], *, whole_sectors: bool,
     ) -> bool:  # fmt: skip
-        """Let one place rot that may, if there is one among a few; whether it is other than before."""
+        """Let one place rot that may, if there is one among a few; whether anything changed."""
         files = node.disk.lasting()
         for _ in range(TRIES if files else 0):
             name = _some_file(files, random)

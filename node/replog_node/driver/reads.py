@@ -56,7 +56,9 @@ class Reads:
             self.waiting += 1
 
     def flush(self) -> None:
-        """Ask for a confirmation of what came since the last one."""
+        """Ask for a confirmation of what came since the last one; not before there is a core."""
+        if self._kernel.core is None:
+            return
         if self._new and len(self._asked) < self._limits.read_rounds:
             self._context += 1
             self._asked[self._context] = list(self._new)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import EntriesFetched, FetchEntries
 from replog_node.driver.repair import AGAIN_MAX_S, PIECE_BYTES
 from replog_node.driver.wire import decode
@@ -62,6 +63,25 @@ def test_a_hole_that_the_start_finds_is_filled_before_the_member_takes_part(at: 
     assert values(node) == VALUES
     assert {"log_hole", "log_whole"} <= set(node.notes)
     assert len(fetches(rig)) >= 1
+
+
+def test_reads_that_come_while_a_hole_is_filled_wait_for_that_and_use_up_no_round() -> None:
+    rig = filled_rig()
+    node = rig.nodes[2]
+    node.kill()
+    rot(node, VALUES[7])
+    rig.cut_off.add(node.member)
+    node.start()
+    early = [node.read_index(within_s=60) for _ in range(2 * DriverLimits().read_rounds)]
+    late = node.read_index(within_s=0.5)
+    rig.tick(TICKS)
+    assert late.codes == ["read_unconfirmed"] and [*early[0]] == []
+    rig.cut_off.clear()
+    rig.tick(2 * TICKS)
+    assert {code for answers in early for code in answers.codes} == {"ok"}
+    again = node.read_index()
+    rig.tick(TICKS)
+    assert again.codes == ["ok"]
 
 
 def test_different_damage_on_every_member_heals_when_all_start_at_once() -> None:
