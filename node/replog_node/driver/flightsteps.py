@@ -21,7 +21,7 @@ from replog_node.raft import effects as asked
 from replog_node.raft import events as told
 from replog_node.raft.effects import Accepted, Effect, Persist, Send
 from replog_node.raft.events import EntriesRead, Event, Proposed, Received
-from replog_node.raft.messages import AppendEntries
+from replog_node.raft.messages import AppendEntries, Envelope
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -73,6 +73,9 @@ EFFECTS: Final[dict[int, type[Any]]] = {
 
 _EVENT_NUMBERS: Final = {kind: number for number, kind in EVENTS.items()} | {Proposed: 3}
 _EFFECT_NUMBERS: Final = {kind: number for number, kind in EFFECTS.items()}
+
+_MAY_CARRY: Final = frozenset((Received, Proposed, EntriesRead, Persist, Send, Accepted))
+"""What may have entries or batches in it."""
 
 _SIZE: Final = Struct(">I")
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -129,17 +132,21 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def encode(event: Event, effects: Sequence[Effect], raised: str | None = None) -> bytes:
-    """The step as bytes."""
-    items: list[object] = [_EVENT_NUMBERS[type(event)], _bare_event(event), raised]
+    """The step as bytes. This is the hot path: most of what passes has no entries."""
+    items: list[object] = [
+        _EVENT_NUMBERS[type(event)],
+        _bare_event(event) if type(event) in _MAY_CARRY else event,
+        raised,
+    ]
     for effect in effects:
         items.append(_EFFECT_NUMBERS[type(effect)])
-        items.append(_bare_effect(effect))
+        items.append(_effect_of(effect, _bare) if type(effect) in _MAY_CARRY else effect)
     return _ENCODER.encode(items)
 
 
 def encode_effect(effect: Effect) -> bytes:
     """One effect as it stands in a step."""
-    return _ENCODER.encode((_EFFECT_NUMBERS[type(effect)], _bare_effect(effect)))
+    return _ENCODER.encode((_EFFECT_NUMBERS[type(effect)], _effect_of(effect, _bare)))
 
 
 def decode(data: bytes) -> Step:
@@ -171,6 +178,8 @@ def _effect(number: msgspec.Raw, value: msgspec.Raw) -> Effect:
 # Frames.
 
 _PER_ENTRY = Callable[[Entry], Entry]
+"""What follows copies field by field, which is twice as fast as msgspec.structs.replace; a test
+counts the fields (tests/unit/driver/test_flightsteps.py)."""
 
 
 def _bare(entry: Entry) -> Entry:
@@ -210,37 +219,42 @@ def _proposed(kept: Proposal) -> Proposed:
     return Proposed(Payload(tuple(controls), (), kept.records), kept.now_ms)
 
 
-def _bare_effect(effect: Effect) -> Effect:
-    return _effect_of(effect, _bare)
-
-
 def _event_of(event: Event, per_entry: _PER_ENTRY) -> Event:
     """The event with something else in place of each entry."""
-    match event:
-        case Received(envelope=envelope) if isinstance(envelope.message, AppendEntries):
-            if not envelope.message.entries:
-                return event
-            message = _append_of(envelope.message, per_entry)
-            replaced = msgspec.structs.replace(envelope, message=message)
-            return Received(replaced, event.now_ms)
-        case EntriesRead(entries=entries) if entries:
-            return EntriesRead(event.follower, event.after, tuple(map(per_entry, entries)))
-        case _:
+    if isinstance(event, Received):
+        message = event.envelope.message
+        if not isinstance(message, AppendEntries) or not message.entries:
             return event
+        envelope = event.envelope
+        replaced = Envelope(
+            envelope.sender,
+            envelope.to,
+            envelope.incarnation,
+            envelope.to_incarnation,
+            _append_of(message, per_entry),
+        )
+        return Received(replaced, event.now_ms)
+    if isinstance(event, EntriesRead) and event.entries:
+        return EntriesRead(event.follower, event.after, tuple(map(per_entry, event.entries)))
+    return event
 
 
 def _effect_of(effect: Effect, per_entry: _PER_ENTRY) -> Effect:
     """The effect with something else in place of each entry."""
-    match effect:
-        case Send(message=AppendEntries() as message) if message.entries:
-            return msgspec.structs.replace(effect, message=_append_of(message, per_entry))
-        case Persist(entries=entries) if entries:
-            return msgspec.structs.replace(effect, entries=tuple(map(per_entry, entries)))
-        case Accepted(entry=entry):
-            return Accepted(per_entry(entry))
-        case _:
+    if isinstance(effect, Send):
+        message = effect.message
+        if not isinstance(message, AppendEntries) or not message.entries:
             return effect
+        bare = _append_of(message, per_entry)
+        return Send(effect.to, bare, effect.after_ticket, effect.to_incarnation)
+    if isinstance(effect, Persist) and effect.entries:
+        entries = tuple(map(per_entry, effect.entries))
+        return Persist(effect.ticket, effect.hard_state, effect.truncate_to, entries)
+    if isinstance(effect, Accepted):
+        return Accepted(per_entry(effect.entry))
+    return effect
 
 
 def _append_of(message: AppendEntries, per_entry: _PER_ENTRY) -> AppendEntries:
-    return msgspec.structs.replace(message, entries=tuple(map(per_entry, message.entries)))
+    entries = tuple(map(per_entry, message.entries))
+    return AppendEntries(message.term, message.session, message.prev, message.commit, entries)
