@@ -10,6 +10,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 SEED ?=
+SEEDS ?= 1..100
+ONLY ?=
+FROM ?= 100000
 ARGS ?=
 MINUTES ?= 10
 GIGABYTES ?= 5
@@ -18,7 +21,7 @@ GIGABYTES ?= 5
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite sim mutants torture bench soak-load cost lock clean
+.PHONY: help setup run test check fix rewrite sim soak mutants torture bench soak-load cost lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +55,11 @@ fix: setup ## format, and mend what can be mended
 rewrite: setup ## write what the scenario files would now show; read the diff before committing it
 	@$(PY) -m pytest -q tests/scenario --rewrite $(ARGS)
 
-sim: setup ## run the simulation (SEED=7 for one seed)
-	@$(PY) -m pytest -q -s tests/simulation $(if $(SEED),--seed $(SEED)) $(ARGS)
+sim: setup ## run the simulation: SEEDS=1..1000, or SEED=7 alone (ONLY=3,5: with these of its faults)
+	@$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+soak: setup ## run always new seeds of the simulation until stopped (MINUTES=60), and note what they did
+	@$(PY) -m tests.simulation --soak --seeds $(FROM)..$(FROM) $(if $(filter command line,$(origin MINUTES)),--minutes $(MINUTES)) $(ARGS)
 
 torture: setup ## torture real members in namespaces of their own; needs root (MINUTES=5 SEED=7)
 	@$(PY) -m tests.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.simulation.totals import TOTALS, Totals
 from tests.support import SHOWN
 
 LEFT_OUT = ("skipped", "xfailed", "deselected")
@@ -76,11 +77,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties:
             if name == SHOWN:
                 terminalreporter.write_line(f"{value}")
+    _show_simulation(terminalreporter)
     left_out = _left_out(terminalreporter)
     if left_out and os.environ.get("CI"):
         terminalreporter.write_line(f"left out, which CI does not allow: {left_out}", red=True)
     else:
         terminalreporter.write_line(f"left out: {left_out or 'nothing'}")
+
+
+def _show_simulation(reporter: pytest.TerminalReporter) -> None:
+    """What all seeds did together, whoever ran them."""
+    totals = Totals()
+    for report in reporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == TOTALS:
+                totals.merge(Totals.decode(str(value)))
+    if totals.seeds:
+        reporter.write_line("simulation: " + "\n  ".join(totals.lines()))
 
 
 @pytest.hookimpl(trylast=True)

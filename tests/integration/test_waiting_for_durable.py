@@ -59,7 +59,7 @@ def a_lone_voter_starts_beside_a_learner(seed: int, without: Without | None = No
     world.slow_disk = 1.0
     world.run(4)
     voter, learner = world.nodes
-    world.network.cut(learner.member, voter.member, both_ways=False)
+    world.network.cut(learner.member, voter.member)
     world.retarget(2)
     world.run(4)
     for _ in range(3):

@@ -14,18 +14,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from msgspec.structs import replace
-
+from replog_node.adapters.book import AddressBook
 from replog_node.driver.driver import Driver
-from replog_node.driver.limits import DriverLimits
-from replog_node.model.features import FEATURE_LEVEL, FIRST_LEVEL, LevelNotSpoken
+from replog_node.model.configuration import Configuration
+from replog_node.model.features import FEATURE_LEVEL, LevelNotSpoken
 from replog_node.model.positions import MemberId
-from replog_node.raft.limits import CoreLimits
+from replog_node.state.applied import AppliedState
 from replog_node.storage.bounds import level_of
 from replog_node.storage.disk import DiskError
 from replog_node.storage.errors import StorageError
-from replog_node.storage.limits import StoreLimits
 from replog_node.storage.store import open_store
+from tests.simulation.clock import SimClock
 from tests.simulation.storage import SimStorage
 from tests.support.simdisk import Crashed, SimDisk
 from tests.support.snapshots import state_of
@@ -34,73 +33,110 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 TICK_US = 50_000
-WALL_BASE_MS = 1_700_000_000_000
-CORE = CoreLimits(cache_bytes=16 * 1024)
-"""A small cache, so that followers behind are served from disk, too."""
-DRIVER = DriverLimits(group_bytes=4096, snapshot_bytes=24 * 1024, retention_bytes=48 * 1024)
-STORE = StoreLimits(
-    segment_bytes=16 * 1024, block_bytes=4096, index_rows=8, read_bytes=4096,
-    soft_limit_bytes=24 * 1024, margin_bytes=8 * 1024,
-)  # fmt: skip
 
 
 class SimNode:
     """A member, alive while `driver` is set. life: counts its processes.
 
-    stall_us: how much longer the next write takes; pace: how fast its ticks come (1.0: as meant);
-    speaks: the feature level of its build.
+    pace: how fast its ticks come (1.0: as meant); held: it stays as it is, dead or paused, until it
+    is healed; speaks: the feature level of its build; configurations: what it went by when it died.
     """
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        *,
+        member: MemberId | None = None,
+        disk: SimDisk | None = None,
+    ) -> None:
+        """member, disk: of one that was there before; else a new one with an empty disk."""
         self.world = world
         self.name = name
-        self.member = self._new_id()
-        self.disk = SimDisk()
+        self.member = self._new_id() if member is None else member
+        self.disk = SimDisk() if disk is None else disk
+        self.book = AddressBook()
+        self.clock = SimClock(world.clockwork)
+        self.held = False
+        self.speaks = FEATURE_LEVEL
+        self.configurations: tuple[Configuration, ...] = ()
+        self._moves = 0
         self.driver: Driver | None = None
         self.life = 0
         self.paused = False
         self.peers: Mapping[MemberId, str] = {}
-        self.stall_us = 0
         self.pace = 1.0
-        self.speaks = FEATURE_LEVEL
-        self.skew_ms = world.clockwork.random.randint(-200, 200)
+        self._stall: tuple[int, Callable[[], None]] | None = None
+        self._on_pause: Callable[[], None] | None = None
+        self._on_crash: Callable[[], None] | None = None
         self.storage: SimStorage | None = None
         self._postponed: list[Callable[[], None]] = []
         self._mourners: list[Callable[[], None]] = []
         self._flush_due = False
         self._learnt: set[MemberId] = set()
-        world.network.nodes[self.member] = self
+        if member is None:
+            self.join()
+
+    def join(self) -> None:
+        """Be there for the others."""
+        self.world.network.nodes[self.member] = self
+
+    def leave(self) -> None:
+        """Be there no more."""
+        self.kill()
+        self.world.network.nodes.pop(self.member, None)
+
+    @property
+    def address(self) -> str:
+        """Where its listener is."""
+        return f"{self.name}:{1 + self._moves}"
+
+    def move(self) -> None:
+        """Have another address from the next start on."""
+        self._moves += 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether it believes to lead."""
+        return self.driver is not None and self.driver.kernel.leading
+
+    def able(self) -> Driver | None:
+        """The driver, if it can be asked something now."""
+        return None if self.paused else self.driver
 
     def _new_id(self) -> MemberId:
         return MemberId(str(UUID(int=self.world.clockwork.random.getrandbits(128), version=4)))
 
-    def renew(self) -> None:
-        """An empty disk, hence another member."""
-        self.kill()
-        del self.world.network.nodes[self.member]
+    def renew(self) -> SimNode:
+        """An empty disk, hence another member. Returns the one that it was, not running."""
+        self.leave()
+        relic = SimNode(self.world, f"{self.name}-relic", member=self.member, disk=self.disk)
+        relic.speaks = self.speaks
         self.disk = SimDisk()
         self.member = self._new_id()
-        self.world.network.nodes[self.member] = self
+        self.configurations = ()
+        self.join()
         self.start()
+        return relic
 
     # A process's life.
 
     def start(self) -> None:
         """Start the process, if it doesn't run; it may die of its disk at once."""
-        if self.driver is not None:
+        if self.driver is not None or self.held:
             return
         self.life += 1
         random = self.world.clockwork.random
         try:
             store = open_store(
                 self.disk,
-                STORE,
+                self.world.sizes.store(),
                 new_member_id=lambda: self.member,
                 random64=lambda: random.getrandbits(64),
             )
             state = state_of(store)
         except Crashed:
-            self.world.clockwork.note("died opening", self.name)
+            self.world.clockwork.note(self.name, "died-opening")
             self.disk.restart()
             self.world.clockwork.after(200_000, self.start)
             return
@@ -112,27 +148,32 @@ class SimNode:
             self.too_old(level)
             return
         self.storage = SimStorage(self, store)
-        self.driver = Driver(
-            store.recovered,
-            storage=self.storage,
-            network=self,
-            clock=self,
-            observer=self,
-            limits=DRIVER,
-            core_limits=replace(CORE, feature_level=self.speaks),
-            peer_address=f"{self.name}:1",
-            new_lineage_id=lambda: f"{random.getrandbits(64):016x}",
-            state=state,
-        )
+        self.driver = self._new_driver(self.storage, state)
         self.world.started(self)
         self.storage.begin()
         self.do(lambda driver: driver.begin())
         self._tick(self.life)
 
+    def _new_driver(self, storage: SimStorage, state: AppliedState) -> Driver:
+        random = self.world.clockwork.random
+        return Driver(
+            storage.store.recovered,
+            storage=storage,
+            network=self,
+            clock=self.clock,
+            observer=self,
+            limits=self.world.sizes.driver(),
+            core_limits=self.world.sizes.core(self.speaks),
+            peer_address=self.address,
+            new_lineage_id=lambda: f"{random.getrandbits(64):016x}",
+            state=state,
+        )
+
     def kill(self, *, power: bool = False) -> None:
         """End the process; with power, only what was synced stays."""
         if self.driver is not None:
             self.world.ended(self)
+            self._remember()
         self.driver = None
         if self.storage is not None:
             self.storage.end()
@@ -142,6 +183,8 @@ class SimNode:
         self._postponed.clear()
         self.peers = {}
         self._learnt = set()
+        self.book = AddressBook()
+        self._stall = self._on_pause = self._on_crash = None
         if power:
             random = self.world.clockwork.random
             self.disk.lose_power(random, kept=random.choice((0.0, 0.1, 0.5, 0.5, 0.9, 1.0)))
@@ -155,7 +198,7 @@ class SimNode:
 
     def _refused(self, problem: Exception) -> None:
         """The data can't be used, or not now: the process ends with exit code 3 or 1 (app.py)."""
-        self.world.clockwork.note("can't start", self.name, type(problem).__name__, str(problem))
+        self.world.clockwork.note(self.name, "can't-start", type(problem).__name__, problem)
         self.disk.restart()
         self._start_again()
 
@@ -167,7 +210,7 @@ class SimNode:
 
     def too_old(self, level: int) -> None:
         """Its build refused to go on, with a sentence; an operator installs one that speaks it."""
-        self.world.clockwork.note("build too old", self.name, self.speaks, level)
+        self.world.clockwork.note(self.name, "too-old", self.speaks, level)
         self.world.builds_refused += 1
         self.change_build(level)
 
@@ -177,15 +220,45 @@ class SimNode:
 
     def crashed(self, what: str) -> None:
         """The process died in the middle of a call of the disk, alone or with its machine."""
-        self.world.clockwork.note("died writing", self.name, what)
+        self.world.clockwork.note(self.name, "died-writing", what)
+        if self._on_crash is not None:
+            self._on_crash()
         self.kill(power=self.world.clockwork.random.random() < 0.5)
         self._start_again()
 
     def failed(self, problem: Exception) -> None:
         """The store can't go on: the process ends with exit code 1, and is started again."""
-        self.world.clockwork.note("failed", self.name, type(problem).__name__, str(problem))
+        self.world.clockwork.note(self.name, "failed", type(problem).__name__, problem)
         self.kill()
         self._start_again()
+
+    def known_configurations(self) -> tuple[Configuration, ...]:
+        """What it goes by, or went by when it died."""
+        self._remember()
+        return self.configurations
+
+    def _remember(self) -> None:
+        known = None if self.driver is None else self.driver.kernel.configuration()
+        if known is not None:
+            self.configurations = (known,)
+
+    def crash_within(self, operations: int, on_effect: Callable[[], None]) -> None:
+        """Die at one of the next disk operations."""
+        if self.driver is not None:
+            self.disk.crash_at = self.disk.operations + operations
+            self._on_crash = on_effect
+
+    def stall(self, for_us: int, on_effect: Callable[[], None]) -> None:
+        """Let the next write take so much longer."""
+        self._stall = (for_us, on_effect)
+
+    def stalled_us(self) -> int:
+        """How much longer the write that begins now takes."""
+        stall, self._stall = self._stall, None
+        if stall is None:
+            return 0
+        stall[1]()
+        return stall[0]
 
     def on_death(self, mourn: Callable[[], None]) -> None:
         """Call this soon after the process has died."""
@@ -201,16 +274,16 @@ class SimNode:
         self._flush_due = False
         self.do(lambda driver: driver.flush())
 
-    def pause(self, for_us: int) -> None:
+    def pause(self, for_us: int, on_effect: Callable[[], None]) -> None:
         """As SIGSTOP: nothing happens here for a while; then everything at once."""
         if self.driver is None or self.paused:
             return
-        self.paused = True
+        self.paused, self._on_pause = True, on_effect
         life = self.life
         self.world.clockwork.after(for_us, lambda: self._resume(life))
 
     def _resume(self, life: int) -> None:
-        if life != self.life:
+        if life != self.life or self.held:
             return
         self.paused = False
         postponed, self._postponed = self._postponed, []
@@ -223,6 +296,8 @@ class SimNode:
             return
         if self.paused:
             life = self.life
+            if self._on_pause is not None:
+                self._on_pause()
             self._postponed.append(lambda: self.do(turn) if self.life == life else None)
             return
         try:
@@ -236,11 +311,10 @@ class SimNode:
         """Whether to be connected with a member: by the configuration, or because it said hello."""
         return peer in self.peers or peer in self._learnt
 
-    def learn(self, peer: MemberId) -> None:
+    def learn(self, other: SimNode) -> None:
         """A member said hello: its address is known now, so answer on a connection of our own."""
-        if peer not in self._learnt:
-            self._learnt.add(peer)
-            self.world.network.keep(self.member, {peer: ""}, self.life)
+        self._learnt.add(other.member)
+        self.world.network.keep(self.member, {other.member: ""}, self.life)
 
     def _tick(self, life: int) -> None:
         if self.life != life or self.driver is None:
@@ -251,47 +325,17 @@ class SimNode:
         delay_us = int(TICK_US / self.pace) + jitter_us
         self.world.clockwork.after(delay_us, lambda: self._tick(life))
 
-    def greet(self, other: SimNode, answered: Callable[[bool], None]) -> None:
-        """Say hello to another member, by its UUID; it may be adopted by it."""
-        driver = self.driver
-        if (
-            driver is None
-            or driver.membership.cluster_id is None
-            or driver.membership.lineage is None
-        ):
-            answered(False)
-            return
-        if other.driver is not None and not self.understands(other):
-            driver.peer_speaks(other.member, other.speaks)
-            answered(False)
-            return
-        cluster_id, lineage = driver.membership.cluster_id, driver.membership.lineage
-        other.do(lambda theirs: theirs.adopt(cluster_id, lineage, answered))
-
-    def understands(self, other: SimNode) -> bool:
-        """Whether each speaks what is in force in the other's log, as hellos ask (hello.py)."""
-        drivers = (self.driver, other.driver)
-        in_force = (driver.feature_level for driver in drivers if driver is not None)
-        return min(self.speaks, other.speaks) >= max(in_force, default=FIRST_LEVEL)
-
     # driver.ports.NetworkPort
 
     def send(self, to: MemberId, message: bytes, *, bulk: bool, news: bool | None = None) -> bool:
-        self.world.clockwork.note("send", self.name, to, len(message), bulk)
+        self.world.sent(self, to, message)
         self.world.checks.sent(self, to, message)
         return self.world.network.send(self.member, to, message)
 
     def connect(self, peers: Mapping[MemberId, str]) -> None:
         self.peers = dict(peers)
+        self.book.configure(peers)
         self.world.network.keep(self.member, peers, self.life)
-
-    # driver.ports.ClockPort
-
-    def wall_ms(self) -> int:
-        return WALL_BASE_MS + self.skew_ms + self.world.clockwork.now_us // 1000
-
-    def monotonic_s(self) -> float:
-        return self.world.clockwork.now_us / 1e6
 
     # driver.ports.ObserverPort
 
@@ -308,9 +352,10 @@ class SimNode:
         pass
 
     def role(self, role: str, term: int, leader: MemberId | None) -> None:
-        self.world.clockwork.note("role", self.name, role, term, leader)
+        self.world.clockwork.note(self.name, "role", role, term, self.world.name_of(leader))
         if role == "leader":
             self.world.led(self, term)
 
     def note(self, level: str, event: str, **fields: object) -> None:
-        self.world.clockwork.note(level, event, self.name, sorted(fields.items()))
+        told = (f"{key}={value}" for key, value in sorted(fields.items()))
+        self.world.clockwork.note(self.name, event, *told)

@@ -46,9 +46,6 @@ from tests.support.snapshots import stored_part
 if TYPE_CHECKING:
     from tests.simulation.node import SimNode
 
-PIECE_BYTES: Final = 256
-"""A member gives no more of a snapshot at once, so that a transfer can be cut in its middle."""
-
 SCRUB_BYTES_PER_S: Final = 1024 * 1024
 
 Work = Callable[[], None]
@@ -135,8 +132,7 @@ class SimStorage:
         delay_us = random.randint(200, 4000)
         if random.random() < self._world.slow_disk:
             delay_us += random.randint(1000, 400_000)
-        delay_us += self._node.stall_us
-        self._node.stall_us = 0
+        delay_us += self._node.stalled_us()
         self._after(delay_us, self._turn)
 
     def _turn(self) -> None:
@@ -166,12 +162,29 @@ class SimStorage:
             persists.append(behind)
             size += _size_bytes(behind)
         ticket = persists[-1].ticket
+        for persist in persists:
+            self._foretell(persist)
         try:
             self.store.write(persists)
         except NoRoom:
             self._queue.extendleft(reversed(self._one_by_one(persists)))
             raise
         self._written(ticket)
+
+    def _foretell(self, persist: Persist) -> None:
+        """Tell what is about to be written, for faults that wait for that moment."""
+        if persist.truncate_to is not None:
+            self._happens("writes truncate")
+        if persist.hard_state is not None:
+            self._happens("writes vote")
+        if persist.entries:
+            self._happens("writes entries")
+        for configuration in (entry.configuration for entry in persist.entries):
+            if configuration is not None:
+                self._happens("joint" if configuration.joint else "unjoint")
+
+    def _happens(self, what: str) -> None:
+        self._world.triggers.happened(what, self._node)
 
     def _one_by_one(self, persists: Sequence[Persist]) -> list[_Job]:
         left, ticket = merge(persists), persists[-1].ticket
@@ -218,13 +231,18 @@ class SimStorage:
         self._ask(_Job(assign))
 
     def park(self) -> None:
-        self._ask(_Job(lambda: self.store.park()))
+        def park() -> None:
+            self._happens("parks")
+            self.store.park()
+
+        self._ask(_Job(park))
 
     def install(self, effect: InstallSnapshot) -> None:
         self._world.installed += 1
         self._world.checks.installing(self._node, effect.snapshot)
 
         def install() -> None:
+            self._happens("installs")
             self.store.install(effect.snapshot)
             self._node.do(lambda driver: driver.on_persisted(effect.ticket))
             self._tell_damage_if_changed()
@@ -233,6 +251,7 @@ class SimStorage:
 
     def release(self, log_start: Offset) -> None:
         def release() -> None:
+            self._happens("releases")
             try:
                 base, start = self.store.release(log_start)
             except NoRoom:
@@ -250,6 +269,7 @@ class SimStorage:
 
     def _mend(self, work: Work) -> None:
         def mend() -> None:
+            self._happens("mends")
             try:
                 work()
             except (ChainBroken, RepairRefused, NoRoom) as problem:
@@ -284,6 +304,7 @@ class SimStorage:
 
     def _build(self, up_to: Position) -> None:
         """As the helper process does, beside the member: whatever goes wrong is only told."""
+        self._happens("builds")
         try:
             name = build_snapshot(self._node.disk, up_to)
         except (StorageError, DiskError, NothingToFold) as problem:
@@ -338,7 +359,7 @@ class SimStorage:
         self, request: int, offset: Offset, digest: bytes, at: int, max_bytes: int
     ) -> None:
         def read() -> None:
-            data = self._chunk(offset, digest, at, min(max_bytes, PIECE_BYTES))
+            data = self._chunk(offset, digest, at, min(max_bytes, self._world.sizes.piece_bytes))
             self._node.do(lambda driver: driver.on_chunk(request, data))
 
         self._soon(500, 20_000, read)
@@ -391,7 +412,7 @@ class SimStorage:
             self._mend(partial(self.store.damaged, examined))
 
     def _note(self, problem: Exception) -> None:
-        self._clockwork.note("disk", self._node.name, type(problem).__name__, str(problem))
+        self._clockwork.note(self._node.name, "disk", type(problem).__name__, problem)
 
 
 class _Waits(Exception):

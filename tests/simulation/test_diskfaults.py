@@ -40,7 +40,7 @@ class DiskStrikes:
         random = self._world.clockwork.random
         kind = random.choice(sorted(self._kinds))
         node, luck = random.choice(self._world.nodes), Random(random.getrandbits(32))
-        self._world.clockwork.note("disk fault", kind, node.name)
+        self._world.clockwork.note(node.name, "disk-fault", kind)
         self._kinds[kind](node, luck, lambda: self._effects.update([kind]))
         self._world.clockwork.after(random.randint(300_000, 1_500_000), self._strike)
 

@@ -82,8 +82,9 @@ def the_network_stays_cut() -> None:
     world.run(3)
     for node in world.nodes[1:]:
         world.network.cut(world.nodes[0].member, node.member)
+        world.network.cut(node.member, world.nodes[0].member)
     world.run(3)
-    world.settle(3)
+    world.settle()
 
 
 @breaks(Liveness)
@@ -105,7 +106,7 @@ def nobody_serves_although_all_have_converged() -> None:
     world.run(SERVED_WITHIN_S)
     world.checks.liveness.served(calls)
     for node in world.nodes:
-        node.pause(60_000_000)
+        node.pause(60_000_000, lambda: None)
         calls += world.checks.liveness.ask([node])
     world.run(SERVED_WITHIN_S)
     world.checks.liveness.served(calls)
