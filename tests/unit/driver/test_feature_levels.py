@@ -175,6 +175,13 @@ def test_the_status_says_what_is_in_force_and_what_each_member_speaks() -> None:
     assert spoken == {node.member: node.speaks for node in rig.nodes}
 
 
+def test_what_was_said_before_a_member_belonged_to_a_cluster_is_remembered() -> None:
+    rig = Rig(3).found()
+    for node in rig.nodes:
+        spoken = [member.feature_level_spoken for member in node.driver.status("", {}).members]
+        assert spoken == [1, 1, 1]
+
+
 def test_a_record_of_a_higher_level_is_not_appended_before_that_is_in_force(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
