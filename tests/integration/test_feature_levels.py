@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from replog.cli.commands import main
 from tests.support.build_node import BUILD, LEVEL_VARIABLE
 from tests.support.processes import Cluster, Node, Refused, ask, cluster, eventually
 
@@ -15,6 +17,12 @@ def start_as(node: Node, level: int) -> None:
     node.kill()
     node.env[LEVEL_VARIABLE] = str(level)
     node.start()
+
+
+def replog(log: Cluster, *arguments: str) -> str:
+    """What the command says, whether it succeeds or refuses."""
+    environment = {"REPLOG_ENDPOINTS": ",".join(log.endpoints[:3])}
+    return CliRunner(env=environment).invoke(main, arguments).output
 
 
 def raise_to(log: Cluster, level: int) -> bool:
@@ -49,6 +57,8 @@ def _refused_while_one_is_old(log: Cluster, old: Node) -> None:
         raise_to(log, 2)
     assert old.member() in refusal.value.problem["detail"]
     assert levels(log) == [1, 1, 1]
+    assert f"{old.member()} speaks up to feature level 1" in replog(log, "feature-level", "2")
+    assert f"{old.member()} speaks up to 1" in replog(log, "feature-level")
 
 
 def _code(log: Cluster, level: int) -> str:
@@ -63,6 +73,8 @@ def _code(log: Cluster, level: int) -> str:
 def _no_way_back(log: Cluster, node: Node) -> None:
     assert _code(log, 1) == "feature_level_lower"
     assert raise_to(log, 2), "again, which changes nothing"
+    assert replog(log, "feature-level", "2") == "the log is at feature level 2\n"
+    assert replog(log, "feature-level").startswith("in force: 2\n")
     start_as(node, 1)
     assert node.wait() == EXIT_DATA
     assert "is at feature level 2 and this build speaks up to 1" in node.said()
