@@ -27,6 +27,7 @@ from replog_node.driver.ledger import Ledger, Promise
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.questions import answer_of, target_of
+from replog_node.driver.verdicts import Verdicts
 from replog_node.model.controls import (
     CONTROL_LEVELS,
     Control,
@@ -49,12 +50,14 @@ class Admin:
         kernel: Kernel,
         head: HeadState,
         ledger: Ledger,
+        verdicts: Verdicts,
         obstacles: Obstacles,
         limits: DriverLimits,
     ) -> None:
         self._kernel = kernel
         self._head = head
         self._ledger = ledger
+        self._verdicts = verdicts
         self._obstacles = obstacles
         self._limits = limits
         self._queue: deque[Call] = deque()
@@ -79,7 +82,7 @@ class Admin:
             try:
                 self._carry_out(call)
             except ApiError as refusal:
-                call.reply(refusal)
+                self._verdicts.tell(refusal, call.reply, deadline_s=call.deadline_s)
 
     def take_for_leader(self) -> Call | None:
         """Take a call that should be sent to the leader."""

@@ -22,6 +22,7 @@ from replog_node.driver.limits import DriverLimits
 from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.ports import ObserverPort
 from replog_node.driver.underway import UnderWay
+from replog_node.driver.verdicts import Verdicts
 from replog_node.model.entries import Entry, Payload
 from replog_node.model.positions import Offset
 from replog_node.state.head import Duplicate, HeadState
@@ -59,6 +60,7 @@ class Appends:
         kernel: Kernel,
         head: HeadState,
         ledger: Ledger,
+        verdicts: Verdicts,
         obstacles: Obstacles,
         observer: ObserverPort,
         limits: DriverLimits,
@@ -66,6 +68,7 @@ class Appends:
         self._kernel = kernel
         self._head = head
         self._ledger = ledger
+        self._verdicts = verdicts
         self._obstacles = obstacles
         self._observer = observer
         self._limits = limits
@@ -169,13 +172,19 @@ class Appends:
         """Admit batches up to a group's size and append them as one entry."""
         base = self._kernel.next_offset()
         group: list[tuple[Waiting, Offset]] = []
+        refused: list[tuple[Waiting, ApiError]] = []
         records = size = 0
         while self._queue:
             batch = self._queue[0].batch
             if group and size + len(batch.data) > min(self._limits.group_bytes, ENTRY_BYTES_MAX):
                 break
             waiting = self._pop()
-            if self._admit(waiting, Offset(base + records)):
+            try:
+                admitted = self._admit(waiting, Offset(base + records))
+            except ApiError as refusal:
+                refused.append((waiting, refusal))
+                continue
+            if admitted:
                 group.append((waiting, Offset(base + records)))
                 records += batch.count
                 size += len(batch.data)
@@ -186,14 +195,15 @@ class Appends:
             self._under_way.add(self._kernel.ticket, entry.last, entry.size_bytes)
             self._observer.grouped(records)
             self._promise(entry, group)
+        for waiting, why in refused:  # may have been judged by what is appended only now
+            self._verdicts.tell(why, waiting.reply, deadline_s=waiting.deadline_s)
 
     def _admit(self, waiting: Waiting, base: Offset) -> bool:
-        """Whether the batch is to be appended at `base`; repeats and refusals are answered here."""
-        try:
-            admitted = self._head.admit(waiting.batch, base, self._kernel.log_time_ms())
-        except ApiError as refusal:
-            waiting.reply(refusal)
-            return False
+        """Whether the batch is to be appended at `base`; repeats are answered here.
+
+        Raises ApiError (HeadState.admit).
+        """
+        admitted = self._head.admit(waiting.batch, base, self._kernel.log_time_ms())
         if isinstance(admitted, Duplicate):
             self._observer.duplicate()
             self._repeat(waiting, admitted)

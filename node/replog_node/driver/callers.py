@@ -31,6 +31,7 @@ from replog_node.driver.obstacles import Obstacles
 from replog_node.driver.ports import ObserverPort
 from replog_node.driver.reads import Read, Reads
 from replog_node.driver.standing import Membership, Standing
+from replog_node.driver.verdicts import Verdicts
 from replog_node.model.positions import MemberId, Offset
 from replog_node.state.applied import AppliedState
 from replog_node.state.head import HeadState
@@ -52,9 +53,10 @@ class Callers:
         self._kernel = kernel
         self._membership = membership
         self.ledger = Ledger()
-        self.appends = Appends(kernel, head, self.ledger, obstacles, observer, limits)
-        self.admin = Admin(kernel, head, self.ledger, obstacles, limits)
         self.reads = Reads(kernel, lambda: applied.offset, limits)
+        verdicts = Verdicts(kernel, self.ledger, self.reads)
+        self.appends = Appends(kernel, head, self.ledger, verdicts, obstacles, observer, limits)
+        self.admin = Admin(kernel, head, self.ledger, verdicts, obstacles, limits)
         self.forwards = Forwards(kernel, self.appends, observer, limits)
         self._calls = Calls(kernel, limits)
 

@@ -1,0 +1,94 @@
+"""A refusal that tells of the log is true: found by seed 210 of the simulation (docs/testing.md).
+
+A leader that slept while another one led judged what it found in its queue by what it knew, and
+said so with the last word.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from replog.wire.batches import CheckedBatch
+from replog.wire.schemas import Appended, ProducerRequest
+from replog_node.driver.calls import Resolve
+from replog_node.raft.messages import AppendEntries, Envelope
+from tests.simulation.directed import leader_of
+from tests.unit.driver.rig import Answers, Node, Rig, batch
+from tests.unit.driver.test_conditional_appends import appended, only_after
+
+Ask = Callable[[Node, int, int], Answers]
+"""Of a member, with a session's id and the last record."""
+
+
+def _next_epoch(producer: int) -> CheckedBatch:
+    return msgspec.structs.replace(batch("y", session=(producer, 0)), producer_epoch=1)
+
+
+CALLS: dict[str, Ask] = {
+    "a condition that holds": lambda node, _, last: node.append(only_after(last, "y")),
+    "a sequence that is next": lambda node, producer, _: node.append(
+        batch("y", session=(producer, 1))
+    ),
+    "an epoch that a fence gave": lambda node, producer, _: node.append(_next_epoch(producer)),
+    "a fence of that epoch": lambda node, producer, _: node.call(Resolve(producer, 1)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_deposed_leader_refuses_nothing_by_what_it_knew(call: str) -> None:
+    rig = Rig(3).found()
+    old, *others = rig.nodes
+    session = old.call(ProducerRequest("s"))
+    rig.tick(3)
+    producer = session[0].producer_id
+    old.asleep = True
+    new = leader_of(rig, *others)
+    new.append(batch("x", session=(producer, 0)))
+    if "epoch" in call:
+        rig.tick(3)
+        new.call(Resolve(producer, 0))
+    rig.tick(3)
+    last = appended(rig, new, "last")
+    old.asleep = False
+    answers = CALLS[call](old, producer, last)
+    rig.deliver()
+    rig.tick(60)
+    assert set(answers.codes) <= {"ok", "not_leader"}, answers
+
+
+def test_a_refusal_by_what_never_came_to_be_is_not_told() -> None:
+    """The record that it names was appended by this leader alone, and gave way."""
+    rig = Rig(3).found()
+    old, *others = rig.nodes
+    last = appended(rig, old, "first")
+    rig.dropped = lambda message: (
+        isinstance(message, Envelope)
+        and isinstance(message.message, AppendEntries)
+        and message.sender == old.member
+    )
+    lonely = old.append(batch("lonely"), within_s=60)
+    rig.deliver()
+    refused = old.append(only_after(last, "conditional"), within_s=60)
+    rig.tick(2)
+    assert not refused, "it is not certain yet that the lonely record is in the log"
+    rig.cut_off = {old.member}
+    leader_of(rig, *others)
+    rig.cut_off, rig.dropped = set(), None
+    rig.tick(60)
+    assert set(refused.codes) <= {"ok", "not_leader"}, refused
+    assert not any(isinstance(answer, Appended) for answer in lonely)
+
+
+def test_a_leader_alone_refuses_once_its_disk_has_what_it_judged_by() -> None:
+    rig = Rig(1).found()
+    node = rig.nodes[0]
+    last = appended(rig, node, "first")
+    node.stalled = True
+    answers = node.append(batch("second"), only_after(last, "third"))
+    assert not answers
+    node.stalled = False
+    rig.deliver()
+    rig.tick(1)
+    assert answers.codes == ["ok", "last_record_mismatch"]
+    assert answers[1].extra["last_record"] == last + 1
