@@ -14,7 +14,9 @@ from replog_node.driver.snapshots import STAGGER_TICKS
 from replog_node.model.positions import ClusterId, Lineage, MemberId, Term
 from replog_node.raft.effects import InstallSnapshot, Persist, ReadFailed, ReadReady, Send
 from replog_node.raft.events import HardState, Persisted
+from replog_node.raft.limits import CoreLimits
 from replog_node.raft.messages import (
+    AppendEntries,
     AppendReply,
     Envelope,
     HeartbeatReply,
@@ -423,3 +425,27 @@ def test_a_member_whose_disk_refused_a_write_neither_votes_nor_campaigns_any_mor
     voter.start()
     rig.tick(100)
     alike(rig)
+
+
+@bug(32, "openraft 97d92771")
+def test_a_member_that_was_away_is_not_ready_before_it_has_what_was_committed_meanwhile() -> None:
+    """openraft 97d92771: here what it holds itself is no measure, since the others have gone on."""
+    rig = Rig(3, core_limits=CoreLimits(max_append_bytes=1, max_inflight_count=1)).found()
+    leader, _, away = rig.nodes
+    away.kill()
+    written(rig, *(f"value {number}" for number in range(30)))
+    halfway = leader.driver.applied.offset - 15
+    rig.dropped = lambda envelope: _beyond(envelope, halfway)
+    away.start()
+    rig.tick(50)
+    assert away.driver.applied.offset == halfway
+    assert away.driver.ready("read") == "NotCaughtUp"
+    rig.dropped = None
+    rig.tick(100)
+    assert away.driver.ready("read") is None
+    assert away.driver.applied.offset == leader.driver.applied.offset
+
+
+def _beyond(envelope: Envelope, offset: int) -> bool:
+    message = envelope.message
+    return isinstance(message, AppendEntries) and any(e.last > offset for e in message.entries)

@@ -15,6 +15,7 @@ from replog_node.driver.answers import Reply
 from replog_node.driver.applier import Applier
 from replog_node.driver.callers import Callers
 from replog_node.driver.calls import Request
+from replog_node.driver.catchup import CatchUp
 from replog_node.driver.clockrecords import ClockRecords
 from replog_node.driver.fetching import Fetching, Serving
 from replog_node.driver.flight import Flight
@@ -98,7 +99,6 @@ class Driver:
         found = level_of(recovered.log, recovered.snapshot)
         check_spoken(found, core_limits.feature_level, "the log on this disk")
         self.clock = clock
-        self._recovered_snapshot = recovered.snapshot
         self.applied = applied = AppliedState() if state is None else state
         self.membership = membership = Membership(
             recovered.cluster_id, recovered.lineage, removed=recovered.removed
@@ -133,9 +133,10 @@ class Driver:
         self._applier = Applier(kernel, applied, self._read_to_apply, limits, self._snapshots.point)
         self._schedule = Schedule(kernel, applied, obstacles, limits, storage.segments)
         self._repairs = Repairs(kernel, self._disk_reads, observer, self._became_whole)
+        self._catch_up = CatchUp(kernel, self._callers.reads)
         self._health = Health(
             kernel, membership, applied, self._applier, obstacles, core_limits, data_dir,
-            self._snapshots, self._fetching, self._repairs, self._schedule,
+            self._snapshots, self._fetching, self._repairs, self._schedule, self._catch_up,
         )  # fmt: skip
         self._clock_records = ClockRecords(kernel, applied, obstacles)
         self._founding = Founding(kernel, membership, recovered, peer_address, new_lineage_id)
@@ -150,7 +151,7 @@ class Driver:
 
     def begin(self) -> None:
         """Start on what the disk holds; call it before anything else."""
-        self._snapshots.newest = self._recovered_snapshot
+        self._snapshots.newest = self._recovered.snapshot
         if self._recovered.holes and self.membership.standing is Standing.MEMBER:
             self._repairs.hold(self._recovered.holes, self._recovered.log)
         else:
@@ -167,6 +168,7 @@ class Driver:
         self._fetching.tick()
         self._snapshots.tick()
         self._repairs.tick()
+        self._catch_up.tick()
         self._settle()
         self._clock_records.tick()
         self._schedule.tick(now_s)

@@ -9,6 +9,7 @@ from typing import Final
 
 from replog.wire.schemas import ClusterStatus, Wait
 from replog_node.driver.applier import Applier
+from replog_node.driver.catchup import CatchUp
 from replog_node.driver.fetching import Fetching
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.obstacles import Obstacles
@@ -36,7 +37,7 @@ class Health:
         self, kernel: Kernel, membership: Membership, applied: AppliedState, applier: Applier,
         obstacles: Obstacles, limits: CoreLimits, data_dir: str,
         snapshots: Snapshots, fetching: Fetching, repairs: Repairs,
-        schedule: Schedule,
+        schedule: Schedule, catch_up: CatchUp,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._membership = membership
@@ -48,11 +49,11 @@ class Health:
         self._snapshots = snapshots
         self._fetching = fetching
         self._schedule = schedule
+        self._catch_up = catch_up
         self._stuck = Stuck()
         self._repairs = repairs
         self._waits = Waits()
         self._write_since_s: float | None = None
-        self._caught_up = False
         self._heard_s: float | None = None
 
     def hear(self, message: Envelope) -> None:
@@ -61,23 +62,11 @@ class Health:
             self._heard_s = self._kernel.clock.monotonic_s()
 
     def note_progress(self) -> None:
-        """Whether it has caught up since its start (latched), and how long the disk takes."""
-        if not self._caught_up and self._kernel.leader is not None:
-            self._caught_up = self._recovered() and not self._applier.behind
+        """How long the disk takes."""
         if self._kernel.persisted_ticket >= self._kernel.ticket:
             self._write_since_s = None
         elif self._write_since_s is None:
             self._write_since_s = self._kernel.clock.monotonic_s()
-
-    def _recovered(self) -> bool:
-        """Whether the commit covers what this member held at its start, as far as it is still here.
-
-        A leader may name an older commit at first, since it was elected just now, or its word was
-        late; before it stopped, this member may have shown more than that (openraft 97d92771).
-        """
-        kernel = self._kernel
-        held = min(kernel.began_with, kernel.next_offset() - 1)
-        return kernel.committed.offset >= max(0, held)
 
     def tick(self, now_s: float) -> None:
         """Look at what is waited for."""
@@ -93,7 +82,7 @@ class Health:
             committed=self._kernel.committed.offset,
             admitting=None if self._kernel.core is None else self._kernel.core.admitting,
             write_waits_s=0.0 if self._write_since_s is None else now_s - self._write_since_s,
-            caught_up=self._caught_up,
+            caught_up=self._catch_up.done,
             unreadable=self._applier.stuck,
             data_dir=self._data_dir,
             stuck=self._stuck.since(now_s),
@@ -112,7 +101,7 @@ class Health:
         """See Driver.ready."""
         if self._membership.standing is not Standing.MEMBER:
             return self._membership.standing.wait
-        if not self._caught_up:
+        if not self._catch_up.done:
             return "NotCaughtUp"
         if what == "read":
             return None

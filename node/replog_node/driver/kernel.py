@@ -44,10 +44,7 @@ HELD_MAX: Final = 10_000
 
 
 class Kernel:
-    """One member's core (none while it is unassigned) and the ports that its effects need.
-
-    began_with: where the log ended when this run began; nothing more can have been seen before.
-    """
+    """One member's core (none while it is unassigned) and the ports that its effects need."""
 
     def __init__(
         self,
@@ -70,7 +67,6 @@ class Kernel:
         self.flight = flight
         self.core: Core | None = None
         self.committed: Position = ORIGIN
-        self.began_with = ORIGIN.offset
         self.persisted_ticket = 0
         self.ticket = 0
         self._framer = framer
@@ -85,7 +81,6 @@ class Kernel:
         self.core = Core(started, self._framer, self._limits)
         self.flight.begin(self.core)
         self.committed = started.log.committed
-        self.began_with = started.log.tail.position.offset
         for member, level in self._spoken.items():
             self.run(PeerSpeaks(member, level))
 

@@ -89,7 +89,8 @@ def test_reads_that_wait_at_the_end_are_refused() -> None:
 def test_a_confirmation_counts_from_when_its_question_was_sent() -> None:
     rig = Rig(3).found()
     follower = rig.nodes[1]
-    assert follower.driver.confirmed_s is None
+    before = follower.driver.confirmed_s
+    assert before is not None and before < rig.now_s, "that it asked at its start"
     answers = follower.read_index(within_s=30)
     asked_s = rig.now_s
     rig.tick(3)
@@ -100,6 +101,7 @@ def test_a_confirmation_counts_from_when_its_question_was_sent() -> None:
 def test_what_is_confirmed_and_not_applied_here_confirms_nothing_yet() -> None:
     rig = Rig(3).found()
     follower = rig.nodes[1]
+    before = follower.driver.confirmed_s
     follower.stalled = True
     rig.nodes[0].append(batch("a"))
     rig.tick(3)
@@ -109,7 +111,7 @@ def test_what_is_confirmed_and_not_applied_here_confirms_nothing_yet() -> None:
     waited = follower.driver.confirmed_s
     follower.stalled = False
     rig.tick(5)
-    assert (waited, follower.driver.confirmed_s, answers.codes) == (None, asked_s, ["ok"])
+    assert (waited, follower.driver.confirmed_s, answers.codes) == (before, asked_s, ["ok"])
 
 
 def test_a_question_that_failed_confirms_from_when_it_was_asked_again() -> None:
