@@ -97,6 +97,9 @@ class LossyInode:
             while done < len(change.data):
                 rest = memoryview(change.data)[done:]
                 done += os.pwrite(self.descriptor, rest, change.at + done)
+        elif change.size > os.fstat(self.descriptor).st_size:
+            # With the space: where the disk is full later, a node may still write there.
+            os.posix_fallocate(self.descriptor, 0, change.size)
         else:
             os.ftruncate(self.descriptor, change.size)
 

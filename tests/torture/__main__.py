@@ -18,7 +18,7 @@ from random import SystemRandom
 
 from tests.torture import room
 from tests.torture.faults.registry import FAULTS
-from tests.torture.run import Result, torture
+from tests.torture.run import Plan, Result, torture
 
 
 def main(argv: list[str]) -> int:
@@ -30,14 +30,18 @@ def main(argv: list[str]) -> int:
             return 2
         os.execvp("unshare", room.command(argv))
     room.furnish()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # also where SIGINT was ignored before
+        signal.signal(number, signal.default_int_handler)
     seed = SystemRandom().getrandbits(32) if options.seed is None else options.seed
     faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
+    plan = Plan(options.minutes, seed, faults, options.patience)
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     _say(f"make torture MINUTES={options.minutes:g} SEED={seed}")
     result = Result(["it did not come to its end"])
     try:
-        result = torture(folder, options.minutes, seed, faults, _say)
+        result = torture(folder, plan, _say)
+    except KeyboardInterrupt:
+        result.wrong = ["it was ended before its time"]
     finally:
         _clear_up(folder, keep=bool(result.wrong))
     for line in [*result.report, *(f"WRONG: {each}" for each in result.wrong)]:
@@ -50,6 +54,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--only", action="append", help="a kind of fault; may be repeated")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds, after each fault")
     parser.add_argument("--in-its-room", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 

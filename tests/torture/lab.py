@@ -26,9 +26,6 @@ from tests.torture.network import CLIENT_PORT, PEER_PORT, Network
 
 PLACES = 5
 VOTERS = 3
-WELL_S = 60.0
-"""So soon after a fault every member has caught up, and appends are acknowledged."""
-
 SETTINGS = {
     "REPLOG_INSECURE": "yes",
     "REPLOG_SEGMENT_BYTES": str(1 * MIB),
@@ -106,7 +103,9 @@ class Lab(Cluster):
 
     nodes: list[Member]  # type: ignore[assignment]  # a list of something more special
 
-    def __init__(self, disks: Sequence[SmallFilesystem], logs: Path) -> None:
+    def __init__(self, disks: Sequence[SmallFilesystem], logs: Path, patience_s: float) -> None:
+        """patience_s: so soon after a fault everybody has caught up, and appends are taken."""
+        self.patience_s = patience_s
         self.network = Network(len(disks))
         self.nodes = [Member(number, disk, logs, self.network) for number, disk in enumerate(disks)]
         self.cluster_id = str(uuid.uuid4())
@@ -156,6 +155,17 @@ class Lab(Cluster):
         """The leader."""
         return self.nodes[[node.peer for node in self.nodes].index(self.leader().peer)]
 
+    def complaints(self) -> list[str]:
+        """What each member waits for, or that it doesn't answer, in sentences."""
+        found = []
+        for member in self.members:
+            try:
+                said = f"waits for {member.waits()}"
+            except (OSError, Refused) as problem:
+                said = f"gives no answer: {problem}"
+            found.append(f"{member.name} {said}")
+        return found
+
     @contextmanager
     def victim(self, random: Random, *, leader: bool | None = None) -> Iterator[Member]:
         """A member that nobody else tortures: the leader, a follower, or by chance either."""
@@ -179,7 +189,7 @@ class Lab(Cluster):
         def caught_up() -> bool:
             return bool(member.status()["applied_offset"] >= newest)
 
-        eventually(f"{member.name} catches up with {newest}", caught_up, WELL_S)
+        eventually(f"{member.name} catches up with {newest}", caught_up, self.patience_s)
 
     def all_well(self) -> None:
         """Wait until everybody has caught up and new appends are acknowledged."""
@@ -187,19 +197,23 @@ class Lab(Cluster):
         for member in self.members:
             self.wait_for(member)
         wanted = self.journal.acknowledged + 10
-        eventually("appends are acknowledged", lambda: self.journal.acknowledged >= wanted, WELL_S)
+
+        def taken() -> bool:
+            return self.journal.acknowledged >= wanted
+
+        eventually("appends are acknowledged", taken, self.patience_s)
         self.slowest_well_s = max(self.slowest_well_s, time.monotonic() - began_s)
 
 
 @contextmanager
-def lab(folder: Path, minutes: float) -> Iterator[Lab]:
+def lab(folder: Path, minutes: float, patience_s: float) -> Iterator[Lab]:
     """A lab whose members end with the block."""
     size = int((96 + 64 * minutes) * MIB)
     logs = folder / "logs"
     logs.mkdir()
     with ExitStack() as stack:
         disks = stack.enter_context(small_filesystems(folder, PLACES, size))
-        made = Lab(disks, logs)
+        made = Lab(disks, logs, patience_s)
         stack.callback(made.close)
         yield made
 

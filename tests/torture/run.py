@@ -5,10 +5,12 @@ Read next: nemesis.py, verdict.py.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.processes import Refused
 from tests.torture.clients import Load
 from tests.torture.falsified import FALSIFIED, unseen
 from tests.torture.faults.kinds import Fault
@@ -30,22 +32,40 @@ class Result:
     wrong: list[str] = field(default_factory=list)
     report: list[str] = field(default_factory=list)
 
+    @contextmanager
+    def noting(self, made: Lab) -> Iterator[None]:
+        """What fails in the block is wrong, and no reason not to look at the rest."""
+        try:
+            yield
+        except (AssertionError, OSError, Refused) as problem:
+            told = " ".join([str(problem), *getattr(problem, "__notes__", [])])
+            self.wrong += [told, *made.complaints()]
 
-def torture(
-    folder: Path, minutes: float, seed: int, faults: Sequence[Fault], tell: Callable[[str], None]
-) -> Result:
-    """Torture members in `folder` for so long; the room must be furnished (room.py)."""
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do. patience_s: see Lab."""
+
+    minutes: float
+    seed: int
+    faults: Sequence[Fault]
+    patience_s: float
+
+
+def torture(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Result:
+    """Torture members in `folder`; the room must be furnished (room.py)."""
     result = Result()
-    with lab(folder, minutes) as made:
+    with lab(folder, plan.minutes, plan.patience_s) as made:
         try:
             made.begin()
-            nemesis = Nemesis(made, faults, seed, tell)
-            with Load(made.journal, made.endpoints):
-                nemesis.run(minutes * 60)
+            nemesis = Nemesis(made, plan.faults, plan.seed, tell)
+            with result.noting(made), Load(made.journal, made.endpoints):
+                nemesis.run(plan.minutes * 60)
             result.report += ["", nemesis.table(), ""]
-            if minutes * 60 >= EVERY_KIND_S and (idle := nemesis.idle()):
+            if plan.minutes * 60 >= EVERY_KIND_S and (idle := nemesis.idle()):
                 result.wrong.append(f"never took effect: {', '.join(idle)}")
-            _judge(made, result)
+            with result.noting(made):
+                _judge(made, result)
         finally:
             made.journal.write(folder / "logs" / "history.jsonl")
     return result
@@ -54,7 +74,7 @@ def torture(
 def _judge(made: Lab, result: Result) -> None:
     """When all is quiet every member must show the same log, and it is what clients were told."""
     began_s = time.monotonic()
-    made.settled(made.members)
+    made.settled(made.members, made.patience_s)
     converged_s = time.monotonic() - began_s
     logs = {member.name: log_of(member) for member in made.members}
     (entries, *_) = logs.values()

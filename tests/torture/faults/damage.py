@@ -12,7 +12,7 @@ from random import Random
 from replog_node.storage.verify import check_path
 from tests.support.processes import ask, eventually
 from tests.torture.faults.kinds import Fault, Seen
-from tests.torture.lab import WELL_S, Lab, Member
+from tests.torture.lab import Lab, Member
 
 MISSING = frozenset({"HoleBeingFilled", "UnfillableHole", "Unproven", "NotCaughtUp", "NoLeader"})
 VALUE = re.compile(rb"/[0-9]+/")
@@ -36,7 +36,7 @@ def flip_stopped(lab: Lab, random: Random) -> Seen:
         _flip(path, random)
         unsound = [f["file"] for f in check_path(str(member.directory)) if not f["sound"]]
         member.start()
-        eventually(f"{member.name} is whole again", lambda: _whole(member), WELL_S)
+        eventually(f"{member.name} is whole again", lambda: _whole(member), lab.patience_s)
         return Seen(path.name in unsound, f"{member.name}: {path.name}; unsound: {unsound}")
 
 
@@ -52,7 +52,7 @@ def flip_running(lab: Lab, random: Random) -> Seen:
         began_s = time.monotonic()
         eventually("it finds the damage", lambda: _found(member, before), FOUND_S)
         found_s = time.monotonic() - began_s
-        eventually(f"{member.name} is whole again", lambda: _whole(member), WELL_S)
+        eventually(f"{member.name} is whole again", lambda: _whole(member), lab.patience_s)
         return Seen(True, f"{member.name}: {path.name}, found after {found_s:.0f} s, whole again")
 
 

@@ -7,20 +7,35 @@ Must not know: when it happens. Read next: ../lab.py.
 from random import Random
 
 from tests.torture.faults.kinds import Fault, Seen
-from tests.torture.lab import VOTERS, Lab
+from tests.torture.lab import VOTERS, Lab, Member
 
 
-def grow_or_shrink(lab: Lab, random: Random) -> Seen:
-    """From three to all five, or back to three of them. Seen: the leader's configuration."""
-    before = len(lab.members)
-    if before < len(lab.nodes):
-        lab.change(list(lab.nodes))
-    else:
+def grow(lab: Lab, random: Random) -> Seen:
+    """From three members to five. Seen: the leader's configuration, before and after."""
+    if len(lab.members) > VOTERS:
         lab.change(random.sample(lab.nodes, VOTERS))
-    status = lab.leader().status()
-    voters = [member for member in status["members"] if member["role"] == "voter"]
-    effect = len(voters) == len(lab.members) != before and not status["joint"]
-    return Seen(effect, f"{before} → {len(voters)} voters")
+    return _change(lab, list(lab.nodes))
+
+
+def shrink(lab: Lab, random: Random) -> Seen:
+    """From five members to three of them. Seen: the leader's configuration, before and after."""
+    if len(lab.members) == VOTERS:
+        lab.change(list(lab.nodes))
+    return _change(lab, random.sample(lab.nodes, VOTERS))
+
+
+def _change(lab: Lab, members: list[Member]) -> Seen:
+    before = _voters(lab)
+    lab.change(members)
+    after = _voters(lab)
+    wanted = {member.member() for member in members}
+    return Seen(after == wanted != before, f"{len(before)} → {len(after)} voters")
+
+
+def _voters(lab: Lab) -> set[str]:
+    """The ids of the voters by what the leader says."""
+    members = lab.leader().status()["members"]
+    return {member["id"] for member in members if member["role"] == "voter"}
 
 
 def replace(lab: Lab, random: Random) -> Seen:
@@ -37,6 +52,7 @@ def replace(lab: Lab, random: Random) -> Seen:
 
 
 MEMBERSHIP = (
-    Fault("membership change", "membership", grow_or_shrink, alone=True),
+    Fault("three become five", "membership", grow, alone=True),
+    Fault("five become three", "membership", shrink, alone=True),
     Fault("empty disk", "membership", replace, alone=True),
 )

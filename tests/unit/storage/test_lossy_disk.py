@@ -88,6 +88,16 @@ def test_with_a_sync_left_out_a_power_loss_takes_entries(
     again.close()
 
 
+def test_what_is_reserved_is_there_for_a_node_on_a_real_disk_that_is_full_later(
+    tmp_path: Path,
+) -> None:
+    disk = LossyDisk(tmp_path / "data")
+    disk.create("file", 1 << 20).sync(Sync.SEGMENT)
+    disk.sync_directory(Sync.SEGMENT_NAME)
+    disk.close()
+    assert (tmp_path / "data" / "file").stat().st_blocks * 512 >= 1 << 20
+
+
 def test_the_signal_tears_what_is_unsynced_reports_it_and_kills_the_process(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CHILD, str(tmp_path / "data")]
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "REPLOG_LOSSY_SEED": "3"}
