@@ -328,12 +328,12 @@ class Node:
 
     async def _end(self) -> None:
         self._ticker.close()
-        await self._leave_recording()
         self._driver.close()
         (peer, _), (client, _) = self._listeners
         await client.cleanup()
         await self._peers.close()  # before its listener, which waits for open connections
         await peer.cleanup()
+        await self._leave_recording()
         await self._io.close()
         self._store.close()
         _LOG.info("stopped", code=self._code)

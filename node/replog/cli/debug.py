@@ -8,9 +8,9 @@ Read next: cluster.py; replog_node/adapters/flights.py.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import click
 import msgspec
@@ -22,7 +22,11 @@ from replog.cli.options import JSON_OUTPUT, Shared, shared
 REPLAY: Final = "replog.debug"
 """The entry-point group: name `replay`, a callable from a path to one object a step."""
 
-Replay = Callable[[str], Iterator[dict[str, Any]]]
+
+class Replay(Protocol):
+    """The entry point: one object a step. Raises OSError, ValueError."""
+
+    def __call__(self, path: str, *, to_the_end: bool) -> Iterator[dict[str, Any]]: ...
 
 
 @click.group()
@@ -53,30 +57,33 @@ async def _flight(options: Shared, text: str) -> None:
 @debug.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("-q", "--quiet", is_flag=True, help="No line a step, only what comes of them all.")
+@click.option("--all", "to_the_end", is_flag=True, help="Go on behind a step that differs.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def replay(file: str, quiet: bool, output: str) -> None:
+def replay(file: str, quiet: bool, to_the_end: bool, output: str) -> None:
     """Run the steps in FILE again, in a core of this build; 1 if one of them differs."""
     json = output == "json"
     click.get_current_context().meta[JSON_OUTPUT] = json
-    steps, last = 0, None
+    steps, differs = 0, None
     try:
-        for last in _replayed(file):
-            steps = last["step"]
+        for step in _replayed(file, to_the_end=to_the_end):
+            steps = step["step"]
+            if differs is None and step["difference"] is not None:
+                differs = f"step {steps} differs: {step['difference']}"
             if json:
-                click.echo(msgspec.json.encode(last))
+                click.echo(msgspec.json.encode(step))
             elif not quiet:
-                click.echo(f"{steps:7} {last['line']}")
+                click.echo(f"{steps:7} {step['line']}")
     except (OSError, ValueError) as problem:
         raise Failure(f"{file}: {problem}", EXIT_REFUSED) from problem
-    if last is not None and last["difference"] is not None:
-        raise Failure(f"step {steps} differs: {last['difference']}", EXIT_REFUSED)
+    if differs is not None:
+        raise Failure(differs, EXIT_REFUSED)
     if not json:
         click.echo(f"{steps} steps, outputs identical")
 
 
-def _replayed(file: str) -> Iterator[dict[str, Any]]:
+def _replayed(file: str, *, to_the_end: bool) -> Iterator[dict[str, Any]]:
     found = list(entry_points(group=REPLAY, name="replay"))
     if not found:
         raise Failure("the package of the node isn't installed here", EXIT_USAGE)
     run_again: Replay = found[0].load()
-    return run_again(file)
+    return run_again(file, to_the_end=to_the_end)

@@ -34,8 +34,15 @@ _UUID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 """A member; its first letters tell it from the others, as in `replog status`."""
 
 
-async def leave(directory: Path, incarnation: int, recording: bytes, *, leave_bytes: int) -> None:
-    """Keep a recording, or don't, within WRITE_S; the log says which. Raises nothing."""
+async def leave(
+    directory: Path,
+    incarnation: int,
+    recording: bytes,
+    *,
+    leave_bytes: int,
+    within_s: float = WRITE_S,
+) -> None:
+    """Keep a recording, or don't, within that time; the log says which. Raises nothing."""
 
     def write() -> None:
         try:
@@ -51,11 +58,11 @@ async def leave(directory: Path, incarnation: int, recording: bytes, *, leave_by
     thread = Thread(target=write, name="flight", daemon=True)  # it may hang for good
     thread.start()
     loop = asyncio.get_running_loop()
-    end_s = loop.time() + WRITE_S
+    end_s = loop.time() + within_s
     while thread.is_alive() and loop.time() < end_s:
         await asyncio.sleep(LOOK_S)
     if thread.is_alive():
-        _LOG.warning("flight_lost", detail=f"the disk took longer than {WRITE_S:g} s")
+        _LOG.warning("flight_lost", detail=f"the disk took longer than {within_s:g} s")
 
 
 def keep(directory: Path, incarnation: int, recording: bytes, *, leave_bytes: int) -> Path | None:
@@ -80,14 +87,16 @@ def keep(directory: Path, incarnation: int, recording: bytes, *, leave_bytes: in
     return path
 
 
-def replay_path(path: str) -> Iterator[dict[str, Any]]:
+def replay_path(path: str, *, to_the_end: bool = False) -> Iterator[dict[str, Any]]:
     """Run the recording in a file again; one object a step, up to the first that differs.
+
+    to_the_end: go on behind it (driver/replay.py).
 
     Each has `step` (its number, from 1), `line` (how it reads), `difference` (null, or what is
     different). For `replog debug replay`, by an entry point. Raises OSError, and ValueError for
     what is no recording.
     """
-    for outcome in replay(unpack(_read(Path(path)))):
+    for outcome in replay(unpack(_read(Path(path))), to_the_end=to_the_end):
         yield {
             "step": outcome.number,
             "line": line_of(outcome),

@@ -48,9 +48,10 @@ class Outcome(msgspec.Struct, frozen=True):
     difference: str | None
 
 
-def replay(recording: Recording) -> Iterator[Outcome]:
+def replay(recording: Recording, *, to_the_end: bool = False) -> Iterator[Outcome]:
     """Run a recording again, step by step, up to its end or the first difference.
 
+    to_the_end: go on behind a difference, which may make others; an exception ends it in any case.
     Raises RecordingUnsound for what can't be run at all.
     """
     if not recording.generations:
@@ -67,7 +68,7 @@ def replay(recording: Recording) -> Iterator[Outcome]:
                 difference = _forgotten(core, following)
                 outcome = msgspec.structs.replace(outcome, difference=difference)
             yield outcome
-            if outcome.difference is not None:
+            if outcome.raised or (outcome.difference and not to_the_end):
                 return
 
 

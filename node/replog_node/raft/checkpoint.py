@@ -7,6 +7,7 @@ stands upon what is durable.
 Decides: which attributes are the core's memory (tests/unit/raft/test_checkpoint.py counts them, so
 that a new one isn't forgotten). Of cached entries only place and size are kept: the core looks at
 nothing else of them.
+A field that is added gets a default, so that recordings of older builds can still be read.
 Must not know: files, why somebody looks.
 Read next: core.py, ../driver/replay.py.
 """

@@ -1,5 +1,6 @@
 """Recordings as files (replog_node/adapters/flights.py)."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,19 @@ async def test_a_disk_that_refuses_holds_up_no_end(
     await leave(tmp_path / "nowhere", 1, b"r", leave_bytes=0)
     await leave(tmp_path, 1, b"r", leave_bytes=1 << 60)
     assert [record.getMessage() for record in caplog.records] == ["flight_lost"] * 2
+
+
+@pytest.mark.asyncio
+async def test_a_disk_that_hangs_holds_up_an_end_for_a_moment_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hanging = tmp_path / "flight-0000000001.bin.tmp"
+    os.mkfifo(hanging)  # to open it lasts until somebody reads
+    await leave(tmp_path, 1, b"r", leave_bytes=0, within_s=0.2)
+    assert "took longer than 0.2 s" in str([vars(record) for record in caplog.records])
+    reader = os.open(hanging, os.O_RDONLY | os.O_NONBLOCK)
+    await asyncio.sleep(0.1)
+    os.close(reader)
 
 
 @pytest.mark.asyncio

@@ -64,6 +64,16 @@ async def test_the_first_step_that_differs_ends_it_with_1(recording: Path) -> No
 
 
 @pytest.mark.asyncio
+async def test_it_can_go_on_behind_a_step_that_differs(recording: Path) -> None:
+    steps = len((await _replay(recording)).out.splitlines()) - 1
+    _spoil_the_tenth(recording)
+    done = await _replay(recording, "--all")
+    assert done.code == 1
+    assert len(done.out.splitlines()) == steps
+    assert "step 10 differs" in done.err
+
+
+@pytest.mark.asyncio
 async def test_a_damaged_file_is_told_in_words(recording: Path) -> None:
     _cut(recording)
     done = await _replay(recording)

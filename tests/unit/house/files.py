@@ -6,11 +6,16 @@ from subprocess import run
 
 ROOT = Path(__file__).parents[3]
 PRODUCT = ("node/", "operator/")
+BYTES = (".flight",)
+"""Files that are no text: recordings (docs/on-disk.md)."""
 
 
 @cache
 def project_files(*endings: str) -> tuple[str, ...]:
-    """Return the paths, from the root, that git keeps or would take, with one of these endings."""
+    """Return the paths, from the root, that git keeps or would take, with one of these endings.
+
+    Those that are no text only if they are asked for.
+    """
     listed = run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -21,7 +26,8 @@ def project_files(*endings: str) -> tuple[str, ...]:
     return tuple(
         path
         for path in sorted(listed)
-        if path.endswith(endings or ("",)) and (ROOT / path).is_file()
+        if (path.endswith(endings) if endings else not path.endswith(BYTES))
+        and (ROOT / path).is_file()
     )
 
 
