@@ -19,7 +19,7 @@ from tests.simulation.network import Weather
 from tests.simulation.sizes import Sizes
 
 MEMBERS: Final = (1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7)
-SECONDS: Final = (6, 8, 10)
+SECONDS: Final = (4, 5, 6)
 """Of faults, in virtual time."""
 
 

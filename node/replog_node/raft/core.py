@@ -6,7 +6,7 @@ Read next: elections.py, follower.py, leader.py; the vocabulary is in events.py 
 """
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 from replog_node.model.configuration import Configuration, Target
 from replog_node.model.controls import ConfigurationChanged
@@ -61,6 +61,8 @@ _REPLIES = (VoteReply, AppendReply, HeartbeatReply, ReadIndexReply)
 
 _OF_LEADER = (AppendEntries, Heartbeat, SnapshotOffer)
 
+_NOBODY: Final = frozenset[MemberId]()
+
 
 class Core:
     """One member. Feed it events one at a time; carry out each list before the next event.
@@ -78,6 +80,8 @@ class Core:
         self._watch = Watch(self._s)
         self._incarnations: dict[MemberId, int] = {}
         self._handed: tuple[MemberId, int] | None = None
+        self._peers: dict[MemberId, str] = {}
+        self._peers_of: tuple[Configuration | None, frozenset[MemberId]] = (None, _NOBODY)
 
     def step(self, event: Event) -> list[Effect]:
         """Let one thing happen. Raises InvariantViolation if something that must not be is."""
@@ -162,13 +166,21 @@ class Core:
 
     def peers(self) -> dict[MemberId, str]:
         """Whom to be connected with, and where: the members in force, and those seen off."""
-        departing = frozenset[MemberId]() if self._leader is None else self._leader.departing
+        departing = _NOBODY if self._leader is None else self._leader.departing
+        basis = (self._s.configuration, departing)
+        if self._peers_of[0] is not basis[0] or self._peers_of[1] != departing:
+            self._peers_of, self._peers = basis, self._connected(*basis)
+        return self._peers
+
+    def _connected(
+        self, in_force: Configuration | None, departing: frozenset[MemberId]
+    ) -> dict[MemberId, str]:
         found: dict[MemberId, str] = {}
-        for _, configuration in self._s.log.configurations[:-1]:
-            found |= {m.id: m.address for m in configuration.members if m.id in departing}
-        configuration_ = self._s.configuration
-        if configuration_ is not None:
-            found |= {m.id: m.address for m in configuration_.members}
+        if departing:
+            for _, configuration in self._s.log.configurations[:-1]:
+                found |= {m.id: m.address for m in configuration.members if m.id in departing}
+        if in_force is not None:
+            found |= {m.id: m.address for m in in_force.members}
         found.pop(self._s.member, None)
         return found
 
