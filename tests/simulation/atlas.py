@@ -7,7 +7,10 @@ one is whole; a snapshot if another file stands for what is before the log; what
 always; the identity, of which there is one copy, never.
 
 Two limits are the design's own (section 3): what no mark covers yet looks torn when it rots, so it
-doesn't; and members that may have lost their end don't vote, so they are fewer than a majority.
+doesn't; and members that may have lost their end don't vote, so they are fewer than a majority. One
+is the product's: what others have let go of meanwhile, nobody can give (docs/codes.md,
+UnfillableHole); so entries rot only in a world that lets go of nothing, and while a disk is rotten
+nobody is removed, wiped or trimmed on purpose.
 
 Decides: that. Must not know: when and how a disk rots (diskfaults.py), who repairs.
 Read next: diskfaults.py, ../../docs/on-disk.md.
@@ -109,11 +112,17 @@ class Atlas:
     """See above."""
 
     def __init__(self, world: World) -> None:
+        """Nothing is let go of yet, unless by retention."""
         self._world = world
+        self.lets_go = world.sizes.retention_bytes > 0
 
     def whole(self) -> bool:
-        """Whether no disk is rotten anywhere that counts."""
-        return not any(self.rotten(node) for node in self._world.nodes)
+        """Whether no disk lacks entries that it should have."""
+        return not any(self._lacks_entries(node) for node in self._world.nodes)
+
+    def _lacks_entries(self, node: SimNode) -> bool:
+        files = node.disk.lasting()
+        return any(files[name].rotten - {0} for name in segments_of(node.disk))
 
     def rotten(self, node: SimNode) -> list[str]:
         """The files of a member that count and are rotten."""
@@ -170,6 +179,8 @@ class Atlas:
             base = start.base.offset  # what the next one shows to be lost begins after this
             if base >= 0 and base not in map(_offset_of, _whole_snapshots(files)):
                 return False
+        if self.lets_go and at + size > SEGMENT_HEADER_BYTES:
+            return False
         voters = self._voters(node)
         if voters is None:
             return False
@@ -203,21 +214,17 @@ class Atlas:
         return bool(inode.rotten) or _unproven(inode.durable, path[-1])
 
     def _voters(self, node: SimNode) -> list[SimNode] | None:
-        """Those who vote in all that anybody who runs goes by; None unless `node` is one of them.
+        """Those who vote in all that anybody goes by; None unless `node` is one of them.
 
         None, too, while membership changes: whoever has the good copy may be leaving.
         """
-        known = []
-        for each in self._world.nodes:
-            driver = each.driver
-            configuration = None if driver is None else driver.kernel.configuration()
-            if configuration is not None:
-                known.append(frozenset(m.id for m in configuration.voters))
-                if configuration.joint:
-                    return None
-        if not known or any(ids != known[0] for ids in known) or node.member not in known[0]:
+        nodes = self._world.nodes
+        known = [c for each in nodes for c in each.known_configurations()]
+        wanted = {nodes[place].member for place in self._world.operations.wanted}
+        same = all(not c.joint and set(c.voter_ids()) == wanted for c in known)
+        if not known or not same or node.member not in wanted or wanted & self._world.lost:
             return None
-        return [each for each in self._world.nodes if each.member in known[0]]
+        return [each for each in nodes if each.member in wanted]
 
 
 class _Copies:

@@ -70,6 +70,18 @@ class DiskFaults:
         for disk in tuple(self._full):
             self._empty(disk)
 
+    def whole(self) -> bool:
+        """Whether no disk lacks entries that it should have."""
+        return self.atlas is None or self.atlas.whole()
+
+    def lets_go(self) -> bool:
+        """Whether part of the log may be let go of now; from then on no more entries rot."""
+        if self.atlas is not None:
+            if not self.atlas.whole():
+                return False
+            self.atlas.lets_go = True
+        return True
+
     # Calls that fail.
 
     def fail_write(self, node: SimNode, random: Random, hit: Hit) -> None:

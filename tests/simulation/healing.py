@@ -40,6 +40,8 @@ class Healing:
         world = self._world
         nodes = [node for node in world.nodes if node.member not in world.lost]
         world.clockwork.random.shuffle(nodes)
+        if not world.disk_faults.whole():
+            return world.nodes  # anybody may have what a rotten disk lacks
         chosen: list[SimNode] = []
         for node in nodes:
             if self._suffice(chosen):

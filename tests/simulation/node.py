@@ -357,5 +357,6 @@ class SimNode:
             self.world.led(self, term)
 
     def note(self, level: str, event: str, **fields: object) -> None:
+        self.world.notes[event] += 1
         told = (f"{key}={value}" for key, value in sorted(fields.items()))
         self.world.clockwork.note(self.name, event, *told)

@@ -87,7 +87,12 @@ class Operations:
         node.do(lambda driver: driver.bootstrap(request, answered))
 
     def retarget(self, places: list[int], done: Told = _unheard) -> None:
-        """Ask for a membership, again and again until somebody has committed it."""
+        """Ask for a membership, again and again until somebody has committed it.
+
+        Not while a disk is rotten: whoever leaves may have what another one lacks.
+        """
+        if not self._world.disk_faults.whole():
+            return
         self._count += 1
         self.wanted = places
         self._ask(places, f"target-{self._count}", done)
@@ -151,7 +156,7 @@ class Operations:
 
         Only where a majority of others keeps its disks, and one at a time.
         """
-        if not self._world.expendable(node):
+        if not self._world.expendable(node) or not self._world.disk_faults.whole():
             return
         self._world.lost.add(node.member)
         node.renew()
@@ -165,7 +170,9 @@ class Operations:
         self._call(TransferRequest(to), done)
 
     def trim(self, part: float, done: Told) -> None:
-        """Let go of this part of what the log holds."""
+        """Let go of this part of what the log holds; not of what a rotten disk may need."""
+        if not self._world.disk_faults.lets_go():
+            return
         committed = self._world.checks.committed
         end = committed[-1].last if committed else 0
         start = max((n.driver.log_start for n in self._world.nodes if n.driver), default=0)

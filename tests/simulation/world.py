@@ -38,7 +38,8 @@ SECOND_US = 1_000_000
 class World:
     """A cluster of `members` (of which `voters` are the first target), and its clients.
 
-    faults: struck, by kind; effects: of those, how many took effect; steps: of all cores.
+    faults: struck, by kind; effects: of those, how many took effect; notes: events
+    that members told their logs; steps: of all cores.
     lost: members whose disks are gone for good.
     """
 
@@ -59,6 +60,7 @@ class World:
         self.duplicates = self.installed = self.forwarded = self.steps = self.builds_refused = 0
         self.faults: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
         self.moved: SimNode | None = None
         self.lost: set[MemberId] = set()
         self.nodes = [SimNode(self, f"m{number}") for number in range(members)]

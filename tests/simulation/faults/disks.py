@@ -1,4 +1,4 @@
-"""Faults of disks: calls that fail, disks that are full.
+"""Faults of disks: calls that fail, disks that are full, bytes that rot.
 
 Decides: their names. Must not know: how they are done (../diskfaults.py).
 Read next: ../diskfaults.py.
@@ -43,3 +43,21 @@ def fill(blow: Blow) -> None:
 def fill_all(blow: Blow) -> None:
     """All disks are full for a while."""
     blow.world.disk_faults.fill_all(blow.random, blow.hit)
+
+
+@fault("rot-flip")
+def rot_flip(blow: Blow) -> None:
+    """A bit flips."""
+    blow.world.disk_faults.flip(blow.node, blow.random, blow.hit)
+
+
+@fault("rot-misdirected")
+def rot_misdirected(blow: Blow) -> None:
+    """Sectors hold what was meant for others."""
+    blow.world.disk_faults.misdirect(blow.node, blow.random, blow.hit)
+
+
+@fault("rot-stale")
+def rot_stale(blow: Blow) -> None:
+    """Sectors hold what was there before."""
+    blow.world.disk_faults.stale(blow.node, blow.random, blow.hit)
