@@ -11,11 +11,13 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from random import Random
 from threading import Lock
 
 from replog.wire.schemas import Appended
+from replog_node.model.entries import Entry
 from tests.support.processes import Cluster, Node, Refused, ask, eventually
 from tests.support.skewed_node import SKEW_FILE
 from tests.support.small_filesystems import MIB, SmallFilesystem, small_filesystems
@@ -42,8 +44,16 @@ SETTINGS = {
 Nothing gets as old as the retention's age, but with one a leader says that clocks disagree.
 """
 
-PADDING = 60
-"""Records of 64 KiB at the beginning: finished segments for rot to be in."""
+PADDING = 20
+"""Records of 64 KiB, which are more than a segment holds."""
+
+PADDINGS = 3
+"""So many times at the beginning: finished segments for rot to be in."""
+
+NEVER = frozenset(
+    {"failed", "request_failed", "state_diverged", "fenced", "data_unusable", "vote_state_lost"}
+)
+"""What no member may tell of in its log, whatever is done to it here."""
 
 
 class Member(Node):
@@ -112,7 +122,9 @@ class Lab(Cluster):
         self.journal = Journal()
         self.operations: list[str] = []
         self.members = self.nodes[:VOTERS]
+        self.trimmed: list[Entry] = []
         self.slowest_well_s = 0.0
+        self._numbers = count()
         self._claimed: set[Member] = set()
         self._lock = Lock()
 
@@ -123,13 +135,21 @@ class Lab(Cluster):
     def begin(self) -> None:
         """Found the log, with some segments and a snapshot of it on every disk."""
         self.operations.append(self.found(VOTERS))
-        for number in range(PADDING):
-            attempt = self.journal.begin([b"padding/%d/%s" % (number, b"x" * 64 * 1024)])
-            answer = ask(
-                "POST", self.members[0].client, "/v1/records", attempt.values[0], headers=OCTETS
-            )
-            self.journal.appended(attempt, Appended(**answer))
+        for _ in range(PADDINGS):
+            self.pad()
         ask("POST", self.leader().peer, "/v1/log:snapshot", {})
+
+    def pad(self) -> None:
+        """Append more than a segment holds, in large records."""
+        for _ in range(PADDING):
+            eventually("a large record is taken", self._append_large)
+
+    def _append_large(self) -> bool:
+        attempt = self.journal.begin([b"padding/%d/%s" % (next(self._numbers), b"x" * 64 * 1024)])
+        client = self.leads().client
+        answer = ask("POST", client, "/v1/records", attempt.values[0], headers=OCTETS)
+        self.journal.appended(attempt, Appended(**answer))
+        return True
 
     def start_members(self) -> None:
         """Start those that don't run, and wait until they answer."""
@@ -165,6 +185,15 @@ class Lab(Cluster):
                 said = f"gives no answer: {problem}"
             found.append(f"{member.name} {said}")
         return found
+
+    def alarms(self) -> list[str]:
+        """Lines of the members' logs that must not be there."""
+        return [
+            f"{node.name} says: {line[:500]}"
+            for node in self.nodes
+            for line in node.said().splitlines()
+            if line.startswith("Traceback") or NEVER.intersection(line.split()[1:3])
+        ]
 
     @contextmanager
     def victim(self, random: Random, *, leader: bool | None = None) -> Iterator[Member]:

@@ -5,6 +5,7 @@ Read next: verdict.py.
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from replog.wire.batches import records_of
@@ -17,23 +18,27 @@ from replog_node.frames.decode import (
 )
 from replog_node.frames.layout import frame_header
 from replog_node.model.entries import Entry
-from tests.support.processes import Node, call
+from tests.support.processes import Node, Refused, call
 
 FRAMES = {"Accept": "application/vnd.replog.frames"}
 CHANGES = ("enter-joint", "leave-joint")
 
 
-def log_of(node: Node) -> list[Entry]:
-    """The committed log as this member shows it in linearizable reads; each entry is proven."""
+def log_of(node: Node, start: int | None = None) -> list[Entry]:
+    """The committed log from there, or from where it begins, as this member shows it.
+
+    Read linearizably; each entry is proven. Raises Refused, OSError.
+    """
     found: list[Entry] = []
-    at, end = 0, 1
-    while at < end:
+    at, end = "earliest" if start is None else str(start), ""
+    while at != end:
         path = f"/v1/records?from={at}&limit=10000&max_bytes=4194304"
         status, body, headers = call("GET", node.client, path, headers=FRAMES, timeout_s=60)
         if status != 200:
-            raise AssertionError(f"{node.client} does not show its log at {at}: {body!r}")
+            raise Refused(status, body.decode())
         found += _entries(body)
-        at, end = found[-1].last + 1, int(headers["replog-end-offset"])
+        at = str(found[-1].last + 1) if found else headers["replog-next-offset"]
+        end = headers["replog-end-offset"]
     return found
 
 
@@ -47,18 +52,24 @@ def _entries(frames: bytes) -> list[Entry]:
     return found
 
 
-def differences(logs: dict[str, list[Entry]]) -> list[str]:
-    """Where a log breaks off or isn't the first one, in sentences."""
-    faults = []
-    (first, *_), (common, *_) = zip(*logs.items(), strict=True)
-    for before, after in pairwise(common):
-        if not succeeds(tail_of(before), after):
-            faults.append(f"the chain of {first} breaks at {after.base}")
+def whole_log(trimmed: Sequence[Entry], retained: Sequence[Entry]) -> list[Entry]:
+    """What was read before it was trimmed, and what is there now behind that."""
+    end = trimmed[-1].last if trimmed else -1
+    return [*trimmed, *(entry for entry in retained if entry.base > end)]
+
+
+def differences(whole: Sequence[Entry], logs: Mapping[str, Sequence[Entry]]) -> list[str]:
+    """Where this log breaks off, and where what a member has of it is something else."""
+    faults = [
+        f"the chain breaks at {after.base}"
+        for before, after in pairwise(whole)
+        if not succeeds(tail_of(before), after)
+    ]
     for name, entries in logs.items():
-        pairs = zip(common, entries, strict=False)
+        pairs = zip(reversed(whole), reversed(entries), strict=False)
         other = next((a.base for a, b in pairs if a.frame != b.frame), None)
-        if other is not None or len(entries) != len(common):
-            faults.append(f"the log of {name} isn't that of {first}, at {other}")
+        if other is not None or not entries or whole[0].base != 0:
+            faults.append(f"the log of {name} is another one, last at {other}")
     return faults
 
 

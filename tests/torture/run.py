@@ -15,7 +15,7 @@ from tests.torture.clients import Load
 from tests.torture.falsified import FALSIFIED, unseen
 from tests.torture.faults.kinds import Fault
 from tests.torture.lab import Lab, lab
-from tests.torture.logs import differences, joint_phases, log_of, records
+from tests.torture.logs import differences, joint_phases, log_of, records, whole_log
 from tests.torture.nemesis import EVERY_KIND_S, Nemesis
 from tests.torture.oracles import simulation_oracles
 from tests.torture.verdict import judge, totals
@@ -77,10 +77,11 @@ def _judge(made: Lab, result: Result) -> None:
     made.settled(made.members, made.patience_s)
     converged_s = time.monotonic() - began_s
     logs = {member.name: log_of(member) for member in made.members}
-    (entries, *_) = logs.values()
+    entries = whole_log(made.trimmed, logs[made.members[0].name])
     log = records(entries)
     verdict = judge(made.journal, log)
-    result.wrong += differences(logs) + joint_phases(entries, made.operations) + made.journal.lies
+    result.wrong += differences(entries, logs) + joint_phases(entries, made.operations)
+    result.wrong += made.journal.lies + made.alarms()
     for name, found in vars(verdict).items():
         result.wrong += [f"{name}: {each}" for each in found[:SHOWN]]
     if verdict.clean:
@@ -88,11 +89,12 @@ def _judge(made: Lab, result: Result) -> None:
     result.wrong += simulation_oracles(made.journal.history, entries)
     if made.journal.acknowledged < ACKNOWLEDGED_LEAST:
         result.wrong.append(f"only {made.journal.acknowledged} appends were acknowledged")
+    slowest = f"well again after a fault within {made.slowest_well_s:.1f} s"
     counts = ", ".join(f"{count} {name}" for name, count in verdict.counts.items())
     result.report += [
         totals(made.journal, log),
-        f"{len(logs)} members show the same {len(entries)} entries; converged in "
-        f"{converged_s:.1f} s; well again after a fault within {made.slowest_well_s:.1f} s",
+        f"{len(logs)} members show the same {len(entries)} entries, some of them trimmed by now; "
+        f"converged in {converged_s:.1f} s; {slowest}",
         f"falsified afterwards in {len(FALSIFIED)} ways, to see the count count",
         f"records: {counts}",
     ]

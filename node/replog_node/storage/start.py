@@ -44,13 +44,14 @@ def load_start(disk: Disk) -> Start:
     """Return what the file says, written again: files are removed because of it, and what was read
     may be in the page cache only. Raises FormatUnknown, NoRoom, DiskError.
     """
-    start = _read(disk)
+    start = read_start(disk)
     if start.known and start != Start():
         save_start(disk, start)
     return start
 
 
-def _read(disk: Disk) -> Start:
+def read_start(disk: Disk) -> Start:
+    """Return what the file says; nothing is written. Raises FormatUnknown, DiskError."""
     try:
         return checked.unpack(_KIND, checked.read_whole(disk, START_NAME), Start, START_NAME)
     except checked.Unsound:

@@ -26,7 +26,7 @@ from replog_node.storage.path import Ground, superseding
 from replog_node.storage.scan import scan_last, scan_sealed
 from replog_node.storage.segment import SegmentHeader, is_segment, read_header
 from replog_node.storage.snapshots import Found, is_part, is_snapshot, prove
-from replog_node.storage.start import START_NAME, load_start
+from replog_node.storage.start import START_NAME, read_start
 from replog_node.storage.summary import Segment, find_summary
 from replog_node.storage.walk import Unreadable, Walk, Window
 
@@ -93,7 +93,7 @@ def _identity(disk: Disk, found: list[Identity]) -> str:
 
 
 def _start(disk: Disk) -> str:
-    start = load_start(disk)
+    start = read_start(disk)
     if not start.known:
         raise checked.Unsound("it can't be read; a snapshot that covers the log's start stands in")
     return f"segments were released up to offset {start.base.offset}"
@@ -112,7 +112,7 @@ def _log(disk: Disk, cluster_id: ClusterId) -> Iterator[Checked]:
             headers.append(read_header(disk, name, cluster_id))
         except (StorageError, DiskError) as problem:
             yield Checked(name, False, str(problem))
-    path = superseding(headers, Ground(load_start(disk), Found()))
+    path = superseding(headers, Ground(read_start(disk), Found()))
     for header in headers:
         if header not in path:
             yield Checked(header.name, True, "superseded; it goes at the next start")

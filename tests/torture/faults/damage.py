@@ -46,6 +46,8 @@ def flip_running(lab: Lab, random: Random) -> Seen:
     (Its scrub would, too, within an hour or two.) Seen: it says that a part is lost, later whole.
     """
     with lab.victim(random) as member:
+        while not _finished(member):
+            lab.pad()
         path = random.choice(_finished(member))
         before = member.said().count("log_hole")
         _flip(path, random)

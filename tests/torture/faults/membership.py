@@ -41,14 +41,16 @@ def _voters(lab: Lab) -> set[str]:
 def replace(lab: Lab, random: Random) -> Seen:
     """A member loses its disk and comes back as another one. Seen: its id, in the configuration."""
     with lab.victim(random) as member:
-        old = member.member()
+        old, fetched = member.member(), member.said().count("snapshot_fetched")
         member.kill()
         member.forget_everything()
         member.start()
         new = member.member()
         lab.change(list(lab.members))
         ids = {each["id"] for each in lab.leader().status()["members"]}
-        return Seen(new in ids and old not in ids, f"{member.name}: {old} is {new} now")
+        way = "a snapshot" if member.said().count("snapshot_fetched") > fetched else "the log"
+        evidence = f"{member.name}: {old} is {new} now, by {way}"
+        return Seen(new in ids and old not in ids, evidence)
 
 
 MEMBERSHIP = (

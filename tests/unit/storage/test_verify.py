@@ -13,11 +13,13 @@ from replog_node.storage.summary import Segment, find_summary, save_summary
 from replog_node.storage.verify import Checked, check_directory, check_path
 from tests.support.simdisk import SimDisk
 from tests.unit.storage.building import (
+    CLOCK,
     CLUSTER,
     LINEAGE,
     appending,
     built,
     chained,
+    configured,
     cutting,
     data,
     fetched,
@@ -133,6 +135,23 @@ def test_a_real_directory_is_checked_beside_the_member_that_holds_it(tmp_path: P
     found = check_path(str(tmp_path))
     assert {each["file"] for each in found} >= {"identity", "hardstate.a"}
     assert all(each["sound"] for each in found)
+    store.close()
+
+
+def test_a_real_directory_whose_first_segments_are_released_is_checked_beside_its_member(
+    tmp_path: Path,
+) -> None:
+    disk = OsDisk(tmp_path)
+    store = opened(disk)
+    store.assign(CLUSTER, LINEAGE)
+    entries = chained([CLOCK, configured("m1"), *[data(1200)] * 12])
+    for entry in entries:
+        store.write([appending(entry)])
+    built(store, disk, STATE, entries[7])
+    store.release(entries[9].base)
+    found = check_path(str(tmp_path))
+    assert [each for each in found if not each["sound"]] == []
+    assert "start" in {each["file"] for each in found}
     store.close()
 
 
