@@ -5,14 +5,16 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from replog.wire.schemas import ProducerRequest
 from replog_node.driver.flight import Recording, RecordingUnsound, pack, unpack
 from replog_node.driver.flightsteps import StepUnsound, decode, encode
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.replay import Outcome, replay
 from replog_node.model.positions import MemberId
-from replog_node.raft.effects import Commit
+from replog_node.raft.checkpoint import Checkpoint
+from replog_node.raft.effects import Commit, Send
 from replog_node.raft.events import PeerUp, Received, Tick
-from replog_node.raft.messages import Envelope, Heartbeat, Incarnation
+from replog_node.raft.messages import AppendEntries, Envelope, Heartbeat, Incarnation
 from replog_node.raft.violation import InvariantViolation
 from tests.unit.driver.rig import WALL_MS, Answers, Node, Rig, batch
 
@@ -60,21 +62,47 @@ def test_what_a_full_ring_still_holds_can_be_run_again() -> None:
         assert all(outcome.difference is None for outcome in _replayed(recording))
 
 
-def test_a_member_that_catches_up_from_a_cache_older_than_the_ring_is_served_the_same_again() -> (
-    None
-):
-    rig = _rig(flight_bytes=30_000)
-    away = rig.nodes[2]
+def _resent(recording: Recording) -> int:
+    """How many entries were sent that are older than the recording."""
+    first = recording.generations[0]
+    tail = msgspec.msgpack.decode(first.checkpoint, type=Checkpoint).log.tail.position
+    return sum(
+        entry.last <= tail.offset
+        for generation in recording.generations
+        for data in generation.steps
+        for effect in decode(data).effects
+        if isinstance(effect, Send) and isinstance(effect.message, AppendEntries)
+        for entry in effect.message.entries
+    )
+
+
+def test_entries_older_than_the_recording_are_sent_again_as_they_were() -> None:
+    rig = _rig(flight_bytes=60_000)
+    leader, away = rig.nodes[0], rig.nodes[2]
     rig.cut_off.add(away.member)
     for number in range(100):
-        rig.nodes[0].append(batch(f"{number}"))
+        leader.append(batch(f"{number}"))
         rig.deliver()
         rig.tick()
     rig.cut_off.clear()
-    rig.tick(40)
-    assert away.driver.applied.offset == rig.nodes[0].driver.applied.offset
+    while away.driver.applied.offset < leader.driver.applied.offset:
+        rig.tick()
+    assert _resent(_taken(leader)) >= 50
     for node in rig.nodes:
         assert all(outcome.difference is None for outcome in _replayed(_taken(node)))
+
+
+def test_a_control_record_is_framed_again_and_not_believed() -> None:
+    rig = _rig()
+    rig.nodes[0].call(ProducerRequest("mine", 60_000))
+    rig.deliver()
+    recording = _taken(rig.nodes[0])
+    steps = recording.generations[0].steps
+    index = next(number for number, data in enumerate(steps) if b"mine" in data)
+    other = _changed(recording, index, lambda data: data.replace(b"mine", b"your"))
+    *same, last = list(replay(other))
+    assert (len(same), last.number) == (index, index + 1)
+    assert "Persist(" in str(last.difference)
 
 
 def test_a_ring_is_bounded_in_bytes() -> None:
