@@ -181,6 +181,11 @@ LINEAGE: Final = (
         "design 3, Lineage; NATS #8413",
         (
             Edit(
+                "adapters/hello.py",
+                "if mine.lineage == theirs.lineage or mine.lineage is None",
+                "if mine.lineage is not None",
+            ),
+            Edit(
                 "driver/founding.py",
                 "reply((self._membership.cluster_id, self._membership.lineage) == "
                 "(cluster_id, lineage))",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.simulation.directed import run_directed
-from tests.simulation.run import simulate
+from tests.simulation.swarm import run_seed
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGE: Final = ROOT / "node" / "replog_node"
@@ -33,11 +33,6 @@ HUNT_S: Final = 400
 
 SLIPS: Final = (NameError, ImportError, SyntaxError)
 """What a mutant that was written wrongly ends with. It proves nothing."""
-
-HARSH: Final = (
-    "power", "power", "power-all", "kill", "partition", "pause", "one-way", "crash-write", "deaf",
-    "slow-disk", "stall", "lossy", "transfer", "break", "halves", "heal", "heal", "heal",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,13 +69,6 @@ class Found:
 
 class Slip(Exception):
     """The mutant itself is wrong: its piece is gone, or what took its place doesn't run."""
-
-
-def random_run(seed: int) -> None:
-    """The short random run. Raises when something is wrong."""
-    members = 3 if seed % 2 else 5
-    kinds = HARSH if seed % 2 else (*HARSH, "retarget", "retarget", "retarget")
-    simulate(seed, members=members, kinds=kinds, seconds=12, every_ms=700)
 
 
 def put_in(mutant: Mutant, into: Path) -> None:
@@ -131,7 +119,7 @@ def main(*asked: str) -> int:
     for each in asked:
         try:
             if each.isdecimal():
-                random_run(int(each))
+                run_seed(int(each))
             else:
                 run_directed(each)
         except Exception as problem:
