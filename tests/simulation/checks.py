@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replog_node.driver.wire import decode
-from replog_node.raft.messages import Envelope
+from replog_node.raft.messages import CoreMessage, Envelope
 from tests.simulation.oracles.appendonly import LeaderAppendOnly
 from tests.simulation.oracles.chains import Chains
 from tests.simulation.oracles.commits import Commits
@@ -18,7 +18,9 @@ from tests.simulation.oracles.completeness import LeaderCompleteness
 from tests.simulation.oracles.durable import Durable, kept_by
 from tests.simulation.oracles.elections import ElectionSafety
 from tests.simulation.oracles.exactly_once import ExactlyOnce
+from tests.simulation.oracles.folds import TrueSnapshots
 from tests.simulation.oracles.frames import EqualFrames
+from tests.simulation.oracles.holes import Holes
 from tests.simulation.oracles.linearizable import Linearizable
 from tests.simulation.oracles.liveness import Liveness
 from tests.simulation.oracles.machine import StateMachineSafety
@@ -27,11 +29,13 @@ from tests.simulation.oracles.memory import NothingForgotten
 from tests.simulation.oracles.monotonic import Monotonic
 from tests.simulation.oracles.oracle import Broken
 from tests.simulation.oracles.outcomes import DefiniteAnswers
+from tests.simulation.oracles.parking import Parking, committed_configurations
 from tests.simulation.oracles.promises import TrueAcknowledgements
 from tests.simulation.oracles.quorum import CommittedOnQuorum
 from tests.simulation.oracles.retention import Retention
 from tests.simulation.oracles.snapshots import EqualSnapshots
 from tests.simulation.oracles.states import EqualStates
+from tests.simulation.oracles.unharmed import Unharmed
 from tests.simulation.oracles.views import View, look
 from tests.simulation.oracles.votes import OneVote
 
@@ -81,6 +85,10 @@ class Checks:
         self._states = EqualStates()
         self._frames = EqualFrames(self.log)
         self._snapshots = EqualSnapshots()
+        self._true_snapshots = TrueSnapshots(self.log)
+        self._unharmed = Unharmed()
+        self._holes = Holes()
+        self._parking = Parking()
         self._exactly_once = ExactlyOnce()
         self._answers = DefiniteAnswers()
         self._linearizable = Linearizable()
@@ -105,6 +113,8 @@ class Checks:
         if left is not None:
             damaged = store.unproven is not None
             self._memory.restarted(node.name, left, kept_by(store), damaged=damaged)
+        self._unharmed.started(node.name, node.disk, store)
+        self._holes.forget(node.name)
         self._durable.started(node)
         self._chains.tips[node.name] = store.tail.chain
         self._views.pop(node.name, None)
@@ -124,6 +134,7 @@ class Checks:
         if was is not None:
             for oracle in self._stepping:
                 oracle.stepped(node.name, was, now)
+            self._holes.stepped(node.name, was, now, self._world.clockwork.now_us)
 
     def writing(self, node: SimNode, persist: Persist) -> None:
         """A member gives something to its disk."""
@@ -141,6 +152,25 @@ class Checks:
         if isinstance(message, Envelope) and kept is not None:
             self._votes.sent(node.member, to, message.message, kept)
             self._acknowledgements.sent(node.name, message.message, kept)
+            self._sent_with_damage(node, message.message)
+
+    def _sent_with_damage(self, node: SimNode, message: CoreMessage) -> None:
+        if node.driver is not None and node.storage is not None:
+            self._holes.sent(
+                node.name, message,
+                commit=node.driver.kernel.committed.offset,
+                unproven=node.storage.store.unproven is not None,
+                at_us=self._world.clockwork.now_us,
+            )  # fmt: skip
+
+    def parks(self, node: SimNode) -> None:
+        """A member parks as removed, for good."""
+        if node.driver is not None:
+            self._parking.parks(node.name, node.member, committed_configurations(node.driver))
+
+    def met(self, node: SimNode, problem: Exception) -> None:
+        """A member met this on its disk, at its start or while it read."""
+        self._unharmed.found(node.name, node.disk, problem)
 
     def leader(self, node: str, term: int) -> None:
         """A member became leader."""
@@ -157,6 +187,7 @@ class Checks:
     def snapshot(self, node: str, snapshot: SnapshotMeta) -> None:
         """A member has built a snapshot."""
         self._snapshots.built(node, snapshot)
+        self._true_snapshots.built(node, snapshot)
 
     def page(self, node: str, at: int, entries: tuple[Entry, ...]) -> None:
         """A member gave a page of the log."""

@@ -199,6 +199,7 @@ class SimNode:
     def _refused(self, problem: Exception) -> None:
         """The data can't be used, or not now: the process ends with exit code 3 or 1 (app.py)."""
         self.world.clockwork.note(self.name, "can't-start", type(problem).__name__, problem)
+        self.world.checks.met(self, problem)
         self.disk.restart()
         self._start_again()
 

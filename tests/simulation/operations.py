@@ -217,7 +217,7 @@ class Operations:
 
         def answered(accepted: bool) -> None:
             fenced = node.driver is driver and driver.kernel.core is None
-            if accepted or (kind == "newer" and node.driver is driver and not fenced):
+            if accepted or (node.driver is driver and fenced != (kind == "newer")):
                 raise Broken(f"{node.name} took a stranger ({kind}) for one of its cluster")
             done()
             if kind == "newer":

@@ -231,6 +231,8 @@ class SimStorage:
         self._ask(_Job(assign))
 
     def park(self) -> None:
+        self._world.checks.parks(self._node)
+
         def park() -> None:
             self._happens("parks")
             self.store.park()
@@ -397,6 +399,7 @@ class SimStorage:
     def _found_unreadable(self, problem: StorageError) -> None:
         """Tell of it; and if it is damage that isn't known yet, find out how far it goes."""
         self._note(problem)
+        self._world.checks.met(self._node, problem)
         if isinstance(problem, SnapshotUnusable):
             self._drop(problem.name)
         if not isinstance(problem, LogDamaged):

@@ -154,7 +154,8 @@ class SimDisk:
     do nothing. fail: asked before each operation ("write segment.seg", "sync block …"); what it
     returns, if anything, is raised as a DiskError. stall_ms: grows by sync_ms for each sync, for a
     simulator to charge. capacity: bytes that all files together may have, None for no end of them;
-    taken_bytes: what somebody else holds of that; on_full: called when there isn't enough.
+    taken_bytes: what somebody else holds of that; on_full: called when there isn't enough. harmed:
+    whether it was ever damaged.
     twist: what a read of a file, from a byte on, gives back instead of what is there.
     """
 
@@ -175,6 +176,7 @@ class SimDisk:
         self._seen: dict[str, Inode] = {}
         self._durable: dict[str, Inode] = {}
         self._unsynced: list[Change[Inode]] = []
+        self.harmed = False
         self._life = 0
         self._dead = False
 
@@ -240,10 +242,12 @@ class SimDisk:
 
     def damage(self, name: str, at: int, data: bytes) -> None:
         """Let the medium rot: change bytes durably behind everybody's back."""
+        self.harmed = True
         self._seen[name].rot(at, data)
 
     def vanish(self, name: str) -> None:
         """Lose a file, durably."""
+        self.harmed = True
         self._seen.pop(name, None)
         self._durable.pop(name, None)
 

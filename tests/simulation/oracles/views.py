@@ -20,7 +20,7 @@ LEADER = "leader"
 class View(NamedTuple):
     """tail: the end of its log, durable or not; start: the position behind which it begins.
 
-    log_start: the first retained offset, as far as it has applied.
+    log_start: the first retained offset, as far as it has applied. first_hole: as its core knows.
     """
 
     term: int
@@ -31,6 +31,7 @@ class View(NamedTuple):
     applied: int
     log_start: int
     configuration: Configuration | None
+    first_hole: int | None = None
 
     @property
     def leads(self) -> bool:
@@ -47,5 +48,5 @@ def look(driver: Driver) -> View | None:
     applied = driver.applied
     return View(
         core.term, core.role, kernel.committed, core.tail, core.start,
-        applied.offset, applied.log_start, core.configuration,
+        applied.offset, applied.log_start, core.configuration, core.disk.first_hole,
     )  # fmt: skip
