@@ -16,6 +16,7 @@ from typing import Final
 
 from tests.simulation.faults import KINDS, Strike
 from tests.simulation.network import Weather
+from tests.simulation.profiles import mix
 from tests.simulation.sizes import Sizes
 
 MEMBERS: Final = (1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7)
@@ -49,7 +50,7 @@ def draw(seed: int) -> Plan:
     random = Random(f"plan {seed}")
     members = random.choice(MEMBERS)
     seconds = random.choice(SECONDS)
-    kinds = tuple(sorted(random.sample(KINDS, random.randint(3, len(KINDS) // 2))))
+    kinds = mix(random, KINDS)
     return Plan(
         seed=seed,
         members=members,

@@ -1,0 +1,60 @@
+"""Mixes of faults: half of the seeds draw from all kinds, the others mostly from one profile.
+
+Some bugs show only where several faults of one sort meet: two membership changes and a cut in
+between, a vote and two power losses. Of all kinds drawn evenly those meet too rarely; that is what
+the mutants have shown (docs/testing.md).
+
+Decides: which kinds belong together. Must not know: when they strike.
+Read next: plan.py, faults/__init__.py.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+PROFILES: Final[dict[str, tuple[str, ...]]] = {
+    "membership": (
+        "retarget", "retarget", "retarget", "retarget-without-leader", "transfer", "halves",
+        "partition", "pair", "joint-cut", "joint-power", "joint-power-all", "unjoint-cut",
+        "unjoint-power", "park-crash", "snapshot", "append-cut", "lead-cut", "wipe", "heal",
+    ),
+    "elections": (
+        "lead-cut", "lead-cut", "lead-power", "lead-pause", "append-cut", "append-cut",
+        "append-power", "ack-cut", "vote-power", "vote-restart", "vote-hold", "ask-hold",
+        "ask-power", "vote-crash", "transfer", "halves", "partition", "kill-all", "heal",
+    ),
+    "power": (
+        "power", "power-all", "ack-power", "ack-power-both", "ack-power-all", "append-power",
+        "append-crash", "write-crash", "vote-crash", "truncate-crash", "crash-write", "kill",
+        "lead-cut", "append-cut", "slow-disk", "stall", "heal",
+    ),
+    "snapshots": (
+        "snapshot", "snapshot", "trim", "trim", "partition", "wipe", "power", "power-all",
+        "kill-all", "offer-crash", "install-crash", "install-crash", "build-crash",
+        "release-crash", "chunk-break", "chunk-kill", "retarget", "heal",
+    ),
+    "rot": (
+        "rot-flip", "rot-flip", "rot-flip", "rot-misdirected", "rot-stale", "mend-crash",
+        "power", "kill", "kill-all", "partition", "transfer", "lead-cut", "append-cut", "heal",
+    ),
+    "reads": (
+        "beat-pause", "beat-hold", "read-hold", "lead-pause", "lead-cut", "one-way", "deaf",
+        "partition", "pause", "late", "lossy", "transfer", "halves", "heal",
+    ),
+    "callers": (
+        "forward-break", "forward-kill", "result-break", "admin-break", "break", "late", "lossy",
+        "transfer", "lead-cut", "kill", "pause", "stall", "slow-disk", "snapshot", "skew", "heal",
+    ),
+}  # fmt: skip
+"""Kinds that belong together; what stands there twice comes twice as often."""
+
+
+def mix(random: Random, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of one seed, as often as they are to come; kinds: all that there are."""
+    some = random.sample(kinds, random.randint(3, len(kinds) // 2))
+    if random.random() < 0.4:
+        return tuple(sorted(some))
+    profile = random.choice(sorted(PROFILES))
+    mine = random.sample(PROFILES[profile], random.randint(6, len(PROFILES[profile])))
+    return tuple(sorted((*mine, *mine, *some[:3])))
