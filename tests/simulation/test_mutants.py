@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.directed import SCENARIOS, run_directed
+from tests.simulation.faults import KINDS
 from tests.simulation.mutants import MUTANTS, WANTED
 from tests.simulation.mutation import Mutant, hunt, put_in
+from tests.simulation.profiles import PROFILES
 
 DIRECTED = [mutant for mutant in MUTANTS if mutant.scenario]
 
@@ -22,6 +24,10 @@ def _name(mutant: Mutant) -> str:
 def test_every_bug_by_name_and_every_ordering_rule_has_its_mutant() -> None:
     assert {mutant.shows for mutant in MUTANTS} - {""} == set(WANTED)
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 36
+
+
+def test_a_profile_names_kinds_of_faults_that_there_are() -> None:
+    assert {kind for profile in PROFILES.values() for kind in profile} <= set(KINDS)
 
 
 def test_each_piece_that_a_mutant_replaces_is_in_the_source_once(tmp_path: Path) -> None:
