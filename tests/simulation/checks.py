@@ -34,17 +34,20 @@ from tests.simulation.oracles.promises import TrueAcknowledgements
 from tests.simulation.oracles.quorum import CommittedOnQuorum
 from tests.simulation.oracles.retention import Retention
 from tests.simulation.oracles.snapshots import EqualSnapshots
+from tests.simulation.oracles.stale_reads import BoundedReads, LocalReads
 from tests.simulation.oracles.states import EqualStates
+from tests.simulation.oracles.time_reads import TimeReads
 from tests.simulation.oracles.unharmed import Unharmed
 from tests.simulation.oracles.views import View, look
 from tests.simulation.oracles.votes import OneVote
 
 if TYPE_CHECKING:
+    from replog_node.driver.view import ReadView
     from replog_node.model.entries import Entry
     from replog_node.model.positions import MemberId
     from replog_node.model.snapshots import SnapshotMeta
     from replog_node.raft.effects import Persist
-    from tests.simulation.clients.history import History
+    from tests.simulation.clients.history import History, Viewed
     from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
@@ -89,6 +92,9 @@ class Checks:
         self._unharmed = Unharmed()
         self._holes = Holes()
         self._parking = Parking()
+        self._local_reads = LocalReads(commits)
+        self._bounded_reads = BoundedReads()
+        self._times = TimeReads(self.log)
         self._exactly_once = ExactlyOnce()
         self._answers = DefiniteAnswers()
         self._linearizable = Linearizable()
@@ -179,6 +185,7 @@ class Checks:
     def applied(self, node: str, entry: Entry) -> None:
         """A member has applied an entry."""
         self._machine.applied(node, entry)
+        self._times.applied(node, entry)
 
     def state(self, node: str, offset: int, digest: bytes) -> None:
         """A member's state at an offset."""
@@ -193,6 +200,18 @@ class Checks:
         """A member gave a page of the log."""
         self._frames.page(node, at, entries)
 
+    def trimmed(self, node: str, at: int, log_start: int) -> None:
+        """A member refused to read at an offset, and told where its log begins."""
+        self.retention.refused(node, at, log_start)
+
+    def viewed(self, view: Viewed) -> None:
+        """A member has shown its log without asking others, or within a bound."""
+        self._local_reads.viewed(view)
+
+    def from_time(self, node: str, view: ReadView, time_ms: int, offset: int) -> None:
+        """A member said where in its view a time begins."""
+        self._times.found(node, view, time_ms, offset)
+
     # At the end.
 
     def values(self) -> dict[bytes, list[int]]:
@@ -205,3 +224,4 @@ class Checks:
         self._exactly_once.check(history, values)
         self._answers.check(history, values)
         self._linearizable.check(history, values)
+        self._bounded_reads.check(history)

@@ -389,7 +389,8 @@ class Driver:
 
     @property
     def staleness_ms(self) -> int:
-        """For how long this member may have missed commits; -1: unknown, no leader is known."""
+        """How long ago the leader was heard; what was committed since, or is still on its way here,
+        may be missing. -1: no leader is known."""
         return self._health.staleness_ms()
 
     @property

@@ -30,6 +30,6 @@ class ReadView(msgspec.Struct, frozen=True):
     log_start_offset: int
     end_offset: int
     staleness_ms: int
-    """0 for a linearizable view; else how long this member may have missed commits; -1 unknown.
+    """0 for a linearizable view; of a local one, how long ago the leader was heard; -1: never.
 
     Of a bounded one: the age of the confirmation."""

@@ -14,7 +14,7 @@ from replog.wire.batches import NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, ProducerResolved, ProducerSession
 from replog_node.driver.calls import Resolve
-from tests.simulation.clients.client import Client, deadline_s
+from tests.simulation.clients.client import Client
 from tests.simulation.clients.history import Attempt
 from tests.simulation.clients.writers import RETRIED, Numbered, Session
 
@@ -50,6 +50,8 @@ class Conditional(Client):
             if result.code == "last_record_mismatch":
                 last = result.extra["last_record"]
                 self._believed = -1 if last is None else last
+                attempt.instead = self._believed
+                attempt.refused_us = self.world.clockwork.now_us
                 if not self.stopped and self.world.clockwork.random.random() < 0.7:
                     self.world.clockwork.after(0, self._one)
 
@@ -100,7 +102,8 @@ class Resolver(Session):
             self._session = replace(session, epoch=result.epoch)
 
         request, reply = Resolve(session.producer_id, session.epoch), self.once(node, answered)
-        node.do(lambda driver: driver.call(request, reply, deadline_s=deadline_s(driver)))
+        deadline_s = self.deadline_s(node)
+        node.do(lambda driver: driver.call(request, reply, deadline_s=deadline_s))
         if self.world.clockwork.random.random() < 0.5:
             self._ask(node, self._next(session))  # on the heels of the fence: mostly too late
 

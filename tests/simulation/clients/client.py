@@ -13,12 +13,15 @@ from replog.wire.batches import CheckedBatch
 from replog.wire.problems import ApiError
 
 if TYPE_CHECKING:
-    from replog_node.driver.driver import Driver
     from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
 TIMEOUT_S = 3.0
+HURRIED = 0.1
+"""The part of calls whose time is shorter than an election, or than a write on a slow disk."""
+
 RECORDS_MAX = 3
+MANY_RECORDS = 20
 PAUSE_US = 100_000
 
 
@@ -57,13 +60,15 @@ class Client(ABC):
     def values(self) -> tuple[bytes, ...]:
         """Values that nobody else writes."""
         self.count += 1
-        records = self.world.clockwork.random.randint(1, RECORDS_MAX)
+        random = self.world.clockwork.random
+        records = random.randint(1, MANY_RECORDS if random.random() < 0.03 else RECORDS_MAX)
         return tuple(f"{self.name}-{self.count}-{n}".encode() for n in range(records))
 
     def append(self, node: SimNode, batch: CheckedBatch, answered: Any) -> None:
         """Append at a member; a turn of its own, and flushed with what else comes then."""
         reply = self.once(node, answered)
-        node.do(lambda driver: driver.append(batch, reply, deadline_s=deadline_s(driver)))
+        deadline_s = self.deadline_s(node)
+        node.do(lambda driver: driver.append(batch, reply, deadline_s=deadline_s))
         node.flush_soon()
 
     def once(self, node: SimNode, answered: Any) -> Any:
@@ -94,7 +99,8 @@ class Client(ABC):
         node.on_death(silent)
         return reply
 
-
-def deadline_s(driver: Driver) -> float:
-    """TIMEOUT_S from now."""
-    return driver.clock.monotonic_s() + TIMEOUT_S
+    def deadline_s(self, node: SimNode) -> float:
+        """Until when a call that is made now may take; mostly TIMEOUT_S from now."""
+        random = self.world.clockwork.random
+        left_s = random.uniform(0.01, 0.5) if random.random() < HURRIED else TIMEOUT_S
+        return node.clock.monotonic_s() + left_s

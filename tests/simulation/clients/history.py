@@ -14,8 +14,8 @@ from replog.wire.schemas import Appended
 class Attempt:
     """An append: its unique values, when it began and ended, and how (in virtual µs).
 
-    behind: the last record that it was to follow directly (-1: none); resolved: whether it
-    happened, as the answer to that question says.
+    behind: the last record that it was to follow directly (-1: none); instead: which one was the
+    last, as the refusal says. resolved: whether it happened, as the answer to that question says.
     """
 
     values: tuple[bytes, ...]
@@ -25,6 +25,8 @@ class Attempt:
     outcome: str = "unknown"
     session: str = ""
     behind: int | None = None
+    instead: int | None = None
+    refused_us: int | None = None
     resolved: bool | None = None
     told: list[int] = field(default_factory=list)
 
@@ -55,13 +57,37 @@ class ReadDone:
     node: str
 
 
+@dataclass(frozen=True)
+class Viewed:
+    """What a member showed of the log: offsets from log_start up to, not including, end.
+
+    life: of the member's process. bound_ms: how stale the caller would have it; None for a local
+    read. staleness_ms: what it was told; -1: not known.
+    """
+
+    node: str
+    life: int
+    taken_us: int
+    bound_ms: int | None
+    log_start: int
+    end: int
+    staleness_ms: int
+
+    @property
+    def fresh_us(self) -> int:
+        """Whatever was known before this moment must be shown."""
+        return self.taken_us - 1000 * self.staleness_ms
+
+
 class History:
     """Everything that clients did."""
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
         self.reads: list[ReadDone] = []
+        self.views: list[Viewed] = []
         self.pages = 0
+        self.times = 0
         self.resolved = 0
         self.refusals: dict[str, int] = {}
 

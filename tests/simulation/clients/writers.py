@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from replog.wire.batches import CheckedBatch, NewRecord, build_batch
 from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, ProducerRequest, ProducerSession
-from tests.simulation.clients.client import Client, deadline_s
+from tests.simulation.clients.client import Client
 from tests.simulation.clients.history import Attempt
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ class Session(Client):
                 raise AssertionError(f"{self.name} got {result} after {self._session}")
 
         request, reply = ProducerRequest(self.name), self.once(node, answered)
-        node.do(lambda driver: driver.call(request, reply, deadline_s=deadline_s(driver)))
+        deadline_s = self.deadline_s(node)
+        node.do(lambda driver: driver.call(request, reply, deadline_s=deadline_s))
 
     def _next(self, session: ProducerSession) -> Numbered:
         attempt = Attempt(self.values(), self.world.clockwork.now_us, session=self.name)
