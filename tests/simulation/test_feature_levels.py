@@ -27,7 +27,7 @@ def test_the_feature_level_rises_by_records_of_its_own_and_reaches_everybody(
     seeds: list[int],
 ) -> None:
     raised = refused = 0
-    for seed in seeds[: max(2, len(seeds) // 3)]:
+    for seed in seeds[: max(4, len(seeds) // 3)]:
         world = simulate(seed, members=4, kinds=(*BESIDE, *BUILDS))
         records = list(committed(world))
         for (_, before), (change, after) in pairwise(records):
