@@ -93,6 +93,8 @@ class Reader(Client):
             if isinstance(entries, ApiError):
                 self._refused(node, at, entries)
                 return
+            if not entries and _holds_back(node):
+                return
             self.world.history.pages += 1
             self.world.checks.page(node.name, at, entries)
             behind = entries[-1].last + 1 if entries else end
@@ -115,8 +117,13 @@ class Reader(Client):
         def found(offset: int | ApiError) -> None:
             if isinstance(offset, ApiError):
                 self.world.history.refused(offset)
-            else:
+            elif not _holds_back(node):
                 self.world.history.times += 1
                 self.world.checks.from_time(node.name, view, time_ms, offset)
 
         views.at_time(node, view, time_ms, found)
+
+
+def _holds_back(node: SimNode) -> bool:
+    """Whether a member takes no part because holes are filled: it shows how far it is, no entry."""
+    return node.driver is None or node.driver.kernel.core is None
