@@ -13,6 +13,7 @@ from typing import Final
 
 from tests.simulation.checks import Broken
 from tests.simulation.faults import Strike, strike
+from tests.simulation.finale import look_back
 from tests.simulation.plan import Plan, draw
 from tests.simulation.world import SECOND_US, World
 
@@ -65,8 +66,17 @@ def play(world: World, plan: Plan) -> None:
     for each in plan.strikes:
         world.clockwork.after(each.at_ms * 1000, lambda each=each: _strike(world, each))  # type: ignore[misc]
     world.run(plan.seconds)
+    _be_struck(world, plan)
     _heal_a_majority(world)
     _heal_everybody(world)
+    world.judged(lambda: look_back(world))
+
+
+def _be_struck(world: World, plan: Plan) -> None:
+    """A run in which no fault took effect would prove little: then the power fails somewhere."""
+    if plan.strikes and not world.effects:
+        strike(world, Strike(len(plan.strikes), 0, "power", plan.seed, plan.seed))
+        world.run(1)
 
 
 def _strike(world: World, each: Strike) -> None:

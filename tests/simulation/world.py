@@ -13,6 +13,7 @@ from replog_node.model.snapshots import SnapshotMeta
 from tests.simulation.checks import Broken, Checks
 from tests.simulation.clients.askers import Conditional, Resolver
 from tests.simulation.clients.client import Client
+from tests.simulation.clients.curious import Curious
 from tests.simulation.clients.history import History
 from tests.simulation.clients.readers import Reader
 from tests.simulation.clients.writers import Plain, Session
@@ -78,6 +79,7 @@ class World:
     def add_askers(self) -> None:
         """Let those begin that ask for more: conditions, and the fate of what is unknown."""
         self.clients += [Conditional(self, "conditional"), Resolver(self, "resolver")]
+        self.clients.append(Curious(self, "curious"))
 
     def stop_clients(self) -> None:
         """Let nobody begin anything new."""

@@ -55,6 +55,14 @@ def raise_level(blow: Blow) -> None:
     blow.world.operations.raise_level(blow.hit)
 
 
+@fault("clock-acknowledged")
+def clock_acknowledged(blow: Blow) -> None:
+    """Somebody says that a member's clock is right, though it may not be."""
+    if blow.node.able() is not None:
+        blow.node.do(lambda driver: driver.acknowledge_clock())
+        blow.hit()
+
+
 @fault("wipe")
 def wipe(blow: Blow) -> None:
     """A voter loses its disk for good, and is replaced."""

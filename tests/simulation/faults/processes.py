@@ -55,6 +55,40 @@ def power_all(blow: Blow) -> None:
         down(blow, node, power=True)
 
 
+DRAINS_MS: Final = 2000
+"""A member that was asked to stop is stopped for good by then."""
+
+
+@fault("stop")
+def stop(blow: Blow) -> None:
+    """As SIGTERM: it hands over, lets calls end, answers who still waits, and comes back."""
+    node, life = blow.node, blow.node.life
+    if node.able() is None:
+        return
+    blow.hit()
+    node.do(lambda driver: driver.begin_stop())
+
+    def look(left_ms: int) -> None:
+        if node.life != life or node.driver is None:
+            return
+        if left_ms > 0 and not node.driver.drained:
+            blow.world.clockwork.after(50_000, lambda: look(left_ms - 50))
+            return
+        node.driver.close()
+        node.kill()
+        back_soon(blow, node, 500)
+
+    look(DRAINS_MS)
+
+
+@fault("roll")
+def roll(blow: Blow) -> None:
+    """Every member is stopped and comes back, one after the other."""
+    for place, node in enumerate(blow.world.nodes):
+        each = Blow(blow.world, blow.kind, node, blow.random)
+        blow.world.clockwork.after(place * ROLL_MS * 1000, partial(stop, each))
+
+
 @fault("pause")
 def pause(blow: Blow) -> None:
     """As SIGSTOP, from a moment to many election timeouts."""
