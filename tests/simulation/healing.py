@@ -36,8 +36,14 @@ class Healing:
         self._world = world
 
     def majority(self) -> list[SimNode]:
-        """Members, drawn at random, that are a majority of each set of voters known to anybody."""
+        """Members, drawn at random, that are a majority of each set of voters known to anybody.
+
+        Before the first target was reached nobody serves yet, and all that it names are needed.
+        """
         world = self._world
+        known = [c for node in world.nodes for c in node.known_configurations()]
+        if not any(configuration.target_reached for configuration in known):
+            return list(world.nodes)
         nodes = [node for node in world.nodes if node.member not in world.lost]
         world.clockwork.random.shuffle(nodes)
         if not world.disk_faults.whole():
@@ -63,6 +69,7 @@ class Healing:
         rightly. What only everybody together can be rid of (the weather) ends as well.
         """
         world = self._world
+        world.healed = True
         world.triggers.clear()
         everybody = len(nodes) == len(world.nodes)
         world.network.heal(None if everybody else frozenset(node.member for node in nodes))

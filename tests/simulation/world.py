@@ -41,7 +41,7 @@ class World:
 
     faults: struck, by kind; effects: of those, how many took effect; notes: events
     that members told their logs; steps: of all cores.
-    lost: members whose disks are gone for good.
+    lost: members whose disks are gone for good; healed: faults are over, for some or all.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class World:
         self.faults: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.healed = False
         self.moved: SimNode | None = None
         self.lost: set[MemberId] = set()
         self.nodes = [SimNode(self, f"m{number}") for number in range(members)]

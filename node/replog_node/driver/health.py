@@ -12,7 +12,7 @@ from replog_node.driver.applier import Applier
 from replog_node.driver.catchup import CatchUp
 from replog_node.driver.fetching import Fetching
 from replog_node.driver.kernel import Kernel
-from replog_node.driver.obstacles import Obstacles
+from replog_node.driver.obstacles import OVERLOADED, Obstacles, wait_of
 from replog_node.driver.repair import Repairs
 from replog_node.driver.schedule import Schedule
 from replog_node.driver.snapshots import Snapshots
@@ -111,7 +111,9 @@ class Health:
         configuration = self._kernel.configuration()
         if configuration is not None and not configuration.target_reached:
             return "FirstTargetPending"
-        return obstacle
+        if obstacle is None or obstacle == OVERLOADED:
+            return None  # what is too much is refused with that code, and passes in a moment
+        return wait_of(obstacle)
 
     def status(self, version: str, client_addresses: Mapping[MemberId, str]) -> ClusterStatus:
         """What this member knows."""

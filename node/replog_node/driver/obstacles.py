@@ -6,11 +6,30 @@ Must not know: who asks.
 Read next: appends.py, waits.py.
 """
 
+from typing import Final
+
 from replog.wire.problems import ApiError
 from replog_node.driver.kernel import Kernel
 from replog_node.driver.space import short_of_space
 from replog_node.driver.standing import Membership
+from replog_node.raft.effects import Reason
 from replog_node.state.applied import AppliedState
+
+OVERLOADED: Final = Reason.OVERLOADED.value
+"""An obstacle that no wait tells of: it passes in a moment, and is refused by this code."""
+
+_WAITS: Final = {
+    "not_leader": "NoLeader",
+    "not_ready": "NotCaughtUp",
+    "transferring": "Transferring",
+    "clock_jump": "ClockJump",
+}
+"""The wait that tells of an obstacle which the core names by its reason."""
+
+
+def wait_of(obstacle: str) -> str:
+    """The code of the wait that tells of what to_append() named."""
+    return _WAITS.get(obstacle, obstacle)
 
 
 class Obstacles:
@@ -75,8 +94,9 @@ class Obstacles:
             return full
         if obstacle is None:
             return ApiError("overloaded", "its turn did not come in time")
-        if obstacle == "overloaded":
+        if obstacle == OVERLOADED:
             return ApiError("overloaded", "too much is appended and not committed")
         if obstacle == "transferring":
             return ApiError("transferring", "leadership is being handed over")
-        return ApiError("not_ready", f"the leader doesn't append now: {obstacle}", wait=obstacle)
+        wait = wait_of(obstacle)
+        return ApiError("not_ready", f"the leader doesn't append now: {wait}", wait=wait)

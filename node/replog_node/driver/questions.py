@@ -25,7 +25,7 @@ def answer_of(question: Question, core: Core | None) -> TargetPlan | MayStop | A
     """The leader's answer, or its refusal."""
     configuration = None if core is None else core.configuration
     if core is None or configuration is None:
-        return ApiError("not_ready", "this member has no configuration", wait="not_ready")
+        return ApiError("not_ready", "this member has no configuration", wait="NotCaughtUp")
     match question:
         case Plan(target=target):
             return _plan(core, target)

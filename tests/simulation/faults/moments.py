@@ -21,7 +21,7 @@ Action = Callable[[Blow, Moment], None]
 
 
 def _after(blow: Blow, most_us: int, happen: Callable[[], None]) -> None:
-    blow.world.clockwork.after(blow.random.randint(0, most_us), happen)
+    blow.later(blow.random.randint(0, most_us), happen)
 
 
 def power(blow: Blow, moment: Moment) -> None:

@@ -86,7 +86,7 @@ def roll(blow: Blow) -> None:
     """Every member is stopped and comes back, one after the other."""
     for place, node in enumerate(blow.world.nodes):
         each = Blow(blow.world, blow.kind, node, blow.random)
-        blow.world.clockwork.after(place * ROLL_MS * 1000, partial(stop, each))
+        blow.later(place * ROLL_MS * 1000, partial(stop, each))
 
 
 @fault("pause")
@@ -151,11 +151,9 @@ def rollout(blow: Blow) -> None:
     if newest > LEVEL_MAX:
         return
     for place, node in enumerate(blow.world.nodes):
-        blow.world.clockwork.after(place * ROLL_MS * 1000, partial(node.change_build, newest))
+        blow.later(place * ROLL_MS * 1000, partial(node.change_build, newest))
     for count in range(3 * len(blow.world.nodes)):
-        blow.world.clockwork.after(
-            count * ROLL_MS * 1000, lambda: blow.world.operations.raise_level(blow.hit)
-        )
+        blow.later(count * ROLL_MS * 1000, lambda: blow.world.operations.raise_level(blow.hit))
 
 
 @fault("downgrade")

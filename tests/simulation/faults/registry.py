@@ -51,6 +51,10 @@ class Blow:
             self._has_hit = True
             self.world.effects[self.kind] += 1
 
+    def later(self, delay_us: int, happen: Callable[[], None]) -> None:
+        """Let another part of this fault happen, unless the faults are over by then."""
+        self.world.clockwork.after(delay_us, lambda: None if self.world.healed else happen())
+
     def others(self) -> list[SimNode]:
         """All members but the one that this is about."""
         return [other for other in self.world.nodes if other is not self.node]
