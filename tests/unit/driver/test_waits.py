@@ -1,8 +1,11 @@
 """What a member waits for, and its status (replog_node/driver/waits.py, status.py)."""
 
-from replog.wire.schemas import BootstrapRequest
+from replog.wire.codes import WAITS
+from replog.wire.schemas import BootstrapRequest, TransferRequest
+from replog_node.driver.obstacles import wait_of
 from replog_node.driver.waits import DISK_SLOW_S, DISK_STALLED_S
 from replog_node.model.positions import Lineage
+from replog_node.raft.effects import Reason
 from tests.unit.driver.rig import CLUSTER, Node, Rig, batch
 
 
@@ -120,10 +123,21 @@ def test_a_sole_voter_whose_clock_leapt_goes_on_once_somebody_vouches_for_the_cl
     assert codes(node) == ["ClockJump"]
     refused = node.append(batch("a"), within_s=0.2)
     rig.tick(10)
-    assert refused.codes == ["not_ready"] and refused[0].extra["wait"] == "clock_jump"
+    assert refused.codes == ["not_ready"] and refused[0].extra["wait"] == "ClockJump"
     node.driver.acknowledge_clock()
     rig.tick()
     assert codes(node) == []
     taken = node.append(batch("a"))
     rig.deliver()
     assert taken.codes == ["ok"]
+
+
+def test_what_hinders_a_leader_is_told_by_a_wait_that_has_a_row_in_the_table_of_codes() -> None:
+    """Simulation, seed 27: a new leader wasn't ready for "not_ready", which is no wait."""
+    rig = Rig(3).found()
+    leader = rig.nodes[0]
+    rig.cut_off = {node.member for node in rig.nodes[1:]}
+    leader.call(TransferRequest(rig.nodes[1].member))
+    assert leader.driver.ready("write") == "Transferring"
+    closed = (Reason.NOT_LEADER, Reason.NOT_READY, Reason.TRANSFERRING, Reason.CLOCK_JUMP)
+    assert {wait_of(reason.value) for reason in closed} <= {row.code for row in WAITS}
