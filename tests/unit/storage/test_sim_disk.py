@@ -149,3 +149,36 @@ def test_a_read_may_give_back_what_is_not_there() -> None:
     assert disk.open("f").read(1, 4) == b"ight"
     disk.twist = None
     assert disk.open("f").read(0, 5) == b"right"
+
+
+def test_rot_is_remembered_until_something_else_is_durable_there() -> None:
+    disk = synced(BYTES)
+    disk.damage("f", SECTOR + 7, b"rot")
+    inode = disk.lasting()["f"]
+    assert inode.rotten == {1} and disk.open("f").read(SECTOR + 7, 3) == b"rot"
+    file = disk.open("f")
+    file.write(SECTOR, b"n" * (SECTOR - 1))
+    file.sync(Sync.BLOCK)
+    assert inode.rotten == {1}, "part of the sector is as it was"
+    file.write(SECTOR, b"n" * SECTOR)
+    assert inode.rotten == {1}, "a power loss brings it back"
+    file.sync(Sync.BLOCK)
+    assert inode.rotten == set() and disk.content("f") == BYTES
+
+
+def test_what_is_cut_off_is_rotten_no_more() -> None:
+    disk = synced(BYTES)
+    disk.damage("f", 5 * SECTOR, b"rot")
+    file = disk.open("f")
+    file.truncate(5 * SECTOR)
+    file.sync(Sync.BLOCK)
+    assert disk.lasting()["f"].rotten == set()
+
+
+def test_only_a_file_with_its_durable_name_lasts() -> None:
+    disk = synced(BYTES)
+    disk.create("g", SECTOR)
+    disk.rename("f", "h")
+    assert set(disk.lasting()) == set()
+    disk.sync_directory(Sync.SEGMENT_NAME)
+    assert set(disk.lasting()) == {"g", "h"}
