@@ -64,7 +64,9 @@ class Reader(Client):
     def _local(self, node: SimNode, driver: Driver) -> None:
         view = views.local(driver)
         self._shown(node, view, None)
-        if isinstance(view, ReadView) and self.world.clockwork.random.random() < 0.3:
+        if isinstance(view, ApiError) or _holds_back(node):
+            return
+        if self.world.clockwork.random.random() < 0.3:
             self._from_time(node, view)
 
     def _shown(self, node: SimNode, view: ReadView | ApiError, bound_ms: int | None) -> None:
