@@ -46,9 +46,9 @@ def flip_running(lab: Lab, random: Random) -> Seen:
     (Its scrub would, too, within an hour or two.) Seen: it says that a part is lost, later whole.
     """
     with lab.victim(random) as member:
-        while not _finished(member):
+        while not (readable := _readable(member)):
             lab.pad()
-        path = random.choice(_finished(member))
+        path = random.choice(readable)
         before = member.said().count("log_hole")
         _flip(path, random)
         began_s = time.monotonic()
@@ -60,17 +60,23 @@ def flip_running(lab: Lab, random: Random) -> Seen:
 
 def _found(member: Member, before: int) -> bool:
     """Whether it has told of a hole since; else read what it has, as far as it gives it."""
-    at, end = 0, 1
-    while at < end and member.said().count("log_hole") == before:
+    at, end = "earliest", ""
+    while at != end and member.said().count("log_hole") == before:
         path = f"/v1/records?from={at}&limit=10000&max_bytes=4194304&consistency=local"
         page = ask("GET", member.client, path)
-        at, end = page["next_offset"], page["end_offset"]
+        at, end = str(page["next_offset"]), str(page["end_offset"])
     return member.said().count("log_hole") > before
 
 
 def _finished(member: Member) -> list[Path]:
     """The member's segments but the newest two: one of them is written to."""
     return sorted(member.directory.glob("*.seg"))[:-2]
+
+
+def _readable(member: Member) -> list[Path]:
+    """Those of them that readers go through: nothing in them is trimmed."""
+    start = member.status()["log_start_offset"]
+    return [path for path in _finished(member) if int(path.name.partition(".")[0]) >= start]
 
 
 def _files(member: Member) -> list[Path]:

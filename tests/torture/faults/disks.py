@@ -78,6 +78,7 @@ def full_disk(lab: Lab, random: Random) -> Seen:
         try:
             said = eventually("it says so", lambda: _said(member, "DiskFull"), SEEN_S)
             time.sleep(random.uniform(1, 3))
+            member.disk.fill()  # what it has given back meanwhile
             free = member.disk.free_bytes
         finally:
             member.disk.free()
@@ -93,6 +94,8 @@ def all_full(lab: Lab, random: Random) -> Seen:
     try:
         eventually("it is refused", lambda: lab.journal.refusals["disk_full"] > before + 3, SEEN_S)
         time.sleep(random.uniform(1, 3))
+        for member in lab.members:
+            member.disk.fill()  # what it has given back meanwhile
         free = [member.disk.free_bytes for member in lab.members]
     finally:
         for member in lab.members:
