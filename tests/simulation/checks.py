@@ -140,7 +140,7 @@ class Checks:
         if was is not None:
             for oracle in self._stepping:
                 oracle.stepped(node.name, was, now)
-            self._holes.stepped(node.name, was, now, self._world.clockwork.now_us)
+            self._holes.stepped(node.name, was, now)
 
     def writing(self, node: SimNode, persist: Persist) -> None:
         """A member gives something to its disk."""
@@ -166,7 +166,6 @@ class Checks:
                 node.name, message,
                 commit=node.driver.kernel.committed.offset,
                 unproven=node.storage.store.unproven is not None,
-                at_us=self._world.clockwork.now_us,
             )  # fmt: skip
 
     def parks(self, node: SimNode) -> None:

@@ -90,7 +90,7 @@ def _climate(random: Random) -> Weather:
 
 
 def _strikes(random: Random, kinds: tuple[str, ...], seconds: int) -> tuple[Strike, ...]:
-    every_ms = random.choice((250, 500, 1000, 2000))
+    every_ms = random.choice((150, 250, 500, 1000))
     found: list[Strike] = []
     at_ms = random.randint(0, every_ms)
     while at_ms < seconds * 1000:

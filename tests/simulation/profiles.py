@@ -1,4 +1,4 @@
-"""Mixes of faults: half of the seeds draw from all kinds, the others mostly from one profile.
+"""Mixes of faults: some seeds draw from all kinds alike, most of them from two profiles.
 
 Some bugs show only where several faults of one sort meet: two membership changes and a cut in
 between, a vote and two power losses. Of all kinds drawn evenly those meet too rarely; that is what
@@ -36,6 +36,7 @@ PROFILES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "rot": (
         "rot-flip", "rot-flip", "rot-flip", "rot-misdirected", "rot-stale", "mend-crash",
+        "hole-cut", "hole-cut", "hole-kill", "hole-cut-leader", "unproven-cut-leader",
         "power", "kill", "kill-all", "partition", "transfer", "lead-cut", "append-cut", "heal",
     ),
     "reads": (
@@ -50,11 +51,20 @@ PROFILES: Final[dict[str, tuple[str, ...]]] = {
 """Kinds that belong together; what stands there twice comes twice as often."""
 
 
+ALL_KINDS: Final = 0.2
+"""How many of the seeds draw from all kinds alike."""
+
+TOGETHER: Final = 2
+"""Profiles of one seed: what each brings meets what the other does."""
+
+
 def mix(random: Random, kinds: tuple[str, ...]) -> tuple[str, ...]:
     """The kinds of one seed, as often as they are to come; kinds: all that there are."""
     some = random.sample(kinds, random.randint(3, len(kinds) // 2))
-    if random.random() < 0.4:
+    if random.random() < ALL_KINDS:
         return tuple(sorted(some))
-    profile = random.choice(sorted(PROFILES))
-    mine = random.sample(PROFILES[profile], random.randint(6, len(PROFILES[profile])))
-    return tuple(sorted((*mine, *mine, *some[:3])))
+    found = some[:3]
+    for profile in random.sample(sorted(PROFILES), TOGETHER):
+        kinds_of_it = PROFILES[profile]
+        found += random.sample(kinds_of_it, random.randint(6, len(kinds_of_it)))
+    return tuple(sorted(found))

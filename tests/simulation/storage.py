@@ -72,6 +72,7 @@ class SimStorage:
         self._clockwork = node.world.clockwork
         self._queue: deque[Persist | _Job] = deque()
         self._writing = False
+        self._drained = 0
         self._turns = 0
         self._ended = False
         self._holes = store.holes
@@ -82,6 +83,8 @@ class SimStorage:
 
     def begin(self) -> None:
         """Look how much room there is, now and then again and again."""
+        if self.store.unproven is not None:
+            self._happens("unproven")
         self._attempt(self._space.look)
         self._after(int(LOOK_S * 1e6), self.begin)
 
@@ -128,6 +131,7 @@ class SimStorage:
         if self._writing or not self._queue:
             return
         self._writing = True
+        self._drained = len(self._queue)  # what comes while the disk works waits for its next turn
         random = self._clockwork.random
         delay_us = random.randint(200, 4000)
         if random.random() < self._world.slow_disk:
@@ -156,7 +160,12 @@ class SimStorage:
     def _write(self, first: Persist) -> None:
         """Write it and the Persists right behind it at once; what has no room, one by one."""
         persists, size = [first], _size_bytes(first)
-        while size < MERGED_BYTES_MAX and self._queue and isinstance(self._queue[0], Persist):
+        while (
+            len(persists) < self._drained
+            and size < MERGED_BYTES_MAX
+            and self._queue
+            and isinstance(self._queue[0], Persist)
+        ):
             behind = self._queue.popleft()
             assert isinstance(behind, Persist)
             persists.append(behind)
@@ -283,6 +292,8 @@ class SimStorage:
     def _tell_damage(self) -> None:
         damage = self.store.damage()
         self._holes = damage.holes
+        if damage.holes:
+            self._happens("holed")
         self._node.do(lambda driver: driver.on_damage(damage))
 
     def _tell_damage_if_changed(self) -> None:

@@ -63,6 +63,13 @@ def cut(blow: Blow, moment: Moment) -> None:
     _isolate(blow, moment.node, except_for=None)
 
 
+def cut_leader(blow: Blow, moment: Moment) -> None:
+    """Whoever leads is cut off from all others: the member is asked for its vote."""
+    for node in blow.world.nodes:
+        if node.leads and node is not moment.node:
+            _isolate(blow, node, except_for=None)
+
+
 def cut_but_one(blow: Blow, moment: Moment) -> None:
     """Of all others only the receiver hears this member still: a minority has what it says."""
     _isolate(blow, moment.node, except_for=moment.to)
@@ -163,6 +170,10 @@ MOMENTS: Final[dict[str, tuple[str, Action]]] = {
     "release-crash": ("releases", crash),
     "mend-crash": ("mends", crash),
     "park-crash": ("parks", crash),
+    "hole-cut": ("holed", cut),
+    "hole-kill": ("holed", kill),
+    "hole-cut-leader": ("holed", cut_leader),
+    "unproven-cut-leader": ("unproven", cut_leader),
     "joint-cut": ("joint", cut),
     "joint-power": ("joint", power),
     "joint-power-all": ("joint", power_all),

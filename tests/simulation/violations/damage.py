@@ -18,7 +18,7 @@ from replog_node.storage.segment import is_segment
 from replog_node.storage.store import Store, open_store
 from tests.simulation.oracles.committed import CommittedLog
 from tests.simulation.oracles.folds import TrueSnapshots
-from tests.simulation.oracles.holes import KNOWN_US, Holes
+from tests.simulation.oracles.holes import Holes
 from tests.simulation.oracles.parking import Parking
 from tests.simulation.oracles.unharmed import Unharmed
 from tests.simulation.violations.material import VOTERS, A, entries, view
@@ -56,19 +56,18 @@ def a_member_with_a_hole_stands_for_election() -> None:
 @breaks(Holes)
 def a_hole_is_acknowledged() -> None:
     log = entries("x", "y", "z")
-    oracle, holed = Holes(), view(log)._replace(first_hole=1)
-    oracle.stepped("m0", view(log), holed, 0)
-    for at_us, last in ((0, 1), (KNOWN_US, 0), (KNOWN_US, 1)):
-        match = log[last].position
-        reply = AppendReply(Term(1), 1, True, match, match)
-        oracle.sent("m0", reply, commit=-1, unproven=False, at_us=at_us)
+    oracle, holed = Holes(), view(log[:2])._replace(first_hole=1)
+    oracle.stepped("m0", view(log[:2]), holed)
+    for each in log:
+        reply = AppendReply(Term(1), 1, True, each.position, each.position)
+        oracle.sent("m0", reply, commit=-1, unproven=False)
 
 
 @breaks(Holes)
 def a_member_without_an_end_votes() -> None:
     vote = VoteReply(Term(2), True, False, 1)
-    Holes().sent("m0", vote, commit=-1, unproven=False, at_us=0)
-    Holes().sent("m0", vote, commit=-1, unproven=True, at_us=0)
+    Holes().sent("m0", vote, commit=-1, unproven=False)
+    Holes().sent("m0", vote, commit=-1, unproven=True)
 
 
 @breaks(Parking)
