@@ -49,7 +49,8 @@ class Mutant:
     """A bug that somebody had. name: what goes wrong; source: who had it, or which rule it breaks.
 
     shows: the row of mutants.WANTED that it stands for, if any; edits: where it is put back;
-    scenario: of directed.py, that catches it without chance.
+    scenario: of directed.py, that catches it without chance; unseen: why no seed of the short run
+    shows it yet, "" for all that one does show.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Mutant:
     edits: tuple[Edit, ...]
     shows: str = ""
     scenario: str = ""
+    unseen: str = ""
 
 
 @dataclass(frozen=True)
