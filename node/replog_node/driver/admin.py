@@ -225,12 +225,21 @@ class Admin:
             entry = verdict.entry
             done = Done(done=True, detail="the target is committed", offset=entry.last)
             self._promise(call, entry.term, entry.base, done)
-        elif verdict is not None and verdict.reason is Reason.ALREADY_DONE:
-            call.reply(Done(done=True, detail=verdict.detail or "done before"))
-        elif verdict is not None:
-            call.reply(ApiError(verdict.reason.value, verdict.detail))
         else:
-            call.reply(ApiError("not_leader", "the core gave no verdict"))
+            self._decided(call, verdict)
+
+    def _decided(self, call: Call, verdict: Rejected | None) -> None:
+        """Tell what the configuration in force decides, once that is known to be committed.
+
+        Told earlier, it may be false: "was removed", by a change that the next leader doesn't know,
+        would let somebody empty the directory of a voter.
+        """
+        if verdict is None:
+            raise ApiError("not_leader", "the core gave no verdict")
+        if verdict.reason is not Reason.ALREADY_DONE:
+            raise ApiError(verdict.reason.value, verdict.detail)
+        done = Done(done=True, detail=verdict.detail or "done before")
+        self._known(call, done, self._kernel.configuration_offset())
 
     def _raise(self, call: Call, level: int) -> None:
         """Commit a feature level; a repeated call waits for the record of the first."""
@@ -239,12 +248,8 @@ class Admin:
             entry = verdict.entry
             done = Done(True, f"the log is at feature level {level}", entry.last)
             self._promise(call, entry.term, entry.base, done)
-        elif verdict is not None and verdict.reason is Reason.ALREADY_DONE:
-            self._known(call, Done(True, verdict.detail), self._kernel.configuration_offset())
-        elif verdict is not None:
-            call.reply(ApiError(verdict.reason.value, verdict.detail))
         else:
-            call.reply(ApiError("not_leader", "the core gave no verdict"))
+            self._decided(call, verdict)
 
     def _transfer(self, call: Call, to: str | None) -> None:
         if to == self._kernel.member:

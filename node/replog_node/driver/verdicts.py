@@ -2,7 +2,7 @@
 
 A leader judges by its head state, which may be more than is committed; and it may have been deposed
 without knowing it (it slept, it was cut off), so that the log has gone on elsewhere. A refusal that
-names the last record, an epoch or a sequence would then be false, and final. So it waits as a read
+names the last record, an epoch, a sequence or who was removed would then be false, and final. So it waits as a read
 does: until all that it was judged by is committed, and a quorum then confirms that this member
 leads (thesis 6.4). If that doesn't come, the caller hears `not_leader`: ask again.
 
@@ -21,8 +21,10 @@ from replog_node.model.positions import Offset
 
 OF_THE_LOG: Final = frozenset(
     {
-        "epoch_exhausted", "last_record_mismatch", "offset_out_of_range", "producer_fenced",
-        "producer_unknown", "producers_full", "sequence_conflict", "sequence_gap",
+        "change_in_progress", "epoch_exhausted", "feature_level_lower", "invalid_target",
+        "last_record_mismatch", "offset_out_of_range", "other_holder", "producer_fenced",
+        "producer_unknown", "producers_full", "sequence_conflict", "sequence_gap", "stale_epoch",
+        "stale_plan",
     }
 )  # fmt: skip
 """Codes of refusals that depend on what the log holds."""

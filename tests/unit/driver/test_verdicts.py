@@ -92,3 +92,49 @@ def test_a_leader_alone_refuses_once_its_disk_has_what_it_judged_by() -> None:
     rig.tick(1)
     assert answers.codes == ["ok", "last_record_mismatch"]
     assert answers[1].extra["last_record"] == last + 1
+
+
+def _joint_leader(rig: Rig) -> tuple[Node, Node]:
+    """A leader that has appended the leave-joint record without itself, and nobody else has it.
+
+    Returns it and the member that it goes to.
+    """
+    old, new = rig.nodes
+    alone = (new.member,)
+
+    def leaves(message: object) -> bool:
+        if not isinstance(message, Envelope) or not isinstance(message.message, AppendEntries):
+            return False
+        found = [entry.configuration for entry in message.message.entries]
+        return any(c is not None and not c.joint and c.voter_ids() == alone for c in found)
+
+    rig.dropped = leaves
+    rig.target([new], "leave")
+    for _ in range(100):
+        configuration = old.driver.kernel.configuration()
+        if configuration is not None and old.member in configuration.removed:
+            return old, new
+        rig.tick()
+    raise AssertionError("the change did not come so far")
+
+
+def test_that_a_member_was_removed_is_told_once_that_is_committed() -> None:
+    """Simulation, seed 657: whoever believed it too early emptied the disk of a voter."""
+    rig = Rig(2).found()
+    old, new = _joint_leader(rig)
+    answers = rig.target([old, new], "back")
+    rig.tick(3)
+    assert answers.codes == []
+    rig.dropped = None
+    rig.tick(60)
+    assert answers.codes in (["invalid_target"], ["not_leader"])
+
+
+def test_that_a_target_was_set_before_is_told_once_it_is_committed() -> None:
+    rig = Rig(3).found()
+    leader, *others = rig.nodes
+    rig.cut_off = {node.member for node in others}
+    first, again = rig.target(rig.nodes[:2], "smaller"), rig.target(rig.nodes[:2], "smaller")
+    rig.tick()
+    assert first.codes == again.codes == []
+    assert leader.driver.kernel.leading
