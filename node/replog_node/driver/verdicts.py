@@ -2,9 +2,9 @@
 
 A leader judges by its head state, which may be more than is committed; and it may have been deposed
 without knowing it (it slept, it was cut off), so that the log has gone on elsewhere. A refusal that
-names the last record, an epoch, a sequence or who was removed would then be false, and final. So it waits as a read
-does: until all that it was judged by is committed, and a quorum then confirms that this member
-leads (thesis 6.4). If that doesn't come, the caller hears `not_leader`: ask again.
+names the last record, an epoch, a sequence or a removed member would then be false and final. So it
+waits as a read does: until all that it was judged by is committed, and a quorum then confirms that
+this member leads (thesis 6.4). If that doesn't come, the caller hears `not_leader`: ask again.
 
 Decides: which refusals wait, and for what. Must not know: how they came about.
 Read next: reads.py, ledger.py, ../state/head.py.
