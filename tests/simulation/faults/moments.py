@@ -92,7 +92,7 @@ def _isolate(blow: Blow, node: SimNode, except_for: SimNode | None) -> None:
     for link in links:
         network.cut(*link, blow.hit)
     seconds = blow.random.choice((1, 3, 6))
-    blow.world.clockwork.after(seconds * 1_000_000, lambda: network.mend(links))
+    blow.later(seconds * 1_000_000, lambda: network.mend(links))
 
 
 def pause(blow: Blow, moment: Moment) -> None:
