@@ -177,7 +177,7 @@ class DiskFaults:
             at, size = place
             data = bytes_for(files[name], at, size)
             if data != files[name].durable[at : at + size]:
-                self._world.clockwork.note("rots", node.name, name, at, size)
+                self._world.clockwork.note(node.name, "rots", name, at, size)
                 node.disk.damage(name, at, data)
                 if node.storage is not None and random.random() < 0.7:
                     node.storage.scrub_soon()
