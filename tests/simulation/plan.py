@@ -20,7 +20,7 @@ from tests.simulation.profiles import mix
 from tests.simulation.sizes import Sizes
 
 MEMBERS: Final = (1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7)
-SECONDS: Final = (4, 5, 6)
+SECONDS: Final = (10, 15, 20)
 """Of faults, in virtual time."""
 
 

@@ -17,35 +17,35 @@ PROFILES: Final[dict[str, tuple[str, ...]]] = {
     "membership": (
         "retarget", "retarget", "retarget", "retarget-without-leader", "transfer", "halves",
         "partition", "pair", "joint-cut", "joint-power", "joint-power-all", "unjoint-cut",
-        "unjoint-power", "park-crash", "snapshot", "append-cut", "lead-cut", "wipe", "heal",
+        "unjoint-power", "park-crash", "snapshot", "append-cut", "lead-cut", "wipe",
     ),
     "elections": (
         "lead-cut", "lead-cut", "lead-power", "lead-pause", "append-cut", "append-cut",
         "append-power", "ack-cut", "vote-power", "vote-restart", "vote-hold", "ask-hold",
-        "ask-power", "vote-crash", "transfer", "halves", "partition", "kill-all", "heal",
+        "ask-power", "vote-crash", "transfer", "halves", "partition", "kill-all",
     ),
     "power": (
         "power", "power-all", "ack-power", "ack-power-both", "ack-power-all", "append-power",
         "append-crash", "write-crash", "vote-crash", "truncate-crash", "crash-write", "kill",
-        "lead-cut", "append-cut", "slow-disk", "stall", "heal",
+        "lead-cut", "append-cut", "slow-disk", "stall",
     ),
     "snapshots": (
         "snapshot", "snapshot", "trim", "trim", "partition", "wipe", "power", "power-all",
         "kill-all", "offer-crash", "install-crash", "install-crash", "build-crash",
-        "release-crash", "chunk-break", "chunk-kill", "retarget", "heal",
+        "release-crash", "chunk-break", "chunk-kill", "retarget",
     ),
     "rot": (
         "rot-flip", "rot-flip", "rot-flip", "rot-misdirected", "rot-stale", "mend-crash",
         "hole-cut", "hole-cut", "hole-kill", "hole-cut-leader", "unproven-cut-leader",
-        "power", "kill", "kill-all", "partition", "transfer", "lead-cut", "append-cut", "heal",
+        "power", "kill", "kill-all", "partition", "transfer", "lead-cut", "append-cut",
     ),
     "reads": (
         "beat-pause", "beat-hold", "read-hold", "lead-pause", "lead-cut", "one-way", "deaf",
-        "partition", "pause", "late", "lossy", "transfer", "halves", "heal",
+        "partition", "pause", "late", "lossy", "transfer", "halves",
     ),
     "callers": (
         "forward-break", "forward-kill", "result-break", "admin-break", "break", "late", "lossy",
-        "transfer", "lead-cut", "kill", "pause", "stall", "slow-disk", "snapshot", "skew", "heal",
+        "transfer", "lead-cut", "kill", "pause", "stall", "slow-disk", "snapshot", "skew",
     ),
 }  # fmt: skip
 """Kinds that belong together; what stands there twice comes twice as often."""
