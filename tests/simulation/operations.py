@@ -116,18 +116,21 @@ class Operations:
                 done()
                 return
             if result.code == "invalid_target":
-                self._renew(places, {member.id for member in status.members})
+                self._renew(places, result.detail)
             self._world.clockwork.after(300_000, again)
 
         reply = _once(answered)
         self._world.clockwork.after(5 * SECOND_US, lambda: reply(ApiError("timeout", "no answer")))
         driver.call(request, reply, deadline_s=driver.clock.monotonic_s() + 3)
 
-    def _renew(self, places: list[int], present: set[str]) -> None:
-        """A removed member is parked for good: it comes back with an empty disk and a new id."""
+    def _renew(self, places: list[int], refusal: str) -> None:
+        """A removed member is parked for good: it comes back with an empty disk and a new id.
+
+        The refusal names it; whom a member that was asked doesn't know may well be a voter by now.
+        """
         for place in places:
             node = self._world.nodes[place]
-            if node.member not in present:
+            if node.member in refusal:
                 self.relics.append(node.renew())
 
     def relic(self, random: Random, done: Told) -> None:
