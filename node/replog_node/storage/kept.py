@@ -54,15 +54,26 @@ class KeptSnapshots:
         self.all = tuple(sorted((*others, meta), key=lambda each: each.position.offset))
 
     def drop(self, meta: SnapshotMeta) -> None:
-        """Remove a damaged snapshot; its copy takes its place if there is one. Raises DiskError."""
-        try:
-            prove(self._disk, copy_name(meta), meta)
-        except SnapshotUnusable:
-            self.all = tuple(each for each in self.all if each != meta)
-            self._remove(snapshot_name(meta))
-        else:
+        """Remove a damaged snapshot; its copy takes its place if there is one. Raises DiskError.
+
+        One whose file is sound stays: of two readers that met the damage, the second comes when
+        the copy is in its place already.
+        """
+        if self._sound(snapshot_name(meta), meta):
+            return
+        if self._sound(copy_name(meta), meta):
             self._disk.rename(copy_name(meta), snapshot_name(meta))
             self._disk.sync_directory(Sync.SNAPSHOT_NAME)
+            return
+        self.all = tuple(each for each in self.all if each != meta)
+        self._remove(snapshot_name(meta))
+
+    def _sound(self, name: str, meta: SnapshotMeta) -> bool:
+        try:
+            prove(self._disk, name, meta)
+        except SnapshotUnusable:
+            return False
+        return True
 
     def cover(self, start: Position) -> None:
         """Make sure that two sound files stand for what is before `start`, durably.

@@ -7,6 +7,7 @@ from replog_node.driver.messages import ChunkFetched, FetchChunk, SnapshotReport
 from replog_node.driver.snapshots import STAGGER_TICKS
 from replog_node.driver.wire import decode
 from replog_node.raft.limits import CoreLimits
+from replog_node.storage.snapshots import snapshot_name
 from tests.unit.driver.rig import Node, Rig, batch
 
 SMALL = CoreLimits(cache_bytes=1)
@@ -165,6 +166,7 @@ def test_a_snapshot_that_rotted_is_built_again_with_equal_bytes() -> None:
     node = rig.nodes[1]
     held = node.driver.snapshot
     assert held is not None and node._store is not None
+    node.disk.damage(snapshot_name(held), held.size_bytes - 1, b"\0rot")
     node._store.drop_snapshot(held)
     assert held not in node._store.snapshots
     node.driver.on_snapshot_dropped(held)
@@ -192,6 +194,7 @@ def test_a_build_that_comes_to_nothing_is_tried_again_ever_more_rarely() -> None
     asked(rig, SnapshotRequest())
     held = node.driver.snapshot
     assert held is not None and node._store is not None
+    node.disk.damage(snapshot_name(held), held.size_bytes - 1, b"\0rot")
     node._store.drop_snapshot(held)
     tries = 0
 

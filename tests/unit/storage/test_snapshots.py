@@ -134,6 +134,19 @@ def test_a_snapshot_that_rots_while_it_is_held_is_noticed_by_who_reads_it() -> N
     assert store.read_state(meta) == STATE
 
 
+def test_of_two_readers_that_meet_one_damage_the_second_does_not_take_the_copy_away() -> None:
+    """Simulation, seed 76: two members fetched a snapshot whose first file had rotted."""
+    store, disk, entries = holding(10)
+    meta = built(store, disk, STATE)
+    store.release(Offset(entries[-1].last + 1))
+    assert disk.has(copy_name(meta))
+    disk.damage(snapshot_name(meta), meta.size_bytes - 1, b"\0rot")
+    for _ in range(2):
+        store.drop_snapshot(meta)
+    assert store.snapshots == (meta,)
+    assert store.read_state(meta) == STATE
+
+
 def test_a_snapshot_of_a_higher_feature_level_stays_and_the_start_says_its_level() -> None:
     store, disk, _ = holding(3)
     meta = built(store, disk, STATE)
@@ -257,7 +270,7 @@ def test_without_a_snapshot_below_the_log_start_nothing_is_released() -> None:
 
 
 def test_a_release_removes_few_files_at_once_and_the_rest_with_later_writes() -> None:
-    store, disk, entries = holding(40)
+    store, disk, entries = holding(10)
     built(store, disk, STATE)
     before = segments(disk)
     store.release(Offset(entries[-1].last + 1))
