@@ -195,12 +195,12 @@ VOTES: Final = (
         ),
     ),
     Mutant(
-        "half of an even number of members elects",
+        "a majority less one elects, and confirms reads",
         "openraft d60f1e85",
         (
             Edit(
                 "raft/quorum.py", "needed = len(voters) // 2 + 1",
-                "needed = (len(voters) + 1) // 2",
+                "needed = max(1, len(voters) // 2)",
             ),
         ),
     ),

@@ -20,17 +20,20 @@ PROFILES: Final[dict[str, tuple[str, ...]]] = {
         "unjoint-power", "park-crash", "snapshot", "append-cut", "lead-cut", "wipe",
     ),
     "elections": (
-        "lead-cut", "lead-cut", "lead-power", "lead-pause", "append-cut", "append-cut",
+        "append-usurp", "append-usurp", "slow-net", "slow-net", "lead-cut", "lead-power",
+        "lead-pause", "append-cut", "append-cut",
         "append-power", "ack-cut", "vote-power", "vote-restart", "vote-hold", "ask-hold",
         "ask-power", "vote-crash", "transfer", "halves", "partition", "kill-all",
     ),
     "power": (
+        "append-stall", "append-stall", "append-usurp",
         "power", "power-all", "ack-power", "ack-power-both", "ack-power-all", "append-power",
         "append-crash", "write-crash", "vote-crash", "truncate-crash", "crash-write", "kill",
         "lead-cut", "append-cut", "slow-disk", "stall",
     ),
     "snapshots": (
-        "snapshot", "snapshot", "trim", "trim", "partition", "wipe", "power", "power-all",
+        "fall-behind", "fall-behind", "fall-behind", "snapshot", "trim", "trim", "wipe",
+        "power", "power-all",
         "kill-all", "offer-crash", "install-crash", "install-crash", "build-crash",
         "release-crash", "chunk-break", "chunk-kill", "retarget",
     ),

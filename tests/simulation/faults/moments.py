@@ -49,7 +49,7 @@ def power_all(blow: Blow, _: Moment) -> None:
 
 def crash(blow: Blow, moment: Moment) -> None:
     """The member dies in the middle of this very write, or the next."""
-    moment.node.crash_within(blow.random.randint(1, 8), blow.hit)
+    moment.node.crash_within(blow.random.randint(1, blow.random.choice((8, 30))), blow.hit)
 
 
 def crash_receiver(blow: Blow, moment: Moment) -> None:
@@ -81,8 +81,11 @@ def cut_receiver(blow: Blow, moment: Moment) -> None:
         _isolate(blow, moment.to, except_for=moment.node)
 
 
-def _isolate(blow: Blow, node: SimNode, except_for: SimNode | None) -> None:
+def _isolate(
+    blow: Blow, node: SimNode, except_for: SimNode | None, seconds: int | None = None
+) -> int:
     network = blow.world.network
+    seconds = seconds or blow.random.choice((1, 3, 6))
     links = [
         link
         for other in blow.world.nodes
@@ -91,8 +94,30 @@ def _isolate(blow: Blow, node: SimNode, except_for: SimNode | None) -> None:
     ]
     for link in links:
         network.cut(*link, blow.hit)
-    seconds = blow.random.choice((1, 3, 6))
     blow.later(seconds * 1_000_000, lambda: network.mend(links))
+    return seconds
+
+
+def usurp(blow: Blow, moment: Moment) -> None:
+    """The leader writes on alone; when it is back, whoever leads by then loses power at once.
+
+    So a log that is longer and older meets one that is shorter and newer, and nobody leads.
+    """
+    seconds = _isolate(blow, moment.node, except_for=None, seconds=blow.random.choice((2, 3)))
+
+    def depose() -> None:
+        for node in blow.world.nodes:
+            if node.leads and node is not moment.node:
+                down(blow, node, power=True)
+
+    blow.later(seconds * 1_000_000 + blow.random.randint(-2000, 20_000), depose)
+
+
+def stall_and_cut(blow: Blow, moment: Moment) -> None:
+    """The receiver's disk hangs over what it was just sent, and the sender hears nobody more."""
+    if moment.to is not None:
+        moment.to.stall(blow.random.randint(1_500_000, 4_000_000), blow.hit)
+        _isolate(blow, moment.node, except_for=None)
 
 
 def pause(blow: Blow, moment: Moment) -> None:
@@ -147,6 +172,8 @@ MOMENTS: Final[dict[str, tuple[str, Action]]] = {
     "append-hold": ("sent AppendEntries", hold),
     "append-power": ("sent AppendEntries", power),
     "append-crash": ("sent AppendEntries", crash_receiver),
+    "append-stall": ("sent AppendEntries", stall_and_cut),
+    "append-usurp": ("sent AppendEntries", usurp),
     "lead-cut": ("leads", cut),
     "lead-power": ("leads", power),
     "lead-pause": ("leads", pause),

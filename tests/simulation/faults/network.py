@@ -90,6 +90,16 @@ def slow_link(blow: Blow) -> None:
         blow.world.network.delay(blow.node.member, other.member, delay_us, blow.hit)
 
 
+@fault("slow-net")
+def slow_net(blow: Blow) -> None:
+    """Every link takes a long time of its own, so that much is under way at once."""
+    for one in blow.world.nodes:
+        for other in blow.world.nodes:
+            if one is not other:
+                delay_us = blow.random.randint(20_000, 400_000)
+                blow.world.network.delay(one.member, other.member, delay_us, blow.hit)
+
+
 @fault("heal")
 def heal(blow: Blow) -> None:
     """The network and all disks are well again."""

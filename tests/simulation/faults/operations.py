@@ -7,6 +7,7 @@ Read next: ../operations.py.
 from __future__ import annotations
 
 from tests.simulation.faults.registry import Blow, fault
+from tests.simulation.triggers import Trigger
 
 
 @fault("transfer")
@@ -85,3 +86,33 @@ def relic(blow: Blow) -> None:
 def stranger(blow: Blow) -> None:
     """Somebody of another cluster, or of another life of this log, says hello."""
     blow.world.operations.stranger(blow.node, blow.random, blow.hit)
+
+
+@fault("fall-behind")
+def fall_behind(blow: Blow) -> None:
+    """While a member hears nobody the others let go of what it lacks: it needs a snapshot then.
+
+    Half of the time it dies in the middle of that.
+    """
+    world, node = blow.world, blow.node
+    links = [
+        link
+        for other in blow.others()
+        for link in ((node.member, other.member), (other.member, node.member))
+    ]
+    for link in links:
+        world.network.cut(*link, blow.hit)
+    for at_ms in (800, 1600, 2400):
+        blow.later(at_ms * 1000, lambda: world.operations.snapshot(blow.hit))
+        blow.later((at_ms + 600) * 1000, lambda: world.operations.trim(1.0, blow.hit))
+    blow.later(3_500_000, lambda: world.network.mend(links))
+    if blow.random.random() < 0.5:
+        within = blow.random.randint(1, 30)
+        world.triggers.arm(
+            Trigger(
+                "installs",
+                lambda moment: moment.node is node,
+                lambda moment: moment.node.crash_within(within, blow.hit),
+                world.clockwork.now_us + 8_000_000,
+            )
+        )
