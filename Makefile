@@ -12,7 +12,7 @@ PY := .venv/bin/python
 SEED ?=
 SEEDS ?= 1..100
 ONLY ?=
-FROM ?= 100000
+FROM ?=
 ARGS ?=
 MINUTES ?= 10
 GIGABYTES ?= 5
@@ -59,7 +59,7 @@ sim: setup ## run the simulation: SEEDS=1..1000, or SEED=7 alone (ONLY=3,5: with
 	@$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 soak: setup ## run always new seeds of the simulation until stopped (MINUTES=60), and note what they did
-	@$(PY) -m tests.simulation --soak --seeds $(FROM)..$(FROM) $(if $(filter command line,$(origin MINUTES)),--minutes $(MINUTES)) $(ARGS)
+	@$(PY) -m tests.simulation --soak $(if $(FROM),--first $(FROM)) $(if $(filter command line,$(origin MINUTES)),--minutes $(MINUTES)) $(ARGS)
 
 torture: setup ## torture real members in namespaces of their own; needs root (MINUTES=5 SEED=7)
 	@$(PY) -m tests.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -60,7 +60,7 @@ def soak(minutes: float | None, first: int, record: Path | None) -> int:
     runs.run(count(first))
     totals, failures = runs.totals, runs.failures
     seconds = time.monotonic() - began_s
-    head = f"soak of {commit()}: {seconds / 60:.1f} minutes on {WORKERS} cores"
+    head = f"soak of {commit()}, from seed {first} on: {seconds / 60:.1f} min on {WORKERS} cores"
     sys.stdout.write("\n".join((head, *totals.lines(), f"{len(failures)} failures")) + "\n")
     if record is not None:
         line = {
@@ -80,15 +80,17 @@ def main() -> int:
     parser.add_argument("--only", help="of its faults only these numbers, or none")
     parser.add_argument("--trace", type=Path, help="write what happened into this file")
     parser.add_argument("--seeds", default="1..100", help="first..last")
+    parser.add_argument("--first", type=int, help="of a soak; by default one that no soak had")
     parser.add_argument("--soak", action="store_true", help="until stopped")
     parser.add_argument("--minutes", type=float, help="of soaking")
     parser.add_argument("--record", type=Path, help="file of soaks")
     given = parser.parse_args()
     first, last = map(int, given.seeds.split(".."))
+    new = int(time.time() * 100)
     if given.seed is not None:
         return single(given.seed, given.only, given.trace)
     if given.soak:
-        return soak(given.minutes, first, given.record)
+        return soak(given.minutes, new if given.first is None else given.first, given.record)
     runs = Many()
     runs.run(iter(range(first, last + 1)))
     weak = f"seeds that did too little: {runs.totals.weak}"
