@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from statistics import median
 from typing import Final
 
@@ -59,7 +59,8 @@ class Totals:
 
     def encode(self) -> str:
         """As text, for another process."""
-        return json.dumps(asdict(self))
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return json.dumps(plain)
 
     @staticmethod
     def decode(text: str) -> Totals:
