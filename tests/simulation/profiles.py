@@ -16,7 +16,8 @@ from typing import Final
 PROFILES: Final[dict[str, tuple[str, ...]]] = {
     "membership": (
         "retarget", "retarget", "retarget", "retarget-without-leader", "transfer", "halves",
-        "partition", "pair", "joint-cut", "joint-power", "joint-power-all", "unjoint-cut",
+        "partition", "pair", "joint-split", "joint-split", "joint-split",
+        "joint-cut", "joint-power", "joint-power-all", "unjoint-cut",
         "unjoint-power", "park-crash", "snapshot", "append-cut", "lead-cut", "wipe",
     ),
     "elections": (

@@ -114,10 +114,29 @@ def usurp(blow: Blow, moment: Moment) -> None:
 
 
 def stall_and_cut(blow: Blow, moment: Moment) -> None:
-    """The receiver's disk hangs over what it was just sent, and the sender hears nobody more."""
+    """The receiver's disk hangs over what it was just sent, and nobody else hears the sender."""
     if moment.to is not None:
         moment.to.stall(blow.random.randint(1_500_000, 4_000_000), blow.hit)
-        _isolate(blow, moment.node, except_for=None)
+        _isolate(blow, moment.node, except_for=moment.to)
+
+
+def split_halves(blow: Blow, moment: Moment) -> None:
+    """The new half of a joint membership and those who only belong to the old one part."""
+    driver = moment.node.driver
+    configuration = None if driver is None else driver.kernel.configuration()
+    if configuration is None or not configuration.joint:
+        return
+    new = set(configuration.voter_ids())
+    old = set(configuration.outgoing_ids()) - new
+    links = [
+        link
+        for one in sorted(new)
+        for other in sorted(old)
+        for link in ((one, other), (other, one))
+    ]
+    for link in links:
+        blow.world.network.cut(*link, blow.hit)
+    blow.later(blow.random.choice((3, 6)) * 1_000_000, lambda: blow.world.network.mend(links))
 
 
 def pause(blow: Blow, moment: Moment) -> None:
@@ -203,6 +222,7 @@ MOMENTS: Final[dict[str, tuple[str, Action]]] = {
     "unproven-cut-leader": ("unproven", cut_leader),
     "joint-cut": ("joint", cut),
     "joint-power": ("joint", power),
+    "joint-split": ("joint", split_halves),
     "joint-power-all": ("joint", power_all),
     "unjoint-cut": ("unjoint", cut),
     "unjoint-power": ("unjoint", power),
