@@ -36,7 +36,9 @@ class CommittedOnQuorum(Oracle):
         chain = self._chains.end_at(now.tail.chain, offset)
         if chain is None and now.start.offset < offset:
             raise self.broken(f"{node} commits {now.commit}, which it doesn't hold")
-        if chain is not None and (was.leads or now.leads):
+        # A leader that slept may be told by the next one: that commit isn't its own.
+        leading = now.leads or (was.leads and now.term == was.term)
+        if chain is not None and leading:
             self._leads(node, was, now, chain)
         elif offset > self._commits.end:
             raise self.broken(f"{node} commits {now.commit}, leaders only {self._commits.end}")
