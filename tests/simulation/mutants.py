@@ -1,17 +1,17 @@
 """All known bugs that are put back: what the simulation must catch, or it proves little.
 
-Decides: which rows there must be. Must not know: how a bug is put in, run, or seen.
+Decides: which rows there must be, and which bugs no seed shows yet. Must not know: how a bug is put
+in, run, or seen.
 Read next: mutation.py, mutants_raft.py, mutants_storage.py, mutants_callers.py.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from tests.simulation.mutants_callers import CALLERS
 from tests.simulation.mutants_raft import RAFT
 from tests.simulation.mutants_storage import STORAGE
 from tests.simulation.mutation import Mutant
-
-MUTANTS: Final[tuple[Mutant, ...]] = (*RAFT, *STORAGE, *CALLERS)
 
 WANTED: Final = (
     "old-term commit", "commit going backward", "vote not persisted", "ack before fsync",
@@ -20,3 +20,82 @@ WANTED: Final = (
     "mark", "truncation", "install", "parking", "hole", "lineage", "head state", "log time",
 )  # fmt: skip
 """The bugs by name, and the design's ordering rules: each has a mutant at least."""
+
+TRIED: Final = "none of 50 seeds"
+"""All seeds were tried."""
+
+EARLIER: Final = "none of 50 seeds before the faults were made harsher, not tried to the end since"
+
+OTHERS: Final = "no other test has been seen to fail of it"
+
+UNSEEN: Final[dict[str, tuple[str, str]]] = {
+    "a write counts although it was overwritten while under way": (TRIED, OTHERS),
+    "voters compare how long logs are, not their last terms": (
+        TRIED,
+        "`tests/paper/test_figure_2_servers.py"
+        "::test_a_vote_goes_to_logs_at_least_as_up_to_date` fails",
+    ),
+    "votes of others than voters count": (
+        TRIED,
+        "`tests/unit/raft/test_quorum.py::test_votes_of_others_than_voters_do_not_count` fails",
+    ),
+    "a joint change asks only the new half to elect": (EARLIER, "its scenario fails"),
+    "a membership's next step is taken before the last is committed": (
+        EARLIER,
+        "`tests/unit/raft/test_membership.py"
+        "::test_a_configuration_takes_effect_on_append_and_reverts_when_it_is_cut_off` fails",
+    ),
+    "a configuration that was cut off stays in force": (
+        EARLIER,
+        "`tests/unit/raft/test_membership.py"
+        "::test_a_configuration_takes_effect_on_append_and_reverts_when_it_is_cut_off` fails",
+    ),
+    "a read is confirmed without a quorum": (EARLIER, "its scenario fails"),
+    "a read is confirmed by a round that began before it": (TRIED, "its scenario fails"),
+    "a member acknowledges what lies behind its first hole": (
+        EARLIER,
+        "`tests/unit/raft/test_own_disk.py"
+        "::test_from_its_first_hole_on_a_member_acknowledges_only_what_is_committed` fails",
+    ),
+    "a member with a hole leads": (
+        EARLIER,
+        "`tests/unit/raft/test_own_disk.py"
+        "::test_a_member_with_a_hole_votes_and_neither_campaigns_nor_takes_the_lead` fails",
+    ),
+    "a member that has lost the end of its log votes": (
+        EARLIER,
+        "`tests/unit/raft/test_own_disk.py"
+        "::test_a_member_that_lost_the_end_of_its_log_neither_votes_nor_campaigns` fails",
+    ),
+    "entries are written before their term is": (EARLIER, OTHERS),
+    "a torn tail passes, since nobody looks at its checksum": (EARLIER, OTHERS),
+    "a log is shortened before its mark is lowered": (EARLIER, OTHERS),
+    "an install touches the log before it says that it will": (EARLIER, OTHERS),
+    "an install that was cut off is not finished at the start": (
+        EARLIER,
+        "`tests/unit/storage/test_snapshots.py::test_damage_of_the_file_start_is_no_loss` fails",
+    ),
+    "segments go before the start says so": (EARLIER, OTHERS),
+    "a fetched snapshot takes the place of a log that goes further": (
+        EARLIER,
+        "`tests/unit/raft/test_snapshots.py"
+        "::test_what_was_fetched_when_the_log_holds_it_already_changes_nothing` fails",
+    ),
+    "a repaired segment takes its name before it is synced": (
+        EARLIER,
+        "`tests/unit/storage/test_repair.py::test_filled_holes_are_gone_and_stay_so` fails",
+    ),
+    "head state outlives the lead": (EARLIER, "its scenario fails"),
+    "what the disk gave is applied, whoever wrote it": (EARLIER, "its scenario fails"),
+    "an entry's outcome is told by its offset alone": (EARLIER, "its scenario fails"),
+}
+"""What no seed has shown: which were tried, and what else sees the bug. Each is a gap."""
+
+
+def _with_gaps(mutant: Mutant) -> Mutant:
+    return replace(mutant, unseen="; ".join(UNSEEN.get(mutant.name, ())))
+
+
+MUTANTS: Final[tuple[Mutant, ...]] = tuple(
+    _with_gaps(mutant) for mutant in (*RAFT, *STORAGE, *CALLERS)
+)

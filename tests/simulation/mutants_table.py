@@ -30,12 +30,17 @@ AT_ONCE: Final = 2
 
 
 def hunted(mutant: Mutant) -> Found | Slip | None:
-    """Put it in, hunt it, and say on the way what came of it."""
-    with TemporaryDirectory() as folder:
+    """Put it in, hunt it, and say on the way what came of it.
+
+    A seed that fails without the bug, too, has caught nothing.
+    """
+    with TemporaryDirectory() as folder, TemporaryDirectory() as clean:
         found: Found | Slip | None
         try:
             put_in(mutant, Path(folder))
-            found = hunt(mutant, Path(folder))
+            found = hunt(mutant, Path(folder), SEEDS)
+            if found is not None and hunt(mutant, Path(clean), [found.seed]) is not None:
+                found = Slip(f"seed {found.seed} fails without any bug")
         except Slip as slip:
             found = slip
         except subprocess.TimeoutExpired:
@@ -46,10 +51,11 @@ def hunted(mutant: Mutant) -> Found | Slip | None:
     return found
 
 
-def row(mutant: Mutant, found: Found) -> str:
+def row(mutant: Mutant, found: Found | None) -> str:
     """The mutant's line in the table."""
     shows = f" ({mutant.shows})" if mutant.shows else ""
-    return f"| {mutant.name}{shows} | {mutant.source} | {found.seed} | {seen(found.what)} |"
+    caught = f"{found.seed} | {seen(found.what)}" if found else f"not yet | {mutant.unseen}"
+    return f"| {mutant.name}{shows} | {mutant.source} | {caught} |"
 
 
 def seen(what: str) -> str:
@@ -91,9 +97,10 @@ def main(arguments: Sequence[str]) -> int:
     mutants = [mutant for mutant in MUTANTS if asked.k in mutant.name]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(zip(mutants, pool.map(hunted, mutants), strict=True))
-    missed = [mutant.name for mutant, found in results if not isinstance(found, Found)]
-    rows = [row(mutant, found) for mutant, found in results if isinstance(found, Found)]
-    sys.stdout.write(f"{len(rows)} of {len(mutants)} caught within {len(SEEDS)} seeds\n")
+    missed = [m.name for m, found in results if not isinstance(found, Found) and not m.unseen]
+    rows = [row(m, found if isinstance(found, Found) else None) for m, found in results]
+    caught = sum(isinstance(found, Found) for _, found in results)
+    sys.stdout.write(f"{caught} of {len(mutants)} caught within {len(SEEDS)} seeds\n")
     sys.stdout.writelines(f"not caught: {name}\n" for name in missed)
     if asked.write and not missed and not asked.k:
         PAGE.write_text(written(PAGE.read_text(), rows))

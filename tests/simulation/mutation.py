@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -86,9 +87,11 @@ def put_in(mutant: Mutant, into: Path) -> None:
         path.write_text(source.replace(edit.old, edit.new))
 
 
-def hunt(mutant: Mutant, into: Path, *, directed: bool = False) -> Found | None:
+def hunt(
+    mutant: Mutant, into: Path, seeds: Sequence[int] = SEEDS, *, directed: bool = False
+) -> Found | None:
     """Run the seeds on the copy until one shows the bug; with directed, its scenario alone."""
-    asked = [mutant.scenario] if directed else list(map(str, SEEDS))
+    asked = [mutant.scenario] if directed else list(map(str, seeds))
     paths = (into, ROOT / "node", ROOT / "operator", ROOT)
     done = subprocess.run(
         [sys.executable, "-m", "tests.simulation.mutation", *asked],

@@ -11,9 +11,11 @@ import pytest
 from tests.simulation.directed import SCENARIOS, run_directed
 from tests.simulation.faults import KINDS
 from tests.simulation.mutants import MUTANTS, WANTED
+from tests.simulation.mutants_table import PAGE, names_in
 from tests.simulation.mutation import Mutant, hunt, put_in
 from tests.simulation.profiles import PROFILES
 
+SEEN = [mutant for mutant in MUTANTS if not mutant.unseen]
 DIRECTED = [mutant for mutant in MUTANTS if mutant.scenario]
 
 
@@ -33,6 +35,17 @@ def test_a_profile_names_kinds_of_faults_that_there_are() -> None:
 def test_each_piece_that_a_mutant_replaces_is_in_the_source_once(tmp_path: Path) -> None:
     for number, mutant in enumerate(MUTANTS):
         put_in(mutant, tmp_path / str(number))
+
+
+def test_the_document_lists_every_mutant() -> None:
+    assert names_in(PAGE.read_text()) == [mutant.name for mutant in MUTANTS]
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("mutant", SEEN, ids=_name)
+def test_a_known_bug_is_caught_by_a_seed(mutant: Mutant, tmp_path: Path) -> None:
+    put_in(mutant, tmp_path)
+    assert hunt(mutant, tmp_path) is not None, f"no seed noticed that {mutant.name}"
 
 
 @pytest.mark.timeout(180)
