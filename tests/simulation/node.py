@@ -239,9 +239,17 @@ class SimNode:
         return self.configurations
 
     def _remember(self) -> None:
-        known = None if self.driver is None else self.driver.kernel.configuration()
-        if known is not None:
-            self.configurations = (known,)
+        """Of its log the last configuration that it knows to be committed, and all after that: of
+        those a power loss may leave any."""
+        core = None if self.driver is None else self.driver.kernel.core
+        if self.driver is None or core is None:
+            return
+        committed = self.driver.kernel.committed.offset
+        held = core._s.log.configurations
+        newer = [configuration for offset, configuration in held if offset > committed]
+        settled = [configuration for offset, configuration in held if offset <= committed]
+        if held:
+            self.configurations = (*settled[-1:], *newer)
 
     def crash_within(self, operations: int, on_effect: Callable[[], None]) -> None:
         """Die at one of the next disk operations."""

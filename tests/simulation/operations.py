@@ -23,6 +23,7 @@ from replog.wire.schemas import (
     TrimRequest,
 )
 from replog_node.driver.calls import Request
+from replog_node.driver.standing import Standing
 from replog_node.model.positions import ClusterId, Lineage, MemberId
 from tests.simulation.checks import Broken
 from tests.simulation.greeting import greet_as
@@ -212,6 +213,8 @@ class Operations:
         driver = node.driver
         if driver is None or driver.membership.lineage is None or self._founding is None:
             return
+        if driver.membership.standing is not Standing.MEMBER or driver.kernel.core is None:
+            return  # one that is removed, or stops, has nothing to be fenced from
         mine = driver.membership.lineage
         kind = random.choice(("cluster", "older", "other", "newer"))
         number = mine.number + {"older": -1, "newer": 1}.get(kind, 0)

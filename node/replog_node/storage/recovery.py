@@ -140,7 +140,7 @@ def _found_headers(
 ) -> tuple[list[SegmentHeader], list[str]]:
     """Return the headers of all segments, and the names of those whose header can't be found out.
 
-    Raises LogDamaged for a sound header of another segment or cluster, FormatUnknown.
+    Raises LogDamaged for a sound header of another cluster, FormatUnknown.
     """
     headers: list[SegmentHeader] = []
     lost: list[str] = []

@@ -144,7 +144,8 @@ def read_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader:
     """Return the header of the segment with this name; raises DiskError.
 
     Raises HeaderUnsound if it can't be read: a segment gets its name only after its header is
-    durable, so a bad one is never a torn one. Raises LogDamaged if it is another segment's.
+    durable, so a bad one is never a torn one, and one that begins elsewhere is a write that went
+    astray. Raises LogDamaged if it is another cluster's, or the file has got another name.
     """
     file = disk.open(name)
     try:
@@ -154,8 +155,10 @@ def read_header(disk: Disk, name: str, cluster_id: ClusterId) -> SegmentHeader:
         raise HeaderUnsound(name, base_of(name), f"its header: {problem}") from problem
     finally:
         file.close()
+    what = f"its header is of {header.name} of cluster {header.cluster_id}"
+    if header.base != base_of(name) and header.cluster_id == cluster_id:
+        raise HeaderUnsound(name, base_of(name), what)  # a write that went astray, so it is rot
     if header.name != name or header.cluster_id != cluster_id:
-        what = f"its header is of {header.name} of cluster {header.cluster_id}"
         raise LogDamaged(name, header.base, what)
     return header
 

@@ -250,6 +250,16 @@ def test_a_damaged_header_is_known_from_the_first_block(which: int) -> None:
         disk.restart()
 
 
+def test_a_header_that_was_written_over_another_one_is_known_from_the_first_block() -> None:
+    """Soak, seed 100173: the member never started again."""
+    disk = written(idle=True)
+    first, second, *_ = segments(disk)
+    disk.damage(first, 0, disk.content(second)[:512])
+    for _ in range(3):
+        assert found_in(disk) == Found(ENTRIES, (), None)
+        disk.restart()
+
+
 @pytest.mark.parametrize("sum_too", [True, False])
 def test_a_missing_first_segment_is_a_hole_in_one_made_for_it(sum_too: bool) -> None:
     disk = written(idle=True)
