@@ -78,10 +78,10 @@ cost: setup ## see that memory and start don't grow with the log (GIGABYTES=5)
 
 lock: setup ## resolve the dependencies again and write both locks (with Python 3.11, the oldest)
 	@$(PY) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("the locks are made with Python 3.11, so that they hold for all newer ones too")'
-	@for extra in "" "--extra dev -c requirements.lock"; do \
+	@for extra in "--extra operator" "--extra operator --extra dev -c requirements.lock"; do \
 	  $(PY) -m piptools compile -q --no-build-isolation --generate-hashes --strip-extras --allow-unsafe \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header $$extra \
-	    -o requirements$${extra:+-dev}.lock pyproject.toml; done
+	    -o requirements$$(case "$$extra" in *dev*) echo -dev;; esac).lock pyproject.toml; done
 
 clean: ## remove what was made here: environment, caches, build output (never .replog, your data)
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
