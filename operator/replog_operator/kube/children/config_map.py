@@ -1,0 +1,49 @@
+"""The ConfigMap: the settings of all nodes as the file that they read, and the lineage in force.
+
+Decides: which settings the operator fixes. Must not know: what settings mean.
+Read next: pod.py.
+"""
+
+import hashlib
+from typing import Final
+
+import yaml
+
+from replog_operator.kube.children.names import CLIENT_PORT, DATA_DIR, PEER_PORT
+from replog_operator.kube.children.wanted import Object, Wanted, metadata
+
+CONFIG_KEY: Final = "node.yaml"
+LINEAGE_KEY: Final = "lineage"
+HASH_CHARS: Final = 16
+
+GRACE_MS: Final = 20_000
+"""To hand over and drain at SIGTERM; pod.py gives a pod more than that."""
+
+_FIXED: Final[dict[str, int | str | bool]] = {
+    "data_dir": DATA_DIR,
+    "client_address": f"0.0.0.0:{CLIENT_PORT}",
+    "peer_address": f"0.0.0.0:{PEER_PORT}",
+    "insecure": True,  # until there is authentication; the condition Insecure says so
+    "log_format": "json",
+    "shutdown_grace_ms": GRACE_MS,
+}
+
+
+def config_map(wanted: Wanted) -> Object:
+    """Build it. The lineage is a key of its own: it changes without a restart of any node."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(wanted),
+        "data": {CONFIG_KEY: node_config(wanted), LINEAGE_KEY: wanted.lineage},
+    }
+
+
+def node_config(wanted: Wanted) -> str:
+    """The settings file of every node; what differs between them is in a pod's environment."""
+    return yaml.safe_dump({**wanted.settings, **_FIXED}, sort_keys=True)
+
+
+def config_hash(wanted: Wanted) -> str:
+    """Tells two settings files apart."""
+    return hashlib.sha256(node_config(wanted).encode()).hexdigest()[:HASH_CHARS]
