@@ -240,6 +240,11 @@ class Transport:
         """Ask one certain member, once."""
         return await self._send("GET", endpoint, path, None, None, timeout_s, 0.0)
 
+    async def tell(self, endpoint: str, path: str, body: bytes, timeout_s: float) -> Answer:
+        """Post a JSON body to one certain member, once. Raises ApiError, Unavailable."""
+        headers = {"Content-Type": "application/json"}
+        return await self._send("POST", endpoint, path, body, headers, timeout_s, 0.0)
+
     async def _send(
         self,
         method: str,
