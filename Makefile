@@ -21,7 +21,7 @@ GIGABYTES ?= 5
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite sim soak mutants torture bench soak-load cost lock clean
+.PHONY: help setup run test check fix rewrite sim soak mutants torture bench soak-load cost cluster lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ soak: setup ## run always new seeds of the simulation until stopped (MINUTES=60)
 
 torture: setup ## torture real members in namespaces of their own; needs root (MINUTES=5 SEED=7)
 	@$(PY) -m tests.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+cluster: setup ## run a real Kubernetes node of its own until Ctrl-C; needs root (ARGS=--api-only)
+	@exec nice $(PY) -m tests.cluster $(ARGS)
 
 mutants: setup ## put known bugs back, each must be seen (ARGS="-k hole", ARGS=--write)
 	@$(PY) -m tests.simulation.mutants_table $(ARGS)

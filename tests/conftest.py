@@ -24,6 +24,9 @@ PROCESSES = (
 )
 """Tests of real processes: they mostly wait, so one worker takes them, the other all else."""
 
+KUBERNETES = "tests/cluster/"
+"""Tests on a real cluster, which is started once."""
+
 
 def pytest_configure() -> None:
     """Say that there is no event loop yet.
@@ -59,11 +62,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class OneClusterAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives all tests of real processes to one worker, and every other test by itself.
 
-    The largest group is given out first. (Marks of xdist_group have no effect under pytest 9.2.)
+    The largest group is given out first, and the tests on Kubernetes last, together: so long, what
+    they need may be built. (Marks of xdist_group have no effect under pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(KUBERNETES):
+            return KUBERNETES
         return "processes" if nodeid.startswith(PROCESSES) else nodeid
+
+    def _assign_work_unit(self, node: object) -> None:
+        if KUBERNETES in self.workqueue:
+            self.workqueue.move_to_end(KUBERNETES)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

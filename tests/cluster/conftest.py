@@ -1,0 +1,49 @@
+"""One cluster for all tests of this folder, which run in its network.
+
+A test has the time limit of any other; the start of the cluster has limits of its own.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import binaries, sandbox
+from tests.cluster.node import Cluster, api_server
+
+HERE = Path(__file__).parent
+TEST_S = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test's limit must not count the start, which may have to build it all."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_S, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster. Whatever is made in it must have a name of its own."""
+    if lacking := sandbox.missing() or binaries.missing():
+        pytest.skip(f"no cluster: {lacking}")
+    with api_server() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _in_its_network(cluster: Cluster) -> Iterator[None]:
+    """Nothing that a test sends leaves the cluster."""
+    with cluster.network():
+        yield
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace for this test; its end is begun afterwards, and not waited for."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:63].strip("-")
+    with cluster.network():
+        cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        yield name
+        cluster.api.delete(f"/api/v1/namespaces/{name}")
