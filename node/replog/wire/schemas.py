@@ -250,11 +250,16 @@ class MemberStatus(msgspec.Struct, frozen=True):
 
 
 class TargetStatus(msgspec.Struct, frozen=True):
-    """The membership asked for; `members` are ids."""
+    """The membership asked for; `members` are ids.
+
+    epoch, holder: of the operator that asked; a target of an older epoch is refused from then on.
+    """
 
     members: list[str]
     operation: str
     reached: bool
+    epoch: int = 0
+    holder: str = ""
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):

@@ -100,4 +100,10 @@ def _target(configuration: Configuration | None) -> TargetStatus | None:
     target = configuration.target
     ids = sorted(m.id for m in target.members)
     reached = not configuration.joint and ids == list(configuration.voter_ids())
-    return TargetStatus(members=list(ids), operation=target.operation, reached=reached)
+    return TargetStatus(
+        members=list(ids),
+        operation=target.operation,
+        reached=reached,
+        epoch=target.epoch,
+        holder=target.holder,
+    )

@@ -144,13 +144,15 @@ class Rig:
         assert founder.driver.ready("write") is None, founder.driver.waits()
         return self
 
-    def target(self, nodes: list["Node"], operation: str) -> Answers:
-        """Ask the first node for this membership."""
+    def target(
+        self, nodes: list["Node"], operation: str, *, epoch: int = 0, holder: str = "replog"
+    ) -> Answers:
+        """Ask the first node for this membership, as this operator."""
         members = [MemberAddress(node.member, f"{node.name}:1") for node in nodes]
         at = self.nodes[0].driver.status("", {}).configuration_offset
         answers = Answers()
         self.nodes[0].driver.call(
-            TargetRequest(members, operation, at), answers, deadline_s=self.now_s + 5
+            TargetRequest(members, operation, at, epoch, holder), answers, deadline_s=self.now_s + 5
         )
         self.deliver()
         return answers

@@ -139,6 +139,16 @@ def test_a_target_planned_from_an_older_configuration_is_refused() -> None:
     assert answers.codes == ["ok"] or answers.codes == []
 
 
+def test_the_epoch_of_the_last_target_is_told_and_an_older_one_is_refused() -> None:
+    rig = Rig(3).found()
+    rig.target(rig.nodes, "newer", epoch=7, holder="b")
+    rig.tick(3)
+    target = rig.nodes[1].driver.status("", {}).target
+    assert target is not None and (target.epoch, target.holder) == (7, "b")
+    assert rig.target(rig.nodes, "older", epoch=6, holder="a").codes == ["stale_epoch"]
+    assert rig.target(rig.nodes, "other", epoch=7, holder="a").codes == ["other_holder"]
+
+
 def test_leadership_goes_to_the_member_that_is_named_and_the_caller_hears_of_it() -> None:
     rig = Rig(3).found()
     leader, _, chosen = rig.nodes
