@@ -7,16 +7,14 @@ Decides: what is built and how. Must not know: what the programs are started for
 Read next: versions.py.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tests.cluster.locks import alone
 from tests.cluster.versions import CACHE, GO, key, pinned
 
 PACKAGES = {
@@ -66,18 +64,9 @@ def ensure(*names: str) -> Path:
     """
     for name in names or PACKAGES:
         if not (directory() / name).exists():
-            with _alone(name):
+            with alone(directory() / f".{name}.lock"):
                 _build(name)
     return directory()
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Of all processes, only this one builds that program now."""
-    directory().mkdir(parents=True, exist_ok=True)
-    with (directory() / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _build(name: str) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import binaries, sandbox
-from tests.cluster.node import Cluster, api_server
+from tests.cluster.node import Cluster, missing, whole_node
+from tests.support.processes import eventually
 
 HERE = Path(__file__).parent
 TEST_S = 120
+ACCOUNT_S = 60
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,9 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The cluster. Whatever is made in it must have a name of its own."""
-    if lacking := sandbox.missing() or binaries.missing():
+    if lacking := missing():
         pytest.skip(f"no cluster: {lacking}")
-    with api_server() as running:
+    with whole_node() as running:
         yield running
 
 
@@ -45,5 +46,7 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:63].strip("-")
     with cluster.network():
         cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        eventually("pods may be made in it", lambda: cluster.api.found(account), ACCOUNT_S)
         yield name
         cluster.api.delete(f"/api/v1/namespaces/{name}")

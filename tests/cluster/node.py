@@ -4,33 +4,35 @@ Decides: what is started in which order, and when it is ready. Must not know: wh
 Read next: sandbox.py, daemons.py.
 """
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster import binaries, certificates, daemons, images
+from tests.cluster import binaries, certificates, daemons, images, sandbox
 from tests.cluster.api import Api
 from tests.cluster.daemons import Daemon
 from tests.cluster.kubectl import Program
 from tests.cluster.runs import run_directory
 from tests.cluster.sandbox import Sandbox
-from tests.support.processes import eventually
+from tests.support.processes import call, eventually
 
 READY_S = 120
 """How long any part may take to become ready, on a machine that is busy with other tests."""
 
 IMPORT_S = 300
+NEEDED = ("containerd", "runc", "ctr", "nft", "iptables")
 NODE = "/api/v1/nodes/node1"
 
 
 class Cluster:
     """What runs in one sandbox. Ask it from within `network()`."""
 
-    def __init__(self, directory: Path, sandbox: Sandbox, programs: Path) -> None:
+    def __init__(self, directory: Path, room: Sandbox, programs: Path) -> None:
         self.directory = directory
-        self.sandbox = sandbox
-        self.network = sandbox.network
+        self.sandbox = room
+        self.network = room.network
         self.programs = programs
         self.kubeconfig = certificates.kubeconfig(directory / "pki", "admin")
         self.api = Api(directory / "pki")
@@ -56,8 +58,7 @@ class Cluster:
     def wait_for_node(self) -> None:
         """Until pods can run, and names are resolved."""
         eventually("the node is ready", self._node_is_ready, READY_S)
-        ready = ("curl", "-fsS", "http://127.0.0.1:8181/ready")
-        eventually("the name server is ready", lambda: self.sandbox.run(*ready), READY_S)
+        eventually("the name server is ready", _names_are_resolved, READY_S)
 
     def _node_is_ready(self) -> bool:
         conditions = self.api.get(NODE)["status"].get("conditions", [])
@@ -78,6 +79,19 @@ class Cluster:
     def logs(self) -> str:
         """The ends of all daemons' logs, for a failure."""
         return "\n".join(f"--- {name}:\n{each.said()}" for name, each in self.daemons.items())
+
+
+def _names_are_resolved() -> bool:
+    return call("GET", "127.0.0.1:8181", "/ready")[0] == 200
+
+
+def missing() -> str:
+    """What this machine lacks for a whole node, for people; empty if it lacks nothing."""
+    lacking = [each for each in NEEDED if shutil.which(each) is None]
+    if not Path("/usr/lib/cni/bridge").exists():
+        lacking.append("/usr/lib/cni/bridge")
+    told = f"missing: {', '.join(lacking)}" if lacking else ""
+    return sandbox.missing() or told or images.missing() or binaries.missing()
 
 
 @contextmanager
@@ -104,8 +118,8 @@ def _furnished(programs: Path) -> Iterator[Cluster]:
         certificates.make(directory / "pki")
         daemons.write_files(directory)
         (directory / "log").mkdir()
-        sandbox = Sandbox(directory, f"{programs}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin")
-        cluster = Cluster(directory, sandbox, programs)
+        path = f"{programs}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+        cluster = Cluster(directory, Sandbox(directory, path), programs)
         try:
             with cluster.network(), _explained(cluster):
                 cluster.start(daemons.API)

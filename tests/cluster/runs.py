@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
+from tests.cluster.locks import alone
 from tests.cluster.versions import CACHE
 from tests.support.processes import eventually
 
@@ -28,8 +28,7 @@ GONE_S = 30
 @contextmanager
 def run_directory() -> Iterator[Path]:
     """A directory for this run, with its control group; both are removed after the block."""
-    RUNS.mkdir(parents=True, exist_ok=True)
-    with _locked(RUNS / ".lock"):
+    with alone(RUNS / ".lock"):
         _clear_dead()
         directory = _unused()
         held = (directory / "lock").open("w")
@@ -45,13 +44,6 @@ def run_directory() -> Iterator[Path]:
 def group(directory: Path) -> str:
     """The control group below which the pods of this run are."""
     return f"replog-{directory.name}"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[IO[str]]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
 
 
 def _unused() -> Path:

@@ -14,9 +14,3 @@ def test_who_has_no_role_is_refused(cluster: Cluster) -> None:
     answer = nobody.call("GET", "/api/v1/nodes")
     assert answer.status == 403
     assert 'User "coredns" cannot list resource "nodes"' in answer.message
-
-
-def test_a_new_namespace_gets_the_account_of_its_pods(cluster: Cluster, namespace: str) -> None:
-    cluster.kubectl(
-        "wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=60s"
-    )

@@ -18,10 +18,6 @@ GO = HERE / "go"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "replog" / "cluster"
 """Outside the repository: it holds gigabytes, and outlives any checkout."""
 
-BASE = ("bookworm", "python3,python3-venv,ca-certificates")
-"""The Debian release whose Python (3.11, as in the Dockerfile) stands in for the base image, and
-the packages taken."""
-
 
 def pinned(module: str) -> str:
     """The version of a module that go.mod requires, with its `v`."""
