@@ -1,0 +1,141 @@
+"""Everything that the operator can do to a log: one method a deed, each fenced, none repeated.
+
+To Kubernetes each write names the uid or resourceVersion that it was planned from; to members the
+configuration offset, the operation and the operator's epoch. So a deed of a plan that is not true
+any more changes nothing, and says `superseded`.
+
+Decides: which precondition goes with which deed. Must not know: when a deed is due (the planner).
+Read next: act.py, outcomes.py.
+"""
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from replog.client import ApiError, Unavailable
+from replog.wire.schemas import BootstrapRequest, MemberAddress, TargetRequest, TransferRequest
+from replog_operator.kube.children.names import CLUSTER_ID, MEMBER_ID, RETIRED
+from replog_operator.kube.children.wanted import Object
+from replog_operator.kube.kinds import CLAIM, POD, STATEFUL_SET, Kind, kind_of
+from replog_operator.kube.nodes import TELL_S, Nodes
+from replog_operator.kube.outcomes import DONE, Outcome, of_member, of_server
+from replog_operator.kube.ports import Refused, Unanswered, Writes
+
+TRANSFER_S: Final = 15.0
+"""A transfer is answered when another member leads: several elections fit."""
+
+
+class Seen(NamedTuple):
+    """An object as this pass saw it; a deed on it is refused if it is another by now."""
+
+    name: str
+    uid: str
+    resource_version: str
+
+
+class Epoch(NamedTuple):
+    """Which operator asks: members refuse a lower number, and another holder of the same."""
+
+    number: int
+    holder: str
+
+
+class Hands:
+    """For the logs of one namespace."""
+
+    def __init__(self, namespace: str, writes: Writes, nodes: Nodes) -> None:
+        self._namespace = namespace
+        self._writes = writes
+        self._nodes = nodes
+
+    async def apply(self, child: Object) -> Outcome:
+        """Make a child as it should be; fields of others stay."""
+        return await _to_server(self._writes.apply(kind_of(child), child))
+
+    async def remove(self, kind: Kind, child: Seen) -> Outcome:
+        """Delete a child that there should not be. Never for claims: see delete_claim."""
+        if kind == CLAIM:
+            raise ValueError("claims hold data: only delete_claim deletes one")
+        return await _to_server(
+            self._writes.delete(kind, self._namespace, child.name, uid=child.uid)
+        )
+
+    async def scale(self, stateful_set: Seen, replicas: int) -> Outcome:
+        """Set how many pods there are."""
+        return await self._patch(STATEFUL_SET, stateful_set, spec={"replicas": replicas})
+
+    async def make_claim(self, claim: Object) -> Outcome:
+        """Make a claim before the StatefulSet would."""
+        return await _to_server(self._writes.create(CLAIM, claim))
+
+    async def stamp_claim(self, claim: Seen, cluster_id: str, member: str) -> Outcome:
+        """Note whose data it holds, before there is any."""
+        return await self._annotate(claim, {CLUSTER_ID: cluster_id, MEMBER_ID: member})
+
+    async def retire_claim(self, claim: Seen) -> Outcome:
+        """Note that its member was removed."""
+        return await self._annotate(claim, {RETIRED: "true"})
+
+    async def expand_claim(self, claim: Seen, size: str) -> Outcome:
+        """Ask for more room; a storage class that can't is a refusal."""
+        return await self._patch(CLAIM, claim, spec={"resources": {"requests": {"storage": size}}})
+
+    async def own_claim(self, claim: Seen, owners: Sequence[Object]) -> Outcome:
+        """Set the claim's owners: with the resource among them, data goes with the resource."""
+        return await self._patch(CLAIM, claim, metadata={"ownerReferences": list(owners)})
+
+    async def delete_claim(self, claim: Seen) -> Outcome:
+        """Delete data: the planner asks for that in two cases only, and means just this uid."""
+        return await _to_server(
+            self._writes.delete(CLAIM, self._namespace, claim.name, uid=claim.uid)
+        )
+
+    async def evict_pod(self, pod: Seen) -> Outcome:
+        """Ask for a ready pod to go; a budget may forbid it."""
+        return await _to_server(self._writes.evict(self._namespace, pod.name, uid=pod.uid))
+
+    async def delete_pod(self, pod: Seen) -> Outcome:
+        """Have a pod that is not ready made anew."""
+        return await _to_server(self._writes.delete(POD, self._namespace, pod.name, uid=pod.uid))
+
+    async def bootstrap(self, ip: str, cluster_id: str, operation: str) -> Outcome:
+        """Found the cluster at this member; the same again is the same cluster."""
+        return await self._tell(ip, ":bootstrap", BootstrapRequest(cluster_id, operation))
+
+    async def set_target(
+        self, ip: str, members: Sequence[MemberAddress], operation: str, planned_from: int,
+        epoch: Epoch,
+    ) -> Outcome:  # fmt: skip
+        """Say which members there should be; the cluster takes itself there."""
+        request = TargetRequest(list(members), operation, planned_from, epoch.number, epoch.holder)
+        return await self._tell(ip, ":target", request)
+
+    async def transfer(self, ip: str, to: str | None) -> Outcome:
+        """Have another member lead; to: None is the best one."""
+        return await self._tell(ip, ":transfer", TransferRequest(to), TRANSFER_S)
+
+    async def _tell(
+        self, ip: str, verb: str, request: msgspec.Struct, timeout_s: float = TELL_S
+    ) -> Outcome:
+        try:
+            done = await self._nodes.tell(ip, f"/v1/cluster{verb}", request, timeout_s)
+        except (ApiError, Unavailable) as problem:
+            return of_member(problem)
+        return DONE._replace(message=done.detail)
+
+    async def _annotate(self, claim: Seen, notes: dict[str, str]) -> Outcome:
+        return await self._patch(CLAIM, claim, metadata={"annotations": notes})
+
+    async def _patch(self, kind: Kind, seen: Seen, **change: dict[str, Any]) -> Outcome:
+        fence = {"uid": seen.uid, "resourceVersion": seen.resource_version}
+        body = {**change, "metadata": {**change.get("metadata", {}), **fence}}
+        return await _to_server(self._writes.patch(kind, self._namespace, seen.name, body))
+
+
+async def _to_server(deed: Awaitable[object]) -> Outcome:
+    try:
+        await deed
+    except (Refused, Unanswered) as problem:
+        return of_server(problem)
+    return DONE
