@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from replog.wire.codes import WAITS, Row
 from replog_operator.kube.events import events
+from replog_operator.kube.gauges import LogGauges
 from replog_operator.kube.picture import OperationRow, Picture, WaitRow
 from replog_operator.kube.status import status
 from tests.unit.kube.pictures import picture, row
@@ -147,16 +149,21 @@ def test_much_is_shown_and_not_everything() -> None:
 
 
 @pytest.mark.parametrize("wait", WAITS, ids=lambda found: found.code)
-def test_each_wait_shows_in_the_column_a_condition_and_an_event(wait: Row) -> None:
+def test_each_wait_shows_in_the_column_a_condition_an_event_and_a_metric(wait: Row) -> None:
     held = picture(waits=(WaitRow(wait.code, "evidence"),), operation=SCALING)
 
     found = written(held)
+    registry = CollectorRegistry()
+    LogGauges(registry).show("shop", "orders", found)
     (told,) = [event for event in events(written(picture()), found) if event.reason == wait.code]
 
     assert wait.code in found["summary"]
     assert condition(found, "Waiting")["reason"] == wait.code
     assert found["waits"][0]["next"] == wait.next
     assert told.warning and wait.meaning in told.note and wait.next in told.note
+    labels = {"namespace": "shop", "log": "orders", "code": wait.code}
+    name = "replog_operator_wait_since_timestamp_seconds"
+    assert registry.get_sample_value(name, labels) == NOW_S
 
 
 def test_a_wait_that_this_build_does_not_know_is_shown_by_its_code() -> None:
