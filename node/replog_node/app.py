@@ -32,7 +32,7 @@ from replog_node.adapters.service import NodeService
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.ports import ClockPort
-from replog_node.logs import Log, configure
+from replog.logs import Log, configure
 from replog_node.metrics import NodeMetrics
 from replog_node.model.features import FEATURE_LEVEL, LevelNotSpoken, check_spoken
 from replog_node.model.positions import MemberId
@@ -76,7 +76,7 @@ LEARNER_PATIENCE_MS: Final = 60_000
 
 OpenDisk = Callable[[Path], Disk]
 
-_LOG: Final = Log("node")
+_LOG: Final = Log("replog_node.node")
 
 
 class StateUnusable(Exception):

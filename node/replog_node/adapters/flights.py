@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from replog_node.driver.flight import RECORDING_BYTES_MAX, RecordingUnsound, unpack
 from replog_node.driver.replay import Outcome, replay
-from replog_node.logs import Log
+from replog.logs import Log
 from replog_node.raft.render import render_effect, render_event
 
 FILES_MAX: Final = 4
@@ -26,7 +26,7 @@ WRITE_S: Final = 5.0
 
 LOOK_S: Final = 0.02
 
-_LOG: Final = Log("flight")
+_LOG: Final = Log("replog_node.flight")
 _NAME: Final = re.compile(r"flight-\d{10}\.bin")
 _TEMPORARY: Final = ".tmp"
 """How the name ends while it is written; a start removes what ends so (storage/checked.py)."""

@@ -1,13 +1,13 @@
 """What the driver tells, as metrics and log lines.
 
 Decides: which event is which metric and which line. Must not know: why things happen.
-Read next: ../metrics.py, ../logs.py.
+Read next: ../metrics.py, replog/logs.py.
 """
 
 from typing import Any
 
 from replog_node.driver.snapshots import SNAPSHOT_BUILT
-from replog_node.logs import Log
+from replog.logs import Log
 from replog_node.metrics import NodeMetrics
 from replog_node.model.positions import MemberId
 

@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from replog.wire.problems import ApiError
-from replog_node.logs import Log
+from replog.logs import Log
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
@@ -21,7 +21,7 @@ RETRY_AFTER_S: Final = 1
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_LOG: Final = Log("web")
+_LOG: Final = Log("replog_node.web")
 CLOSING: Final = ("body_incomplete", "body_too_large", "request_timeout")
 """The rest of such a body isn't wanted, so the connection can't go on."""
 

@@ -1,7 +1,7 @@
 """What the driver tells becomes the metric that the document names."""
 
 from replog_node.adapters.observer import Observer
-from replog_node.logs import Log
+from replog.logs import Log
 from replog_node.metrics import NodeMetrics
 from replog_node.model.positions import MemberId
 
@@ -11,7 +11,7 @@ A, B = MemberId("a"), MemberId("b")
 def told(*leaders: MemberId | None) -> float | None:
     """How many changes of the leader are counted when these become known, one after the other."""
     metrics = NodeMetrics()
-    observer = Observer(metrics, Log("node"))
+    observer = Observer(metrics, Log("replog_node.node"))
     for term, leader in enumerate(leaders, 1):
         observer.role("follower", term, leader)
     return metrics.registry.get_sample_value("replog_leader_changes_total")
@@ -27,7 +27,7 @@ def test_a_leader_that_is_lost_and_another_that_is_found_are_one_change() -> Non
 
 def test_a_write_counts_its_time_and_only_entries_have_a_size() -> None:
     metrics = NodeMetrics()
-    observer = Observer(metrics, Log("node"))
+    observer = Observer(metrics, Log("replog_node.node"))
 
     observer.written(0.25, 5000)
     observer.written(0.5, 0)

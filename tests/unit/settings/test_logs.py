@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from replog_node.logs import LINE_CHARS_MAX, Log, configure
+from replog.logs import LINE_CHARS_MAX, Log, configure
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def sink(log_format: str, level: str = "info") -> io.StringIO:
 def test_a_json_line_has_time_level_event_member_and_fields() -> None:
     stream = sink("json")
 
-    Log("driver", role="leader").bind(term=3).info("role_changed", ready=False)
+    Log("replog_node.driver", role="leader").bind(term=3).info("role_changed", ready=False)
 
     line = json.loads(stream.getvalue())
     assert line.pop("ts").endswith("Z")
@@ -49,7 +49,9 @@ def test_a_json_line_has_time_level_event_member_and_fields() -> None:
 def test_a_plain_line_quotes_what_would_break_it() -> None:
     stream = sink("plain")
 
-    Log("web").warning("refused", path="/a b", code="not_found", forged="x\nts=1 level=error")
+    Log("replog_node.web").warning(
+        "refused", path="/a b", code="not_found", forged="x\nts=1 level=error"
+    )
 
     line = stream.getvalue()
     assert line.count("\n") == 1
@@ -70,8 +72,8 @@ def test_a_message_of_a_library_cannot_forge_a_line() -> None:
 def test_a_line_is_bounded_and_a_long_value_keeps_its_end(log_format: str) -> None:
     stream = sink(log_format)
 
-    Log("web").info("one", value="x" * 100_000 + "END")
-    Log("web").info("many", **{f"f{i}": "y" * 1000 for i in range(100)})
+    Log("replog_node.web").info("one", value="x" * 100_000 + "END")
+    Log("replog_node.web").info("many", **{f"f{i}": "y" * 1000 for i in range(100)})
 
     first, second = stream.getvalue().splitlines()
     assert len(first) <= LINE_CHARS_MAX and "END" in first
@@ -84,7 +86,7 @@ def test_a_traceback_is_a_field_of_its_line(log_format: str) -> None:
     try:
         raise ValueError("broken")
     except ValueError as error:
-        Log("web").error("internal", error=error, id="e1")
+        Log("replog_node.web").error("internal", error=error, id="e1")
         logging.getLogger("asyncio").exception("lost")
 
     assert [line.count("ValueError: broken") for line in stream.getvalue().splitlines()] == [1, 1]
@@ -92,10 +94,10 @@ def test_a_traceback_is_a_field_of_its_line(log_format: str) -> None:
 
 def test_the_level_holds_for_our_lines_and_libraries_only_warn() -> None:
     stream = sink("plain", "error")
-    Log("web").warning("quiet")
+    Log("replog_node.web").warning("quiet")
     logging.getLogger("aiohttp.access").info("quiet")
     loud = sink("plain", "debug")
 
-    Log("web").debug("loud")
+    Log("replog_node.web").debug("loud")
 
     assert (stream.getvalue(), "loud" in loud.getvalue()) == ("", True)

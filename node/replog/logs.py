@@ -1,10 +1,10 @@
-"""Log lines of a node: one event a line on stderr, with fields, as JSON or plain text.
+"""Log lines of our processes: one event a line on stderr, with fields, as JSON or plain text.
 
 Decides: the form of a line, its bound, and how records of libraries (aiohttp, asyncio) are shown.
 An event is a name that never changes (`role_changed`), what varies is in fields; so lines can be
 counted and searched.
 Must not know: which events exist.
-Read next: settings.py (log_format, log_level).
+Read next: replog_node/settings.py (log_format, log_level).
 """
 
 import logging
@@ -21,7 +21,8 @@ LINE_CHARS_MAX: Final = 8192
 VALUE_CHARS_MAX: Final = 4096
 """A longer value of one field is cut; the end is kept, where a traceback says what happened."""
 
-_ROOT: Final = "replog_node"
+_OURS: Final = ("replog", "replog_node", "replog_operator")
+"""Loggers whose level is set; those of libraries say only what is wrong."""
 _FIELDS: Final = "replog_fields"
 _CUT: Final = "…"
 
@@ -29,17 +30,20 @@ Value = str | int | float | bool | None
 
 
 class Log:
-    """A logger of events with fields that stand on each of its lines."""
+    """A logger of events with fields that stand on each of its lines.
+
+    name: package and part, for example `replog_node.web`.
+    """
 
     __slots__ = ("_fields", "_logger")
 
     def __init__(self, name: str, **fields: Value) -> None:
-        self._logger = logging.getLogger(f"{_ROOT}.{name}")
+        self._logger = logging.getLogger(name)
         self._fields = fields
 
     def bind(self, **fields: Value) -> Self:
         """The same logger with more fields on each line."""
-        bound = type(self)(self._logger.name.removeprefix(f"{_ROOT}."))
+        bound = type(self)(self._logger.name)
         bound._fields = {**self._fields, **fields}
         return bound
 
@@ -52,7 +56,7 @@ class Log:
         self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: Value) -> None:
-        """Something that the node lives with, and somebody should know."""
+        """Something that the process lives with, and somebody should know."""
         self._log(logging.WARNING, event, fields)
 
     def error(self, event: str, *, error: BaseException | None = None, **fields: Value) -> None:
@@ -79,7 +83,8 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger(_ROOT).setLevel(log_level.upper())
+    for name in _OURS:
+        logging.getLogger(name).setLevel(log_level.upper())
 
 
 class JsonLines(logging.Formatter):

@@ -1,0 +1,49 @@
+"""Places at which a test lets the operator die, to show that the next one goes on from there.
+
+Before and after each write there is one, named by the write. A process dies at the one that
+REPLOG_OPERATOR_FAILPOINT names, the first time that it comes there: hard, as by `kill -9`. Without
+the variable nothing happens; there is no other way to set one.
+
+Decides: the names, and that all are listed here, so that a test can go through them.
+Must not know: what is written, or why.
+Read next: kube/writing.py.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Final
+
+VARIABLE: Final = "REPLOG_OPERATOR_FAILPOINT"
+EXIT_FAILPOINT: Final = 86
+"""The exit code of a process that died at one."""
+
+WRITES: Final = (
+    "create", "apply", "apply-status", "patch", "delete", "evict",
+    "bootstrap", "target", "transfer",
+)  # fmt: skip
+"""Kinds of writes: to Kubernetes, then to members."""
+
+NAMES: Final = tuple(f"{when}-{write}" for write in WRITES for when in ("before", "after"))
+
+
+class UnknownFailpoint(Exception):
+    """The variable names none that there is."""
+
+
+def failpoint(environment: Mapping[str, str]) -> Callable[[str], None]:
+    """What to call at each place, with its name. Raises UnknownFailpoint."""
+    chosen = environment.get(VARIABLE, "")
+    if not chosen:
+        return _pass
+    if chosen not in NAMES:
+        raise UnknownFailpoint(f"{VARIABLE}={chosen}: there is only {', '.join(NAMES)}")
+
+    def die(name: str) -> None:
+        if name == chosen:
+            os._exit(EXIT_FAILPOINT)
+
+    return die
+
+
+def _pass(name: str) -> None:
+    """No place is set."""
