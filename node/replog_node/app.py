@@ -21,6 +21,7 @@ from typing import Final
 
 from aiohttp import web
 
+from replog.logs import Log, configure
 from replog_node.adapters import flights
 from replog_node.adapters.builder import HelperProcess
 from replog_node.adapters.clock import SystemClock, Ticker
@@ -32,7 +33,6 @@ from replog_node.adapters.service import NodeService
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.ports import ClockPort
-from replog.logs import Log, configure
 from replog_node.metrics import NodeMetrics
 from replog_node.model.features import FEATURE_LEVEL, LevelNotSpoken, check_spoken
 from replog_node.model.positions import MemberId

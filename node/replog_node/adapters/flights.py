@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
+from replog.logs import Log
 from replog_node.driver.flight import RECORDING_BYTES_MAX, RecordingUnsound, unpack
 from replog_node.driver.replay import Outcome, replay
-from replog.logs import Log
 from replog_node.raft.render import render_effect, render_event
 
 FILES_MAX: Final = 4

@@ -6,8 +6,8 @@ Read next: ../metrics.py, replog/logs.py.
 
 from typing import Any
 
-from replog_node.driver.snapshots import SNAPSHOT_BUILT
 from replog.logs import Log
+from replog_node.driver.snapshots import SNAPSHOT_BUILT
 from replog_node.metrics import NodeMetrics
 from replog_node.model.positions import MemberId
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from aiohttp import web
 
-from replog.wire.problems import ApiError
 from replog.logs import Log
+from replog.wire.problems import ApiError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1

@@ -1,7 +1,7 @@
 """What the driver tells becomes the metric that the document names."""
 
-from replog_node.adapters.observer import Observer
 from replog.logs import Log
+from replog_node.adapters.observer import Observer
 from replog_node.metrics import NodeMetrics
 from replog_node.model.positions import MemberId
 

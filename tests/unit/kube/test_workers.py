@@ -9,8 +9,8 @@ import pytest
 from replog.logs import Log
 from replog_operator.kube import workers as workers_module
 from replog_operator.kube.fence import Deposed, since_boot_s
-from replog_operator.kube.workqueue import Key
 from replog_operator.kube.workers import Pass, Workers
+from replog_operator.kube.workqueue import Key
 
 A, B = Key("ns", "a"), Key("ns", "b")
 
