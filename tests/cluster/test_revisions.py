@@ -1,4 +1,4 @@
-"""What a StatefulSet's controller really does under `OnDelete`, as far as the operator relies on it.
+"""What a StatefulSet's controller really does under `OnDelete`, as far as the operator needs it.
 
 Pods stay where they are made (there is no kubelet in this test).
 """
