@@ -60,6 +60,10 @@ class Fence:
         """The lease was lost or given up."""
         self._epoch = None
 
+    def now_s(self) -> float:
+        """The clock of its moments."""
+        return self._clock()
+
     def remaining_s(self) -> float:
         """For how long writes may still be sent; 0 or less: not any more."""
         return 0.0 if self._epoch is None else self._until_s - self._clock()
