@@ -152,6 +152,6 @@ async def test_a_server_that_is_away_is_unanswered_and_what_it_refuses_says_why(
             await made.client.call("GET", "/api/v1/pods", timeout_s=0.0001)
     nobody = Configuration(host="https://127.0.0.1:1")
     async with Client(nobody, "replog-operator/test") as client:
-        with pytest.raises(Unanswered, match="ClientConnectorError|Cannot connect"):
+        with pytest.raises(Unanswered, match="Cannot connect"):
             await client.call("GET", "/api/v1/pods")
     assert (missing.value.status, missing.value.reason) == (404, "NotFound")
