@@ -9,6 +9,7 @@ Read next: lease.py, fence.py.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -41,11 +42,11 @@ class Leases(Protocol):
 
 
 class Election:
-    """One process that wants one lease. name: its namespace and name."""
+    """One process that wants one lease. name: its namespace and name. looked: told of each look."""
 
     def __init__(
         self, leases: Leases, name: tuple[str, str], identity: str, fence: Fence, log: Log, *,
-        clock: Clock, timing: Timing,
+        clock: Clock, timing: Timing, looked: Callable[[], None],
     ) -> None:  # fmt: skip
         self._leases = leases
         self._name = name
@@ -54,6 +55,7 @@ class Election:
         self._log = log
         self._clock = clock
         self._timing = timing
+        self._looked = looked
         self._above = 0
         self._seen: Seen | None = None
 
@@ -113,6 +115,7 @@ class Election:
 
     def _see(self, lease: Lease | None) -> None:
         self._seen = seen(self._seen, lease, self._clock())
+        self._looked()
 
     async def _act(self) -> Epoch | None:
         if self._seen is None:

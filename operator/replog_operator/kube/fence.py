@@ -68,6 +68,11 @@ class Fence:
         """For how long writes may still be sent; 0 or less: not any more."""
         return 0.0 if self._epoch is None else self._until_s - self._clock()
 
+    @property
+    def number(self) -> int:
+        """Of the epoch in whose name writes may be sent now; 0: of none."""
+        return 0 if self._epoch is None or self.remaining_s() <= 0 else self._epoch.number
+
     def check(self) -> Epoch:
         """The epoch in whose name a write may be sent now. Raises Deposed."""
         epoch = self._epoch

@@ -29,7 +29,9 @@ class Workers:
         self._clock = clock
         self._queue = Queue()
         self._news = asyncio.Event()
+        self._ended = asyncio.Event()
         self._running: dict[Key, float] = {}
+        self._draining = False
 
     def look(self, key: Key, *, after_s: float | None = None) -> None:
         """Have a log looked at soon."""
@@ -47,9 +49,22 @@ class Workers:
         """The passes under way, each with the moment of its begin."""
         return dict(self._running)
 
+    async def drain(self, timeout_s: float) -> bool:
+        """Begin no pass any more; True once none is under way, False after that time."""
+        self._draining = True
+        self._news.set()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._running:
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def work(self) -> None:
-        """Be one worker, for ever. Raises Deposed."""
-        while True:
+        """Be one worker until `drain`. Raises Deposed."""
+        while not self._draining:
             key = self._queue.take(self._clock())
             if key is None:
                 await self._sleep()
@@ -80,6 +95,7 @@ class Workers:
             self._done(key, after_s)
         finally:
             del self._running[key]
+            self._ended.set()
             self._news.set()
 
     def _done(self, key: Key, after_s: float | None) -> None:

@@ -54,7 +54,9 @@ def candidate(server: Server, name: str) -> tuple[Election, Fence]:
     """A process that wants the lease."""
     fence = Fence()
     log = Log("replog_operator.test")
-    election = Election(server, NAME, name, fence, log, clock=since_boot_s, timing=QUICK)
+    election = Election(
+        server, NAME, name, fence, log, clock=since_boot_s, timing=QUICK, looked=lambda: None
+    )
     return election, fence
 
 

@@ -92,4 +92,4 @@ def test_the_document_has_each_metric_word_by_word() -> None:
     lines = [line for line in text_of("docs/operator-metrics.md").splitlines()
              if line.startswith("| `")]  # fmt: skip
 
-    assert lines == [f"| `{name}` | {' | '.join(cells)} |" for name, *cells in rows]
+    assert lines[: len(rows)] == [f"| `{name}` | {' | '.join(cells)} |" for name, *cells in rows]
