@@ -21,7 +21,7 @@ GIGABYTES ?= 5
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite sim soak mutants torture bench soak-load cost cluster lock clean
+.PHONY: help setup run test check fix rewrite render sim soak mutants torture bench soak-load cost cluster lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fix: setup ## format, and mend what can be mended
 
 rewrite: setup ## write what the scenario files would now show; read the diff before committing it
 	@$(PY) -m pytest -q tests/scenario --rewrite $(ARGS)
+
+render: setup ## write the copies of the definitions and rules in manifests and charts
+	@$(PY) -m tests.support.render
 
 sim: setup ## run the simulation: SEEDS=1..1000, or SEED=7 alone (ONLY=3,5: with these of its faults)
 	@$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
