@@ -16,7 +16,7 @@ from replog_operator.kube.kinds import kind_of
 from tests.cluster import paths
 from tests.cluster.images import OURS
 from tests.cluster.node import Cluster
-from tests.support.processes import ask, eventually
+from tests.support.processes import ask, call, eventually
 
 LOG = "orders"
 CHANGE_S = 60
@@ -97,6 +97,10 @@ class Members:
         """Where clients find the log: one address for all members."""
         found = self._cluster.api.get(paths.of(paths.CORE, self.namespace, "services", LOG))
         return f"{found['spec']['clusterIP']}:{CLIENT_PORT}"
+
+    def is_served(self) -> bool:
+        """Whether the Service leads to a member that serves."""
+        return call("GET", self.service, "/readyz")[0] == 200
 
     def append(self, value: bytes) -> Any:
         """Append a record through the Service. Raises OSError, Refused."""

@@ -19,6 +19,7 @@ def members(cluster: Cluster, namespace: str) -> Members:
     made.wait_until_they_answer()
     made.found()
     wait_for_pods(cluster, namespace)
+    eventually("the Service leads to them", made.is_served, CHANGE_S)
     return made
 
 

@@ -194,7 +194,11 @@ class Link:
         await asyncio.wait((self._task,))
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        problem = None if task.cancelled() else task.exception()
+        problem: BaseException | None
+        if task.cancelled():
+            problem = None if self._closed else RuntimeError("a link was cancelled, not closed")
+        else:
+            problem = task.exception()
         if problem is not None:
             self._owner.failed(problem)
 
@@ -261,13 +265,18 @@ class Link:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
-            async with asyncio.TaskGroup() as group:
-                for socket, outbox in ((control, self._control), (bulk, self._bulk)):
-                    group.create_task(_send_all(socket, outbox))
-                    group.create_task(_until_closed(socket))
+            # In a task of its own: before Python 3.13 a group leaves the task that it fails in
+            # counted as cancelled, which early 3.11's timeout() takes for a wish to end.
+            await loop.create_task(self._use(control, bulk))
         finally:
             if loop.time() - began_s >= LIVED_S:
                 self._backoff_s = BACKOFF_FIRST_S
+
+    async def _use(self, control: Socket, bulk: Socket) -> None:
+        async with asyncio.TaskGroup() as group:
+            for socket, outbox in ((control, self._control), (bulk, self._bulk)):
+                group.create_task(_send_all(socket, outbox))
+                group.create_task(_until_closed(socket))
 
     def _become(self, state: LinkState) -> None:
         if state is not self.state:

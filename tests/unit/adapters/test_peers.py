@@ -131,6 +131,17 @@ async def test_a_message_to_a_member_that_is_gone_is_surely_not_sent() -> None:
         await until(lambda: b.heard() == [5])
 
 
+async def test_a_broken_connection_leaves_nobody_counted_as_cancelled() -> None:
+    """Python 3.11.2 ends such a task at its next timeout: the member was never dialed again."""
+    a, b = Node(1, CLUSTER), Node(2, CLUSTER)
+    async with meeting(a, b):
+        await b.stop()
+        await until(lambda: a.driver.up == set())
+        (link,) = (task for task in asyncio.all_tasks() if task.get_name() == f"link-{b.id}")
+        assert link.cancelling() == 0
+        await b.start()
+
+
 async def test_seeds_bring_members_together_whose_addresses_have_all_changed() -> None:
     nowhere = "127.0.0.1:9"
     b = Node(2, CLUSTER)
