@@ -1,0 +1,115 @@
+"""What follows at once from what was seen: who leads, which member is at which ordinal.
+
+Decides: whose word counts (the leader of the highest term), how members and ordinals go together
+(by a member's own word first, else by its address).
+Must not know: what is done about it.
+Read next: plan.py.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from replog.wire.schemas import ClusterStatus, MemberStatus
+from replog_operator.model.observed import Claim, Observed, Pod
+from replog_operator.model.spec import LogSpec
+
+
+class Facts(NamedTuple):
+    """leader: its ordinal, and status: its word; both None without a leader that answers.
+
+    pods, claims: by ordinal. members: of the configuration in force, by ordinal; without a leader
+    by the newest configuration that a member knows. strays: members of it at no known ordinal.
+    """
+
+    spec: LogSpec
+    seen: Observed
+    leader: int | None
+    status: ClusterStatus | None
+    known: ClusterStatus | None
+    pods: Mapping[int, Pod]
+    claims: Mapping[int, Claim]
+    members: Mapping[int, MemberStatus]
+    strays: tuple[MemberStatus, ...]
+
+    @property
+    def member_ids(self) -> frozenset[str]:
+        """Everybody in the configuration in force, whatever the role."""
+        return frozenset() if self.known is None else frozenset(m.id for m in self.known.members)
+
+    @property
+    def settled(self) -> bool:
+        """A leader answers, its target is reached, and no change is under way."""
+        status = self.status
+        return (
+            status is not None
+            and not status.joint
+            and status.target is not None
+            and status.target.reached
+            and set(status.target.members) == self.member_ids
+        )
+
+    @property
+    def cluster_ids(self) -> frozenset[str]:
+        """Of which clusters there are data or members."""
+        found = [claim.cluster_id for claim in self.seen.claims]
+        found += [answer.cluster_id or "" for answer in self.seen.answers.values()]
+        return frozenset(found) - {""}
+
+
+def facts(spec: LogSpec, seen: Observed) -> Facts:
+    """Put together what belongs together."""
+    leader = _leader(seen)
+    status = None if leader is None else seen.answers[leader]
+    known = status if status is not None else _newest(seen)
+    members, strays = _placed(seen, known)
+    return Facts(
+        spec=spec,
+        seen=seen,
+        leader=leader,
+        status=status,
+        known=known,
+        pods={pod.ordinal: pod for pod in seen.pods if pod.ordinal is not None},
+        claims={claim.ordinal: claim for claim in seen.claims if claim.ordinal is not None},
+        members=members,
+        strays=strays,
+    )
+
+
+def _leader(seen: Observed) -> int | None:
+    leading = [
+        ordinal
+        for ordinal, answer in seen.answers.items()
+        if answer.role == "leader" and answer.state in ("member", "stopping")
+    ]
+    return max(leading, key=lambda ordinal: seen.answers[ordinal].term, default=None)
+
+
+def _newest(seen: Observed) -> ClusterStatus | None:
+    """Who knows the newest configuration; a removed member's last one may be the oldest."""
+    assigned = [
+        answer for answer in seen.answers.values() if answer.state in ("member", "stopping")
+    ]
+    return max(assigned, key=lambda answer: answer.configuration_offset, default=None)
+
+
+def _placed(
+    seen: Observed, known: ClusterStatus | None
+) -> tuple[dict[int, MemberStatus], tuple[MemberStatus, ...]]:
+    """Members by ordinal. One whose ordinal holds another member by now is a stray."""
+    at = {answer.member: ordinal for ordinal, answer in seen.answers.items()}
+    places: dict[int, MemberStatus] = {}
+    strays = []
+    for member in () if known is None else known.members:
+        ordinal = at.get(member.id, _ordinal_by_address(seen, member))
+        if ordinal is None or ordinal in places:
+            strays.append(member)
+        else:
+            places[ordinal] = member
+    return places, tuple(strays)
+
+
+def _ordinal_by_address(seen: Observed, member: MemberStatus) -> int | None:
+    if member.address not in seen.addresses:
+        return None
+    ordinal = seen.addresses.index(member.address)
+    return None if ordinal in seen.answers else ordinal

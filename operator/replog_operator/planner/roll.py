@@ -1,0 +1,142 @@
+"""How pods come to a new template: one at a time, the leader last, each only if the others do.
+
+The first that is renewed is the canary. If it isn't well in time, the last good template comes back
+and the canary with it; that template is not tried again until the resource asks for another one.
+
+Decides: who is next, and when to turn round. Must not know: how templates differ.
+Read next: level.py, kube/children/pod.py.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from replog_operator.model.observed import Pod, PodState, Workload
+from replog_operator.model.steps import DeletePod, EvictPod, NoteGood, RollBack, Transfer
+from replog_operator.planner.answer import Answer, Do, Hold, names, the
+from replog_operator.planner.facts import Facts
+
+STUCK_AFTER_S: Final = 60.0
+"""A pod in one of STUCK for so long doesn't come up by itself."""
+STUCK: Final = (PodState.PENDING, PodState.IMAGE_ERROR, PodState.CRASH_LOOP, PodState.FAILED)
+
+
+def roll(facts: Facts) -> Answer:
+    """The next step of a roll; None when every pod is as the workload makes them now."""
+    workload = facts.seen.workload
+    if workload is None or not workload.revision or workload.replicas == 0:
+        return None
+    pods = [pod for at, pod in sorted(facts.pods.items()) if at < workload.replicas]
+    outdated = [pod for pod in pods if pod.revision != workload.revision]
+    updated = [pod for pod in pods if pod.revision == workload.revision]
+    well = [pod for pod in updated if is_well(facts, pod)]
+    if _canary_failed(facts, workload, updated, well):
+        step = RollBack(the(workload), workload.good_template, workload.template)
+        return Do(step, f"{updated[0].name} is not well in time: the last good template comes back")
+    if not outdated:
+        return _ended(workload, well, len(pods))
+    if not facts.spec.leader_last:
+        return None
+    return _next(facts, outdated, [pod for pod in updated if pod not in well])
+
+
+def is_well(facts: Facts, pod: Pod) -> bool:
+    """Ready, in the configuration and caught up, by the leader's word."""
+    member = None if pod.ordinal is None else facts.members.get(pod.ordinal)
+    stop = None if member is None else facts.seen.stops.get(member.id)
+    return pod.state is PodState.READY and stop is not None and stop.caught_up
+
+
+def _ended(workload: Workload, well: Sequence[Pod], pods: int) -> Answer:
+    """Every pod is of the workload's template; once all are well, that is the good one."""
+    if len(well) < workload.replicas or pods < workload.replicas:
+        return None
+    if workload.good_template == workload.template:
+        return None
+    return Do(NoteGood(the(workload), workload.template), "every pod is well with this template")
+
+
+def _canary_failed(
+    facts: Facts, workload: Workload, updated: Sequence[Pod], well: Sequence[Pod]
+) -> bool:
+    if well or not updated or workload.good_template in ("", workload.template):
+        return False
+    first_s = min(pod.created_s for pod in updated)
+    return facts.seen.now_s - first_s > facts.spec.update_timeout_s
+
+
+def _next(facts: Facts, outdated: Sequence[Pod], unwell: Sequence[Pod]) -> Answer:
+    stuck = [pod for pod in outdated if _is_stuck(facts, pod)]
+    if stuck:
+        return Do(DeletePod(the(stuck[0]), "stuck"), f"{stuck[0].name} is stuck and outdated")
+    going = [pod for pod in (*outdated, *unwell) if pod.state is PodState.TERMINATING]
+    if going:
+        return Hold("MemberRestarting", f"{going[0].name} is being replaced")
+    if unwell:
+        return Hold("MemberRestarting", f"{unwell[0].name} is renewed and not well yet")
+    if not facts.seen.platform.may_roll:
+        return Hold("RollQueued", "other logs are being rolled; this one is next in turn")
+    return _take(facts, min(outdated, key=lambda pod: _turn(facts, pod)))
+
+
+def _is_stuck(facts: Facts, pod: Pod) -> bool:
+    lasted_s = facts.seen.now_s - pod.since_s
+    return pod.state is PodState.FAILED or (pod.state in STUCK and lasted_s >= STUCK_AFTER_S)
+
+
+def _turn(facts: Facts, pod: Pod) -> tuple[bool, bool, bool, int]:
+    """Unready first, then learners, then followers from the highest ordinal, the leader last."""
+    ordinal = -1 if pod.ordinal is None else pod.ordinal
+    member = facts.members.get(ordinal)
+    is_voter = member is not None and member.role != "learner"
+    return (ordinal == facts.leader, pod.state is PodState.READY, is_voter, -ordinal)
+
+
+def _take(facts: Facts, pod: Pod) -> Answer:
+    """Stop this one, if the leader says that the others can do without it."""
+    ordinal = -1 if pod.ordinal is None else pod.ordinal
+    refusal = _refusal(facts, ordinal)
+    if refusal is not None:
+        return Hold("MayNotStop", f"{pod.name} may not be stopped now: {refusal}")
+    heir = _heir(facts) if ordinal == facts.leader else None
+    if facts.leader is not None and heir is not None:
+        return Do(Transfer(facts.leader, heir), f"{pod.name} hands over before it is replaced")
+    if pod.state is PodState.READY:
+        return Do(EvictPod(the(pod), "outdated"), f"{pod.name} is replaced")
+    return Do(DeletePod(the(pod), "outdated"), f"{pod.name}, which is not ready, is replaced")
+
+
+def _refusal(facts: Facts, ordinal: int) -> str | None:
+    """Why not. Of one or two voters none can be spared, so there a roll is a short outage."""
+    member = facts.members.get(ordinal)
+    if member is None:
+        return None
+    stop = facts.seen.stops.get(member.id)
+    if stop is None:
+        return "the leader does not say whether it may"
+    if stop.may_stop:
+        return None
+    voters = [other for other in facts.members.values() if other.role != "learner"]
+    others = [facts.seen.stops.get(other.id) for other in voters if other.id != member.id]
+    if facts.settled and len(voters) <= 2 and all(o is not None and o.caught_up for o in others):
+        return None
+    return "; ".join(stop.reasons)
+
+
+def _heir(facts: Facts) -> str | None:
+    """Who should lead next: a voter that is well, the one that holds most; None: there is none."""
+    fit = [
+        member
+        for ordinal, member in facts.members.items()
+        if ordinal != facts.leader and member.role == "voter" and ordinal in facts.pods
+        if is_well(facts, facts.pods[ordinal])
+    ]
+    best = max(fit, key=lambda member: (member.match_offset or 0, member.id), default=None)
+    return None if best is None else best.id
+
+
+def waiting_for(facts: Facts) -> str:
+    """Pods that are not of the newest template, for people."""
+    revision = "" if facts.seen.workload is None else facts.seen.workload.revision
+    return names(
+        facts.spec.name, [at for at, pod in facts.pods.items() if pod.revision != revision]
+    )

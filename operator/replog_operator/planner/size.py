@@ -1,0 +1,147 @@
+"""How many pods there are, and what becomes of the disks at the edge.
+
+Growing comes before a membership change, shrinking after it. A disk is given up only where the
+committed configuration lacks its member, and deleted only to make room for a new one.
+
+Decides: replicas, and when a claim is made, retired or deleted. Must not know: who is a member why
+(membership.py), sizes (volumes.py).
+Read next: membership.py.
+"""
+
+from replog_operator.model.observed import Claim, TaskKind, Workload
+from replog_operator.model.steps import DeleteClaim, DeletePod, MakeClaim, RetireClaim, SetReplicas
+from replog_operator.planner.answer import Answer, Do, Hold, names, the
+from replog_operator.planner.facts import Facts
+from replog_operator.planner.founding import cluster_of
+
+
+def first_size(facts: Facts) -> int:
+    """Pods to begin with: as many as are wanted, and as many as may hold data."""
+    return 0 if facts.spec.hibernate else max(facts.spec.replicas, _held(facts))
+
+
+def sleep(facts: Facts) -> Answer:
+    """Hibernation: no pod runs; claims, and with them the size, stay."""
+    workload = facts.seen.workload
+    if workload is None or workload.replicas == 0:
+        return None
+    return Do(SetReplicas(the(workload), 0), "spec.hibernate: all pods end, their claims stay")
+
+
+def grow(facts: Facts) -> Answer:
+    """The next step to as many pods as are wanted, or as are needed to find the log's quorum."""
+    workload = facts.seen.workload
+    if workload is None or workload.terminating:
+        return None
+    if facts.status is None:
+        return _leaderless(facts, workload)
+    needed = max(facts.spec.replicas, 1 + max(facts.members, default=-1))
+    for ordinal in range(workload.replicas, needed):
+        answer = _ready_to_run(facts, ordinal)
+        if answer is not None:
+            return answer
+    return _raise(facts, workload, needed)
+
+
+def _leaderless(facts: Facts, workload: Workload) -> Answer:
+    """Nobody can say which disks belong to members, so none that was retired is touched."""
+    needed = first_size(facts)
+    retired = [at for at, c in facts.claims.items() if at >= workload.replicas and c.retired]
+    needed = min(needed, *retired) if retired else needed
+    for ordinal in range(workload.replicas, needed):
+        if ordinal not in facts.claims and facts.seen.platform.sizes:
+            return make_claim(facts, ordinal)
+    return _raise(facts, workload, needed)
+
+
+def _raise(facts: Facts, workload: Workload, needed: int) -> Answer:
+    if needed <= workload.replicas:
+        return None
+    return Do(SetReplicas(the(workload), needed), f"{workload.replicas} pods become {needed}")
+
+
+def _ready_to_run(facts: Facts, ordinal: int) -> Answer:
+    """What comes before a pod of this ordinal may start; None: nothing."""
+    claim = facts.claims.get(ordinal)
+    if claim is None:
+        return make_claim(facts, ordinal) if facts.seen.platform.sizes else None
+    if claim.terminating:
+        return Hold("ClaimTerminating", f"{claim.name} is being deleted")
+    if claim.member_id in facts.member_ids or _was_made_empty(claim):
+        return None
+    if not (claim.retired or claim.member_id or _acknowledged(facts, claim)):
+        return Hold("UnknownData", f"nobody knows whose data {claim.name} holds")
+    return give_up(facts, claim)
+
+
+def give_up(facts: Facts, claim: Claim) -> Answer:
+    """Delete a disk whose member the committed configuration lacks, in two steps."""
+    if facts.status is None or facts.status.joint:
+        return Hold("ChangeInProgress", f"{claim.name} waits until the membership is committed")
+    if claim.member_id and not claim.retired:
+        return Do(RetireClaim(the(claim)), f"{claim.name} holds data of a removed member")
+    why = "a new member is to begin with an empty disk"
+    return Do(DeleteClaim(the(claim), why), f"{claim.name} is deleted: {why}")
+
+
+def make_claim(facts: Facts, ordinal: int) -> Do:
+    """The claim of an ordinal, before its pod."""
+    step = MakeClaim(ordinal, cluster_of(facts), facts.spec.delete_data)
+    return Do(step, f"a claim for {facts.spec.name}-{ordinal}")
+
+
+def rejoin(facts: Facts) -> Answer:
+    """A removed member at an ordinal that is wanted again: its disk goes, and a new one begins."""
+    for ordinal in range(facts.spec.replicas):
+        answer, claim = facts.seen.answers.get(ordinal), facts.claims.get(ordinal)
+        if answer is None or answer.state != "removed" or answer.member in facts.member_ids:
+            continue
+        if claim is not None and not claim.terminating:
+            return give_up(facts, claim._replace(member_id=claim.member_id or answer.member))
+        pod = facts.pods.get(ordinal)
+        if pod is not None and pod.state != "terminating":
+            return Do(
+                DeletePod(the(pod), "its disk is given up"), f"{pod.name} lets go of its disk"
+            )
+        return Hold("ClaimTerminating", f"the disk of {facts.spec.name}-{ordinal} is being deleted")
+    return None
+
+
+def shrink(facts: Facts) -> Answer:
+    """After the members have gone: their disks are noted as retired, then their pods go."""
+    workload, wanted = facts.seen.workload, facts.spec.replicas
+    if workload is None or workload.replicas <= wanted or not facts.settled:
+        return None
+    for ordinal in range(wanted, workload.replicas):
+        answer = _leave(facts, ordinal)
+        if answer is not None:
+            return answer
+    leaving = names(facts.spec.name, range(wanted, workload.replicas))
+    return Do(SetReplicas(the(workload), wanted), f"{leaving} end: their members are removed")
+
+
+def _leave(facts: Facts, ordinal: int) -> Answer:
+    claim, answer = facts.claims.get(ordinal), facts.seen.answers.get(ordinal)
+    if ordinal in facts.members:
+        return Hold("ChangeInProgress", f"{facts.spec.name}-{ordinal} still is a member")
+    if claim is None or claim.retired or claim.terminating:
+        return None
+    if not claim.cluster_id and answer is None and not _acknowledged(facts, claim):
+        return Hold("UnknownData", f"nobody knows whose data {claim.name} holds")
+    return Do(RetireClaim(the(claim)), f"the member of {claim.name} is removed")
+
+
+def _held(facts: Facts) -> int:
+    """One more than the highest ordinal whose claim may hold data of a member."""
+    return 1 + max((at for at, claim in facts.claims.items() if not claim.retired), default=-1)
+
+
+def _was_made_empty(claim: Claim) -> bool:
+    return bool(claim.cluster_id) and not claim.member_id and not claim.retired
+
+
+def _acknowledged(facts: Facts, claim: Claim) -> bool:
+    return any(
+        task.kind is TaskKind.ACKNOWLEDGE_DATA and task.subject == claim.name
+        for task in facts.seen.tasks
+    )

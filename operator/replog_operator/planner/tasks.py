@@ -1,0 +1,58 @@
+"""What people ask for once: a snapshot, another leader, one more try, an acknowledgement.
+
+Decides: the oldest task's next step. Acknowledgements and tries are looked at where they matter
+(size.py, authority.py, objects.py); here they end. Must not know: how tasks are stored.
+Read next: model/observed.py (TaskKind).
+"""
+
+from replog_operator.model.observed import Task, TaskKind
+from replog_operator.model.steps import FinishTask, TakeSnapshot, Transfer
+from replog_operator.planner.answer import Answer, Do, Hold
+from replog_operator.planner.authority import authority
+from replog_operator.planner.facts import Facts
+
+
+def tasks(facts: Facts) -> Answer:
+    """The next step of the oldest task that has one."""
+    waiting: Hold | None = None
+    for task in facts.seen.tasks:
+        answer = _task(facts, task)
+        if isinstance(answer, Do):
+            return answer
+        waiting = waiting or answer
+    return waiting
+
+
+def _task(facts: Facts, task: Task) -> Answer:
+    match task.kind:
+        case TaskKind.SNAPSHOT | TaskKind.TRANSFER:
+            return _told_to_leader(facts, task)
+        case TaskKind.RETRY_VERSION:
+            workload = facts.seen.workload
+            over = workload is not None and not workload.bad_template
+            return _finish(task, over, "it is tried again")
+        case TaskKind.ACKNOWLEDGE_DATA:
+            there = any(claim.name == task.subject for claim in facts.seen.claims)
+            return _finish(task, not there, f"{task.subject} is gone")
+        case TaskKind.ACKNOWLEDGE_OPERATOR:
+            target = None if facts.status is None else facts.status.target
+            ours = target is not None and target.holder == facts.seen.operator.holder
+            return _finish(task, ours, "this operator is in charge")
+
+
+def _told_to_leader(facts: Facts, task: Task) -> Answer:
+    if facts.leader is None or facts.status is None:
+        return Hold("NoLeader", f"task {task.name} waits for a leader")
+    if authority(facts) is not None:
+        return None
+    if task.kind is TaskKind.SNAPSHOT:
+        return Do(TakeSnapshot(facts.leader, task.name), "every member builds a snapshot")
+    if task.subject not in facts.member_ids:
+        return Do(FinishTask(task.name, False, f"{task.subject} is no member"), "no such member")
+    if facts.status.member == task.subject:
+        return _finish(task, True, f"{task.subject} leads")
+    return Do(Transfer(facts.leader, task.subject), f"{task.subject} is to lead")
+
+
+def _finish(task: Task, over: bool, message: str) -> Answer:
+    return Do(FinishTask(task.name, True, message), message) if over else None
