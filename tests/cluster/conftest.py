@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.logs import define
 from tests.cluster.node import Cluster, missing, whole_node
 from tests.support.processes import eventually
 
@@ -50,3 +51,10 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
         eventually("pods may be made in it", lambda: cluster.api.found(account), ACCOUNT_S)
         yield name
         cluster.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def definitions(cluster: Cluster) -> None:
+    """The custom resource definitions are in the cluster, for all tests."""
+    with cluster.network():
+        define(cluster)

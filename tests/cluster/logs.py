@@ -1,0 +1,27 @@
+"""ReplicatedLogs for tests that need one to be there, whatever it says.
+
+Decides: the smallest that is accepted. Must not know: what becomes of it.
+Read next: operators.py.
+"""
+
+from typing import Any
+
+from replog_operator.definitions import DEFINITIONS, source
+from tests.cluster.node import Cluster
+
+
+def define(cluster: Cluster) -> None:
+    """Have the cluster know the kinds of ours; again is harmless."""
+    for name in DEFINITIONS:
+        cluster.kubectl("apply", "--server-side", "-f", "-", said=source(name))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+
+
+def log(name: str, replicas: int = 1) -> dict[str, Any]:
+    """A log."""
+    return {
+        "apiVersion": "replog.dev/v1alpha1",
+        "kind": "ReplicatedLog",
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "storage": {"size": "1Gi", "className": "standard"}},
+    }
