@@ -19,7 +19,7 @@ EXIT_FAILPOINT: Final = 86
 
 WRITES: Final = (
     "create", "apply", "apply-status", "patch", "delete", "evict",
-    "bootstrap", "target", "transfer",
+    "bootstrap", "raise-feature-level", "snapshot", "target", "transfer",
 )  # fmt: skip
 """Kinds of writes: to Kubernetes, then to members."""
 

@@ -35,8 +35,8 @@ class Epoch(NamedTuple):
 
     @property
     def holder(self) -> str:
-        """The holder as members are told: of which lease, and who."""
-        return f"{self.lease}/{self.identity}"
+        """The holder as members are told: of which lease, and who (model.observed.lease_of)."""
+        return f"{self.lease}#{self.identity}"
 
 
 class Deposed(Exception):

@@ -36,6 +36,8 @@ EXIT_DEPOSED: Final = 3
 
 DRAIN_S: Final = 12.0
 """For the passes under way at SIGTERM; Kubernetes waits 30 s by default."""
+POD_NAME_CHARS: Final = 40
+"""Its end; members take holders of up to 256 characters, in which lease and operation fit, too."""
 AGENT: Final = "replog-operator"
 
 
@@ -69,7 +71,7 @@ class Process:
         self._settings = settings
         self._make_pass = make_pass
         self._shell = shell
-        self._identity = f"{settings.pod_name}-{secrets.token_hex(4)}"
+        self._identity = f"{settings.pod_name[-POD_NAME_CHARS:]}-{secrets.token_hex(4)}"
         self._log = Log("replog_operator.process").bind(identity=self._identity)
         self._fence = Fence()
         self._metrics = OperatorMetrics()

@@ -14,6 +14,8 @@ from typing import Any, Final
 import click
 
 ENVIRONMENT: Final = "REPLOG_OPERATOR"
+LEASE_NAME_MAX: Final = 63
+"""Members remember it as a part of the holder's name."""
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds who it is."""
 
@@ -127,6 +129,8 @@ def settled(given: OperatorSettings, account: Path = ACCOUNT) -> OperatorSetting
         namespace = file.read_text().strip()
     if not namespace:
         raise click.UsageError("outside of a pod --lease-namespace is needed")
+    if len(given.lease_name) > LEASE_NAME_MAX:
+        raise click.UsageError(f"--lease-name has more than {LEASE_NAME_MAX} characters")
     return replace(
         given, lease_namespace=namespace, pod_name=given.pod_name or socket.gethostname()
     )

@@ -72,7 +72,7 @@ async def test_one_of_two_wins_and_the_other_follows_when_it_is_released() -> No
     with pytest.raises(Deposed):
         fence_a.check()
     assert (await second).number == first.number + 1 == 2
-    assert fence_b.check().holder == "ns/operator/b"
+    assert fence_b.check().holder == "ns/operator#b"
 
 
 @pytest.mark.asyncio

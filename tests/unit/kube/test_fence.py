@@ -3,6 +3,7 @@
 import pytest
 
 from replog_operator.kube.fence import Deposed, Epoch, Fence
+from replog_operator.model.observed import lease_of
 
 EPOCH = Epoch("replog-system/operator", 7, "pod-1-abc")
 
@@ -44,4 +45,5 @@ def test_who_gave_the_lease_up_writes_nothing_though_time_is_left() -> None:
 
 
 def test_members_are_told_of_which_lease_the_holder_is() -> None:
-    assert EPOCH.holder == "replog-system/operator/pod-1-abc"
+    assert EPOCH.holder == "replog-system/operator#pod-1-abc"
+    assert lease_of(EPOCH.holder) == EPOCH.lease

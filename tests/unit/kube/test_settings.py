@@ -49,6 +49,8 @@ def test_a_pod_knows_its_namespace_and_anybody_else_must_say_where_the_lease_is(
     found = settled(OperatorSettings(), tmp_path)
     assert found.lease_namespace == "replog-system" and found.pod_name
     assert settled(OperatorSettings(lease_namespace="b"), tmp_path).lease_namespace == "b"
+    with pytest.raises(click.UsageError, match="63 characters"):
+        settled(OperatorSettings(lease_name="x" * 64), tmp_path)
 
 
 def test_the_document_has_a_row_for_each_setting() -> None:
