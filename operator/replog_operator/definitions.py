@@ -13,7 +13,7 @@ from typing import Final
 DEFINITIONS: Final = ("replicatedlogs.yaml", "replicatedlogtasks.yaml")
 """The custom resource definitions."""
 RULES: Final = "rules.yaml"
-"""What the operator may do: `objects` of the logs' namespaces, `own` of its own namespace."""
+"""What the operator may do: `objects` of logs' namespaces, `own` of its own, `cluster`-wide."""
 
 
 def source(name: str) -> str:

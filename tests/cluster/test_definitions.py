@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from replog_operator.definitions import DEFINITIONS, source
 from tests.cluster.api import Refused
+from tests.cluster.delivered import install_definitions
 from tests.cluster.kubectl import Done
 from tests.cluster.node import Cluster
 from tests.cluster.refusals import (
@@ -34,9 +34,7 @@ BY_NAME = [pytest.param(edit, id=edit.name) for edit in EDITS]
 def definitions(cluster: Cluster) -> None:
     """They are in the cluster, for whoever comes after, too."""
     with cluster.network():
-        for name in DEFINITIONS:
-            cluster.kubectl("apply", "--server-side", "-f", "-", said=source(name))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        install_definitions(cluster)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ Decides: which copy lies where, and what each adds. Must not know: what the defi
 Read next: operator/replog_operator/definitions.py.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,18 @@ from typing import Any
 import yaml
 
 from replog_operator.definitions import DEFINITIONS, RULES, source
+from tests.support.definitions import part
 
 ROOT = Path(__file__).parents[2]
 MADE = "# Made by `make render` from operator/replog_operator/resource/{}: edit it there.\n"
 KEEP = "  annotations:\n    helm.sh/resource-policy: keep\n"
 OPERATOR = "replog-operator"
+JSON_SCHEMA = (
+    "type", "description", "required", "enum", "pattern", "minLength", "maxLength", "minimum",
+    "minItems", "maxItems", "maxProperties",
+)  # fmt: skip
+"""Words that mean the same in both kinds of schema; numbers' formats are API servers' own."""
+OWN_LABELS = r"^(app\.kubernetes\.io|helm\.sh)/"
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -34,9 +42,11 @@ def _copies() -> Iterator[tuple[str, str]]:
         yield f"manifests/crds/{name}", text
         yield f"charts/replicated-log-crds/templates/{name}", kept(text)
     yield f"charts/replicated-log-operator/files/{RULES}", MADE.format(RULES) + source(RULES)
+    yield "charts/replicated-log/values.schema.json", _values_schema()
     rules = yaml.safe_load(source(RULES))
-    for scope, prefix in (("cluster", "Cluster"), ("namespaced", "")):
-        yield f"manifests/rbac/{scope}/objects.yaml", _role(prefix, OPERATOR, rules["objects"])
+    whole = _role("Cluster", OPERATOR, rules["objects"] + rules["cluster"])
+    yield "manifests/rbac/cluster/objects.yaml", whole
+    yield "manifests/rbac/namespaced/objects.yaml", _role("", OPERATOR, rules["objects"])
     yield "manifests/operator/own.yaml", _role("", f"{OPERATOR}-own", rules["own"])
 
 
@@ -45,6 +55,48 @@ def kept(text: str) -> str:
     head, metadata, rest = text.partition("metadata:\n")
     name, spec, rest = rest.partition("spec:\n")
     return head + metadata + name + KEEP + spec + rest
+
+
+def _values_schema() -> str:
+    """What values the chart of a log takes: `spec` is that of the definition, to the last field."""
+    texts: Any = {"type": "object", "additionalProperties": {"type": "string"}}
+    test = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"image": {"type": "string"}, "resources": {"type": "object"}},
+    }
+    values = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["spec"],
+        "properties": {
+            "global": {"type": "object"},
+            "name": {"type": "string", "pattern": "^([a-z]([-a-z0-9]{0,50}[a-z0-9])?)?$"},
+            "labels": {**texts, "propertyNames": {"not": {"pattern": OWN_LABELS}}},
+            "annotations": texts,
+            "spec": plain(part("ReplicatedLog", "spec")),
+            "test": test,
+        },
+    }
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def plain(found: Any) -> Any:
+    """A schema of a definition as one of JSON alone, which knows no rules of CEL.
+
+    A field that the definition lacks is refused, where an API server would drop it.
+    """
+    if "x-kubernetes-int-or-string" in found:
+        return {"type": ["integer", "string"]}
+    kept = {name: found[name] for name in JSON_SCHEMA if name in found}
+    if "properties" in found:
+        inner = {name: plain(each) for name, each in found["properties"].items()}
+        kept |= {"additionalProperties": False, "properties": inner}
+    for name in ("items", "additionalProperties"):
+        if name in found:
+            kept[name] = plain(found[name])
+    return kept
 
 
 def _role(prefix: str, name: str, rules: list[Any]) -> str:
