@@ -18,7 +18,8 @@ NAMED = re.compile(r"REPLOG_OPERATOR_\w+")
 
 def known() -> set[str]:
     """The environment that the operator reads."""
-    command = options(click.Command("replog-operator"))
+    command = click.Command("replog-operator")
+    options(command)
     return {str(each.envvar) for each in command.params if isinstance(each, click.Option)}
 
 

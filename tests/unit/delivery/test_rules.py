@@ -6,13 +6,13 @@ import pytest
 import yaml
 
 from replog_operator.definitions import RULES, source
+from replog_operator.kube.children.all import children
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.gather import BELONGING
 from replog_operator.kube.kinds import CLAIM, EVENT, LOG, POD, STATEFUL_SET, TASK, Kind, kind_of
 from replog_operator.kube.reading import LEASE
 from replog_operator.kube.watch import CHILDREN, OURS
 from tests.scenario.kube.test_children import FILES, wanted_of
-from replog_operator.kube.children.all import children
 
 GRANTED: Any = yaml.safe_load(source(RULES))
 READ = ("get", "list", "watch")
