@@ -1,4 +1,4 @@
-"""ReplicatedLogs for tests that need one to be there, whatever it says.
+"""ReplicatedLogs and pods for tests that need one to be there, whatever it does.
 
 Decides: the smallest that is accepted. Must not know: what becomes of it.
 Read next: operators.py.
@@ -8,6 +8,8 @@ from typing import Any
 
 from replog_operator.definitions import DEFINITIONS, source
 from tests.cluster.node import Cluster
+
+CONTAINER = {"name": "node", "image": "none.invalid/none"}
 
 
 def define(cluster: Cluster) -> None:
@@ -24,4 +26,12 @@ def log(name: str, replicas: int = 1) -> dict[str, Any]:
         "kind": "ReplicatedLog",
         "metadata": {"name": name},
         "spec": {"replicas": replicas, "storage": {"size": "1Gi", "className": "standard"}},
+    }
+
+
+def pod(name: str, **metadata: Any) -> dict[str, Any]:
+    """A pod that never runs."""
+    return {
+        "metadata": {"name": name, **metadata},
+        "spec": {"containers": [CONTAINER], "automountServiceAccountToken": False},
     }

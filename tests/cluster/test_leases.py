@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from replog_operator.kube.children.names import labels
 from replog_operator.kube.lease import Timing
 from replog_operator.kube.process import EXIT_DEPOSED, EXIT_STOPPED
-from tests.cluster.logs import log
+from tests.cluster.accounts import operators_kubeconfig
+from tests.cluster.logs import log, pod
 from tests.cluster.node import Cluster
 from tests.cluster.operators import Operator, operators
 from tests.support.processes import eventually
@@ -111,3 +113,18 @@ def test_a_holder_whose_lease_is_taken_away_ends_at_once(
         cluster.api.merge(path, {"spec": {"holderIdentity": "somebody"}})
         assert operator.wait() == EXIT_DEPOSED, operator.said()
         assert '"event":"deposed"' in operator.said()
+
+
+def test_in_one_namespace_its_role_there_is_enough(
+    cluster: Cluster, served: str, tmp_path: Path
+) -> None:
+    file = operators_kubeconfig(cluster, served, tmp_path)
+    operator = Operator(cluster, served, "a", tmp_path, kubeconfig=file)
+    with operators(operator):
+        before = marked(cluster, served, "a")
+        pods = f"/api/v1/namespaces/{served}/pods"
+        cluster.api.create(pods, pod("orders-0", labels=labels("orders")))
+        eventually("its pod woke it", lambda: marked(cluster, served, "a") != before)
+        operator.signal(signal.SIGTERM)
+        assert operator.wait() == EXIT_STOPPED
+    assert "orbidden" not in operator.said() and " 403" not in operator.said()

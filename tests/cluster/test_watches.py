@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
 from replog_operator.kube.children.names import labels
 from replog_operator.kube.watch import CHILDREN, OURS, Watch
 from replog_operator.kube.workqueue import Key
-from tests.cluster.logs import log
+from tests.cluster.logs import log, pod
 from tests.cluster.node import Cluster
 
-CONTAINER = {"name": "node", "image": "none.invalid/none"}
 KOPFS = "kopf.zalando.org/KopfFinalizerMarker"
 
 
@@ -53,14 +51,6 @@ def logs(namespace: str) -> str:
 def pods(namespace: str) -> str:
     """Path of the pods."""
     return f"/api/v1/namespaces/{namespace}/pods"
-
-
-def pod(name: str, **metadata: Any) -> dict[str, Any]:
-    """A pod that never runs."""
-    return {
-        "metadata": {"name": name, **metadata},
-        "spec": {"containers": [CONTAINER], "automountServiceAccountToken": False},
-    }
 
 
 @pytest.mark.asyncio
