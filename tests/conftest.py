@@ -6,11 +6,15 @@ With CI=true the same is a failure, so that a green CI means that everything ran
 
 import asyncio
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.cluster import prepare
+from tests.cluster.prepare import Preparation
 from tests.simulation.totals import TOTALS, Totals
 from tests.support import SHOWN
 
@@ -75,6 +79,23 @@ class OneClusterAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has
         if KUBERNETES in self.workqueue:
             self.workqueue.move_to_end(KUBERNETES)
         super()._assign_work_unit(node)
+
+
+PREPARED = pytest.StashKey[Preparation | None]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """Build what the tests on Kubernetes need while others run."""
+    stash = node.config.stash
+    if PREPARED not in stash and any(each.startswith(KUBERNETES) for each in ids):
+        stash[PREPARED] = prepare.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End that, should it not be needed any more."""
+    if preparation := config.stash.get(PREPARED, None):
+        preparation.stop()
 
 
 @pytest.hookimpl(optionalhook=True)

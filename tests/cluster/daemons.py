@@ -43,12 +43,12 @@ class Daemon:
     def signal(self, number: int) -> None:
         """Send a signal to it, and to nothing that it has started.
 
-        nsenter, which started it, stops when it does, and must go on when it does.
+        nsenter, which started it, stops when it does, and must go on when it does, or ends.
         """
         for process in self._program():
             os.kill(process, number)
-        if number == signal.SIGCONT and self._process is not None:
-            self._process.send_signal(number)
+        if number in (signal.SIGCONT, signal.SIGKILL) and self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """`kill -9`, and wait until it is gone."""

@@ -35,7 +35,7 @@ CONTEXT = (
 IMAGES_MAX = 60
 """So many images, layers counted, are kept to build on; then all are made anew."""
 
-ARCHIVES_MAX = 6
+ARCHIVES_MAX = 12
 """So many archives of our image are kept, for so many working trees."""
 
 BUILD_S = 900
@@ -113,7 +113,7 @@ def _write(name: str, archive: Path) -> None:
     ARCHIVES.mkdir(parents=True, exist_ok=True)
     unfinished = archive.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
-    _buildah("push", "--quiet", name, f"oci-archive:{unfinished}:{name}")
+    _buildah("push", "--quiet", "--disable-compression", name, f"oci-archive:{unfinished}:{name}")
     unfinished.rename(archive)
 
 

@@ -24,7 +24,7 @@ NODE_ADDRESS = "10.250.0.10"
 
 SERVICES = "10.96.0.0/16"
 PODS = "10.244.0.0/24"
-NEEDED = ("unshare", "nsenter", "setpriv", "ip", "sysctl", "mount", "openssl", "bash")
+NEEDED = ("unshare", "nsenter", "setpriv", "nice", "ip", "sysctl", "mount", "openssl", "bash")
 FIRST = "while :; do sleep 3600 & wait $!; done"
 """What the first process does: a shell that waits reaps orphans."""
 

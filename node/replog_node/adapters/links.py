@@ -81,7 +81,8 @@ class Dialer:
         self.greeting = greeting
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            # A member that comes back elsewhere under its name is looked for there at once.
+            connector=aiohttp.TCPConnector(limit=0, use_dns_cache=False),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=DIAL_S),
             trust_env=False,
         )
