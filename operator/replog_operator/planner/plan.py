@@ -21,14 +21,16 @@ from replog_operator.planner.founding import founding, is_new
 from replog_operator.planner.level import level
 from replog_operator.planner.membership import membership, no_leader, replaced
 from replog_operator.planner.objects import objects
-from replog_operator.planner.roll import roll
+from replog_operator.planner.roll import roll, unstick
 from replog_operator.planner.size import grow, rejoin, shrink, sleep
 from replog_operator.planner.tasks import tasks
 from replog_operator.planner.volumes import volumes
 
 Part = Callable[[Facts], Answer]
 
-_SETTLED: Final[tuple[Part, ...]] = (authority, rejoin, membership, shrink, roll, level)
+_LED: Final[tuple[Part, ...]] = (
+    authority, grow, unstick, rejoin, membership, shrink, roll, level,
+)  # fmt: skip
 """Of a log that has a leader, in this order: each only when those before have nothing to do."""
 
 
@@ -61,8 +63,9 @@ def _members(known: Facts) -> Answer:
     if known.spec.hibernate:
         return sleep(known)
     if known.status is not None:
-        return _first(known, (authority, grow, *_SETTLED[1:]))
-    return grow(known) or (founding(known) if is_new(known) else no_leader(known))
+        return _first(known, _LED)
+    begin = founding if is_new(known) else no_leader
+    return _first(known, (grow, unstick, begin))
 
 
 def _first(known: Facts, parts: Sequence[Part]) -> Answer:

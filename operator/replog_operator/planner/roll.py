@@ -39,6 +39,20 @@ def roll(facts: Facts) -> Answer:
     return _next(facts, outdated, [pod for pod in updated if pod not in well])
 
 
+def unstick(facts: Facts) -> Answer:
+    """Pods that don't come up are made anew from a newer template, before all else.
+
+    What does not run can't be missed, and it may be what the others wait for.
+    """
+    workload = facts.seen.workload
+    if workload is None or not workload.revision or not facts.spec.leader_last:
+        return None
+    for pod in facts.pods.values():
+        if pod.revision != workload.revision and _is_stuck(facts, pod):
+            return Do(DeletePod(the(pod), "stuck"), f"{pod.name} is stuck and outdated")
+    return None
+
+
 def is_well(facts: Facts, pod: Pod) -> bool:
     """Ready, in the configuration and caught up, by the leader's word."""
     member = None if pod.ordinal is None else facts.members.get(pod.ordinal)
@@ -65,9 +79,6 @@ def _canary_failed(
 
 
 def _next(facts: Facts, outdated: Sequence[Pod], unwell: Sequence[Pod]) -> Answer:
-    stuck = [pod for pod in outdated if _is_stuck(facts, pod)]
-    if stuck:
-        return Do(DeletePod(the(stuck[0]), "stuck"), f"{stuck[0].name} is stuck and outdated")
     going = [pod for pod in (*outdated, *unwell) if pod.state is PodState.TERMINATING]
     if going:
         return Hold("MemberRestarting", f"{going[0].name} is being replaced")

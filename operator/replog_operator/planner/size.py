@@ -8,16 +8,28 @@ Decides: replicas, and when a claim is made, retired or deleted. Must not know: 
 Read next: membership.py.
 """
 
+from typing import Final
+
 from replog_operator.model.observed import Claim, TaskKind, Workload
 from replog_operator.model.steps import DeleteClaim, DeletePod, MakeClaim, RetireClaim, SetReplicas
 from replog_operator.planner.answer import Answer, Do, Hold, names, the
 from replog_operator.planner.facts import Facts
 from replog_operator.planner.founding import cluster_of
 
+ORDINALS_MAX: Final = 64
+"""A configuration has no more members (MEMBERS_MAX of replog.wire.schemas)."""
+
 
 def first_size(facts: Facts) -> int:
-    """Pods to begin with: as many as are wanted, and as many as may hold data."""
-    return 0 if facts.spec.hibernate else max(facts.spec.replicas, _held(facts))
+    """Pods while nobody can say who is a member: as many as are wanted or may hold data.
+
+    None is begun on a disk that was retired: whether that may go, only a leader can tell.
+    """
+    if facts.spec.hibernate:
+        return 0
+    running = 0 if facts.seen.workload is None else facts.seen.workload.replicas
+    retired = [at for at, claim in facts.claims.items() if at >= running and claim.retired]
+    return min(max(facts.spec.replicas, _held(facts)), *retired, ORDINALS_MAX)
 
 
 def sleep(facts: Facts) -> Answer:
@@ -44,10 +56,7 @@ def grow(facts: Facts) -> Answer:
 
 
 def _leaderless(facts: Facts, workload: Workload) -> Answer:
-    """Nobody can say which disks belong to members, so none that was retired is touched."""
     needed = first_size(facts)
-    retired = [at for at, c in facts.claims.items() if at >= workload.replicas and c.retired]
-    needed = min(needed, *retired) if retired else needed
     for ordinal in range(workload.replicas, needed):
         if ordinal not in facts.claims and facts.seen.platform.sizes:
             return make_claim(facts, ordinal)

@@ -1,0 +1,1 @@
+"""The planner against a model of cluster and platform: crashes, lost disks, stale operators."""

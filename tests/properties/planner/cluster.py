@@ -1,0 +1,183 @@
+"""A model of a log's members: what the leader records, and how it gets to a target by itself.
+
+It is the least that the planner can tell from the real thing: ids, roles, one joint change at a
+time, epochs, operations, and a quorum that must be alive. No records: what matters of them is who
+holds them, and that is every voter that has been caught up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from replog.wire.schemas import (
+    ClusterStatus,
+    MayStop,
+    MemberAddress,
+    MemberStatus,
+    TargetStatus,
+)
+
+
+class QuorumBroken(AssertionError):
+    """The members that hold what was committed are no majority any more, by the planner's doing."""
+
+
+@dataclass
+class Member:
+    """One identity with its disk. holds: it has everything that was committed."""
+
+    id: str
+    state: str = "unassigned"
+    cluster_id: str | None = None
+    holds: bool = False
+    feature_level: int = 1
+
+
+@dataclass
+class Cluster:
+    """The log. at: addresses of members; alive: ids of members whose process answers."""
+
+    members: dict[str, Member] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    alive: set[str] = field(default_factory=set)
+    cluster_id: str | None = None
+    voters: tuple[str, ...] = ()
+    outgoing: tuple[str, ...] | None = None
+    learners: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    operations: dict[str, str] = field(default_factory=dict)
+    operation: str = ""
+    epoch: int = 0
+    holder: str = ""
+    offset: int = 0
+    leader: str | None = None
+    joints: list[str] = field(default_factory=list)
+    level: int = 1
+
+    def bootstrap(self, member: str, cluster_id: str, operation: str) -> str:
+        """Found it; the answer's code, "" if it is done."""
+        found = self.members[member]
+        if found.state != "unassigned":
+            return "" if self.operations.get(operation) == member else "already_bootstrapped"
+        if self.cluster_id is not None:
+            raise AssertionError(f"{member} founds a second cluster beside {self.cluster_id}")
+        found.state, found.cluster_id, found.holds = "member", cluster_id, True
+        self.cluster_id, self.voters, self.target = cluster_id, (member,), (member,)
+        self.operations[operation] = member
+        self.offset += 1
+        return ""
+
+    def set_target(
+        self, members: tuple[MemberAddress, ...], planned_from: int, operation: str,
+        epoch: int, holder: str,
+    ) -> str:  # fmt: skip
+        """As POST /v1/cluster:target: the code of the refusal, "" if it is committed."""
+        if epoch < self.epoch:
+            return "stale_epoch"
+        if epoch == self.epoch and self.holder not in ("", holder):
+            return "other_holder"
+        if operation in self.operations:
+            return ""
+        if planned_from != self.offset:
+            return "stale_plan"
+        if self.outgoing is not None:
+            return "change_in_progress"
+        self.epoch, self.holder = epoch, holder
+        self.operations[operation] = "target"
+        self.operation, self.target = operation, tuple(member.id for member in members)
+        self.addresses.update({member.id: member.address for member in members})
+        self.learners = tuple(member for member in self.target if member not in self.voters)
+        self.offset += 1
+        return ""
+
+    def go_on(self) -> None:
+        """One step of the cluster's own: elect, copy, enter joint, leave it."""
+        self._elect()
+        if self.leader is None:
+            return
+        for member in (*self.voters, *self.learners):
+            if member in self.alive and self._reachable(member):
+                found = self.members[member]
+                found.holds, found.state, found.cluster_id = True, "member", self.cluster_id
+        if self.outgoing is not None:
+            self._leave_joint()
+        elif set(self.target) != set(self.voters):
+            self._enter_joint()
+
+    def quorum(self, of: tuple[str, ...]) -> bool:
+        """Whether a majority of these is alive and holds everything."""
+        well = [m for m in of if m in self.alive and self.members[m].holds]
+        return len(well) >= len(of) // 2 + 1
+
+    def _reachable(self, member: str) -> bool:
+        return self.members[member].state in ("unassigned", "member")
+
+    def _elect(self) -> None:
+        halves = [self.voters] if self.outgoing is None else [self.voters, self.outgoing]
+        if self.cluster_id is None or not all(self.quorum(half) for half in halves):
+            self.leader = None
+            return
+        may = [m for half in halves for m in half if m in self.alive and self.members[m].holds]
+        if self.leader not in may:
+            self.leader = sorted(may)[0]
+
+    def _enter_joint(self) -> None:
+        if self.quorum(self.target):
+            self.outgoing, self.voters, self.learners = self.voters, self.target, ()
+            self.joints.append(self.operation)
+            self.offset += 1
+
+    def _leave_joint(self) -> None:
+        assert self.outgoing is not None
+        gone = [member for member in self.outgoing if member not in self.voters]
+        self.outgoing = None
+        self.offset += 1
+        for member in gone:
+            if member in self.alive:
+                self.members[member].state = "removed"
+        self._elect()
+
+    def status(self, member: str) -> ClusterStatus:
+        """GET /v1/cluster at this member."""
+        found = self.members[member]
+        knows = found.state in ("member", "removed")
+        return ClusterStatus(
+            member=member, incarnation=1, state=found.state,
+            cluster_id=found.cluster_id, lineage=None,
+            role="leader" if member == self.leader else "follower", term=1,
+            leader=self.leader, leader_client_address=None, commit_offset=0, applied_offset=0,
+            durable_offset=0, last_offset=0, log_start_offset=0,
+            configuration_offset=self.offset if knows else -1, joint=self.outgoing is not None,
+            members=self._members() if knows else [],
+            target=self._target() if knows else None,
+            admitting=member == self.leader, version="1", feature_level=self.level,
+            feature_level_spoken=found.feature_level,
+        )  # fmt: skip
+
+    def _members(self) -> list[MemberStatus]:
+        outgoing = [m for m in self.outgoing or () if m not in self.voters]
+        roles = [(self.voters, "voter"), (self.learners, "learner"), (tuple(outgoing), "outgoing")]
+        return [
+            MemberStatus(
+                id=m, address=self.addresses.get(m, ""), role=role, match_offset=0,
+                alive=m in self.alive, feature_level_spoken=self.members[m].feature_level,
+            )
+            for ids, role in roles
+            for m in ids
+        ]  # fmt: skip
+
+    def _target(self) -> TargetStatus:
+        reached = self.outgoing is None and set(self.target) == set(self.voters)
+        return TargetStatus(list(self.target), self.operation, reached, self.epoch, self.holder)
+
+    def may_stop(self, member: str) -> MayStop:
+        """As the leader answers it."""
+        changing = self.outgoing is not None or set(self.target) != set(self.voters)
+        others = [m for m in self.voters if m != member]
+        well = [m for m in others if m in self.alive and self.members[m].holds]
+        enough = member not in self.voters or len(well) >= len(self.voters) // 2 + 1
+        reasons = [*(["a change is under way"] if changing else [])]
+        reasons += [] if enough else ["the others are too few"]
+        caught_up = member in self.alive and self.members[member].holds
+        role = "voter" if member in self.voters else "learner"
+        return MayStop(member, not reasons, reasons, caught_up, 0, role, member == self.leader)

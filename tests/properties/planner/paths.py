@@ -1,0 +1,166 @@
+"""Ways that a log goes: each a list of things that people or fate do, one after the other.
+
+Between two of them the planner is given time to get there; the crash tests let the operator die at
+every write on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from replog_operator.model.spec import LogSpec
+from tests.properties.planner.world import World
+
+Turn = Callable[[World], None]
+SETTLES_WITHIN = 60
+"""Passes. A roll of five with a canary that fails takes about forty."""
+
+
+class Path(NamedTuple):
+    """replicas: to begin with."""
+
+    name: str
+    replicas: int
+    turns: tuple[Turn, ...]
+
+
+def spec(replicas: int) -> LogSpec:
+    return LogSpec("log", "ns", "uid-1", 1, replicas, storage_bytes=10, update_timeout_s=120.0)
+
+
+def scale(replicas: int) -> Turn:
+    def turn(world: World) -> None:
+        world.spec = world.spec._replace(replicas=replicas, generation=world.spec.generation + 1)
+
+    return turn
+
+
+def midway(replicas: int, passes: int) -> Turn:
+    """Scale, and turn round after so many passes."""
+
+    def turn(world: World) -> None:
+        before = world.spec.replicas
+        scale(replicas)(world)
+        for _ in range(passes):
+            world.operate()
+            world.tick()
+        scale(before)(world)
+
+    return turn
+
+
+def image(name: str) -> Turn:
+    def turn(world: World) -> None:
+        world.image = name
+
+    return turn
+
+
+def lose_disk(ordinal: int) -> Turn:
+    """Pod and claim go; the workload makes both anew, empty."""
+
+    def turn(world: World) -> None:
+        world.pods.pop(ordinal, None)
+        world.disks.pop(ordinal, None)
+
+    return turn
+
+
+def lose_disk_and(ordinal: int, then: Turn) -> Turn:
+    def turn(world: World) -> None:
+        lose_disk(ordinal)(world)
+        then(world)
+
+    return turn
+
+
+def lead(ordinal: int) -> Turn:
+    def turn(world: World) -> None:
+        world.cluster.leader = world.disks[ordinal].member
+
+    return turn
+
+
+def recreate(replicas: int) -> Turn:
+    """The resource goes with its children and without its claims, and comes back."""
+
+    def turn(world: World) -> None:
+        world.pods.clear()
+        world.workload, world.stale, world.remembered_cluster = None, ("ConfigMap",), ""
+        world.spec = spec(replicas)._replace(uid="uid-2")
+        world.tick()
+
+    return turn
+
+
+def recreate_slowly(world: World) -> None:
+    """Made anew with disk 0 lost, and the members that have the data come up late."""
+    world.disks.pop(0)
+    recreate(world.spec.replicas)(world)
+    world.slow = frozenset({1, 2})
+    for _ in range(6):
+        world.operate()
+        world.tick()
+    wake(world)
+
+
+def wake(world: World) -> None:
+    """Whatever hangs goes on."""
+    world.slow = frozenset()
+    for pod in world.pods.values():
+        pod.hung = False
+
+
+def roll_while_one_hangs(world: World) -> None:
+    world.pods[0].hung = True
+    world.tick()
+    image("v2")(world)
+    for _ in range(10):
+        world.operate()
+        world.tick()
+    wake(world)
+
+
+def bad_image(world: World) -> None:
+    """Nobody else ends a pod meanwhile, so that the canary is the only one to get it."""
+    world.counts_canaries = True
+    image("bad")(world)
+
+
+def hibernate(on: bool) -> Turn:
+    def turn(world: World) -> None:
+        world.spec = world.spec._replace(hibernate=on)
+
+    return turn
+
+
+def grow_disks(size_bytes: int) -> Turn:
+    def turn(world: World) -> None:
+        world.spec = world.spec._replace(storage_bytes=size_bytes)
+
+    return turn
+
+
+PATHS: Final = (
+    Path("one three five three one", 1, (scale(3), scale(5), scale(3), scale(1))),
+    Path("up again over retired claims", 3, (scale(1), scale(3))),
+    Path("even counts", 2, (scale(4), scale(2))),
+    Path("turned round early", 3, (midway(5, 2), midway(1, 2))),
+    Path("turned round late", 3, (midway(5, 5), midway(1, 5))),
+    Path("the leader leaves", 3, (lead(2), scale(1))),
+    Path("disk 0 lost", 3, (lose_disk(0),)),
+    Path("disk 0 lost, and three become one", 3, (lose_disk_and(0, scale(1)),)),
+    Path("disk 0 lost, and five become three", 5, (lose_disk_and(0, scale(3)),)),
+    Path("a roll", 3, (image("v2"),)),
+    Path("a roll of one", 1, (image("v2"),)),
+    Path("a bad image, and back", 3, (bad_image, image("v1"), image("v2"))),
+    Path("a bad image among five", 5, (bad_image, scale(3), image("v2"))),
+    Path("a roll while one hangs", 3, (roll_while_one_hangs,)),
+    Path("made anew while some are slow and disk 0 is lost", 3, (recreate_slowly,)),
+    Path("one, made anew with three over retired claims", 3, (scale(1), recreate(3))),
+    Path("made anew with fewer", 5, (recreate(3),)),
+    Path("made anew with more", 3, (recreate(5),)),
+    Path("asleep and awake", 3, (hibernate(True), hibernate(False))),
+    Path("larger disks", 3, (grow_disks(20), scale(5))),
+)

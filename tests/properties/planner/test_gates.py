@@ -1,0 +1,153 @@
+"""What must not go on by itself waits, and says why by its code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from replog.wire.schemas import MayStop
+from replog_operator.model.observed import Operator
+from replog_operator.model.plan import Lane, Plan
+from replog_operator.model.steps import DeleteClaim, DeletePod, EvictPod, SetTarget
+from replog_operator.planner.plan import plan
+from tests.properties.planner.paths import recreate, scale, spec
+from tests.properties.planner.test_paths import settle
+from tests.properties.planner.world import Disk, World
+
+
+def three() -> World:
+    world = World(spec(3))
+    settle(world)
+    return world
+
+
+def all_disks_lost(world: World) -> None:
+    """The claims are still there, and what was on them is not."""
+    for disk in world.disks.values():
+        disk.member = None
+    world.pods.clear()
+    world.cluster.leader = None
+    world.tick()
+
+
+def all_disks_lost_and_made_anew(world: World) -> None:
+    all_disks_lost(world)
+    recreate(3)(world)
+
+
+def majority_lost(world: World) -> None:
+    for at in (1, 2):
+        world.disks[at].member = None
+        world.pods.pop(at)
+    world.cluster.leader = None
+
+
+def newer_operator(world: World) -> None:
+    world.cluster.epoch, world.cluster.holder = 9, "ns/lease#9"
+    scale(5)(world)
+
+
+def other_operator(world: World) -> None:
+    world.operator = Operator(7, "other/lease#7")
+    scale(5)(world)
+
+
+def other_cluster(world: World) -> None:
+    world.disks[2].cluster_id = "uid-other"
+
+
+def unknown_data(world: World) -> None:
+    world.disks[3] = Disk("claim-foreign", size_bytes=10, member="member-foreign")
+    scale(5)(world)
+
+
+def twins(world: World) -> None:
+    world.disks[2].member = world.disks[1].member
+
+
+GATES: tuple[tuple[str, Callable[[World], None]], ...] = (
+    ("QuorumLost", all_disks_lost),
+    ("QuorumLost", all_disks_lost_and_made_anew),
+    ("QuorumLost", majority_lost),
+    ("NewerOperator", newer_operator),
+    ("OtherOperator", other_operator),
+    ("ClusterIDMismatch", other_cluster),
+    ("UnknownData", unknown_data),
+    ("TwinMembers", twins),
+)
+
+
+def members_waits(found: Plan) -> set[str]:
+    return {wait.code for wait in found.waits if wait.lane in (Lane.MEMBERS, Lane.REPAIR)}
+
+
+@pytest.mark.parametrize(
+    ("code", "happens"), GATES, ids=lambda found: getattr(found, "__name__", found)
+)
+def test_a_gate_holds_the_members_and_says_why(code: str, happens: Callable[[World], None]) -> None:
+    world = three()
+    clusters = world.cluster.operations.copy()
+    happens(world)
+    found = Plan()
+    for _ in range(12):
+        found = world.operate()
+        world.tick()
+        dangerous = (DeleteClaim, DeletePod, EvictPod, SetTarget)
+        assert not [step for step in found.steps if isinstance(step.step, dangerous)], found
+    assert members_waits(found) == {code}, found
+    assert world.cluster.operations == clusters
+
+
+def test_a_suspended_log_is_looked_at_and_left_alone() -> None:
+    world = three()
+    world.spec = world.spec._replace(suspend=True)
+    scale(5)(world)
+    before = list(world.writes)
+    found = world.run(5)
+    assert world.writes == before
+    assert found.waits[0].code == "Suspended" and "claim" in found.waits[0].evidence
+
+
+def test_a_resource_on_its_way_out_is_left_alone() -> None:
+    world = three()
+    world.spec = world.spec._replace(deleting=True)
+    world.pods.pop(0)
+    assert world.plan() == Plan()
+
+
+def test_a_foreign_workload_is_left_alone() -> None:
+    world = three()
+    assert world.workload is not None
+    world.workload = world.workload._replace(foreign=True)
+    scale(5)(world)
+    found = world.plan()
+    assert found.steps == () and {wait.code for wait in found.waits} == {"ForeignObject"}
+
+
+def test_nobody_is_restarted_while_the_strategy_is_on_delete() -> None:
+    world = three()
+    world.spec = world.spec._replace(leader_last=False)
+    world.image = "v2"
+    world.run(10)
+    assert {pod.revision for pod in world.pods.values()} == {"v1"}
+    world.pods[1].terminating = True
+    world.run(10)
+    assert world.pods[1].revision == "v2" and world.pods[0].revision == "v1"
+
+
+def test_a_member_that_lags_holds_the_roll() -> None:
+    world = three()
+    world.image = "v2"
+    world.operate()
+    seen = world.observe()
+    lagging = {member: _forbidden(stop) for member, stop in seen.stops.items()}
+    found = plan(world.spec, seen._replace(stops=lagging))
+    assert members_waits(found) == {"MayNotStop"} and "lags" in found.waits[0].evidence
+    world.run(30)
+    assert {pod.revision for pod in world.pods.values()} == {"v2"}
+
+
+def _forbidden(stop: MayStop) -> MayStop:
+    return msgspec.structs.replace(stop, may_stop=False, reasons=["another one lags"])

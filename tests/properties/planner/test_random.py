@@ -1,0 +1,155 @@
+"""Any edits, any failing members, operators that die, sleep and wake: nothing is broken on the way,
+and when the faults stop, what is wanted is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from replog_operator.model.observed import Operator
+from tests.properties.planner.paths import hibernate, image, lose_disk, scale, spec, wake
+from tests.properties.planner.test_paths import OperatorDied, is_done, is_there
+from tests.properties.planner.world import World
+
+Event = Callable[[World], None]
+SETTLES_WITHIN = 150
+
+
+def passes(count: int) -> Event:
+    def event(world: World) -> None:
+        for _ in range(count):
+            world.operate()
+            world.tick()
+
+    return event
+
+
+def dies(write: int) -> Event:
+    """The operator dies before its next write but so many; another one comes with a new epoch."""
+
+    def event(world: World) -> None:
+        fatal = len(world.writes) + write
+
+        def die(number: int) -> None:
+            if number == fatal:
+                raise OperatorDied
+
+        world.before_write = die
+        try:
+            passes(3)(world)
+        except OperatorDied:
+            pass
+        finally:
+            world.before_write = None
+        successor(world)
+
+    return event
+
+
+def successor(world: World) -> None:
+    epoch = world.operator.epoch + 1
+    world.operator = Operator(epoch, f"ns/lease#{epoch}")
+
+
+def sleeps_and_wakes(world: World) -> None:
+    """An operator plans, sleeps while another takes over, and wakes with its old plan."""
+    sleeper, old = world.operator, world.plan()
+    successor(world)
+    passes(3)(world)
+    for step in old.steps:
+        world.act(step.step, sleeper)
+
+
+def hang(ordinal: int) -> Event:
+    def event(world: World) -> None:
+        if ordinal in world.pods:
+            world.pods[ordinal].hung = True
+            world.tick()
+
+    return event
+
+
+def kill(ordinal: int) -> Event:
+    def event(world: World) -> None:
+        if ordinal in world.pods:
+            world.pods[ordinal].terminating = True
+            world.tick()
+
+    return event
+
+
+def lose(ordinal: int) -> Event:
+    """A disk is lost, if the others still hold what was committed: more than that nobody mends."""
+
+    def event(world: World) -> None:
+        cluster, disk = world.cluster, world.disks.get(ordinal)
+        if disk is None or disk.member is None:
+            return
+        halves = [cluster.voters, *([cluster.outgoing] if cluster.outgoing else [])]
+        others = [[m for m in half if m != disk.member] for half in halves]
+        holding = [
+            [m for m in half if cluster.members[m].holds and has(world, m)] for half in others
+        ]
+        enough = all(len(h) >= len(half) // 2 + 1 for h, half in zip(holding, halves, strict=True))
+        if cluster.cluster_id is not None and enough:
+            lose_disk(ordinal)(world)
+            world.tick()
+
+    return event
+
+
+def has(world: World, member: str) -> bool:
+    """Whether its disk is still there."""
+    return any(disk.member == member for disk in world.disks.values())
+
+
+ORDINAL = st.integers(0, 4)
+EVENTS = st.one_of(
+    st.integers(1, 12).map(passes),
+    st.sampled_from([1, 2, 3, 4, 5]).map(scale),
+    st.integers(0, 3).map(dies),
+    st.just(sleeps_and_wakes),
+    ORDINAL.map(hang),
+    st.just(wake),
+    ORDINAL.map(kill),
+    ORDINAL.map(lose),
+    st.sampled_from(["v1", "v2", "bad"]).map(image),
+    st.booleans().map(hibernate),
+)
+
+REPLICAS = st.sampled_from([1, 2, 3, 5])
+LISTS = st.lists(EVENTS, max_size=12)
+
+
+def check_random(replicas: int, events: list[Event]) -> None:
+    world = World(spec(replicas))
+    for event in events:
+        event(world)
+    wake(world)
+    hibernate(False)(world)
+    if world.image == "bad":
+        image("v2")(world)
+    found = world.plan()
+    for _ in range(SETTLES_WITHIN):
+        found = world.operate()
+        world.tick()
+        if is_there(world) and is_done(found):
+            break
+    assert is_there(world) and is_done(found), found
+    changes = [name for name in world.cluster.joints if name]
+    assert len(set(changes)) == len(changes), "a membership change was made twice"
+
+
+@pytest.mark.timeout(300)
+@settings(
+    max_examples=1500, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+@given(replicas=REPLICAS, events=LISTS)
+def test_whatever_happens_nothing_breaks_and_what_is_wanted_is_reached(
+    replicas: int, events: list[Event]
+) -> None:
+    check_random(replicas, events)
