@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from replog_operator.model.observed import (
     Capabilities,
@@ -299,7 +300,7 @@ class World:
             case NoteGood(workload=of, template=template):
                 self._change(of, good_template=template)
 
-    def _change(self, of: Object, **fields: object) -> None:
+    def _change(self, of: Object, **fields: Any) -> None:
         now = self.workload
         if now is None or (now.uid, now.resource_version) != (of.uid, of.resource_version):
             return
