@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-from replog_operator.definitions import DEFINITIONS, source
 from tests.cluster.api import APPLY, Refused
 from tests.cluster.node import Cluster
 
@@ -20,15 +19,7 @@ VALUES = Path(__file__).parent / "values"
 OPERATOR = "replicated-log-operator"
 LOG = "replicated-log"
 CLUSTER_SCOPED = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace")
-INSTALLED_S = 60
 SPECIAL_PLURALS = {"NetworkPolicy": "networkpolicies"}
-
-
-def install_definitions(cluster: Cluster) -> None:
-    """The resource is in the cluster afterwards, for whoever comes later, too."""
-    for name in DEFINITIONS:
-        cluster.kubectl("apply", "--server-side", "-f", "-", said=source(name))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
 
 
 def documents(text: str) -> list[Any]:

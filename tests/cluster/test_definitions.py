@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.cluster.api import Refused
-from tests.cluster.delivered import install_definitions
 from tests.cluster.kubectl import Done
 from tests.cluster.node import Cluster
 from tests.cluster.refusals import (
@@ -27,18 +26,12 @@ from tests.cluster.refusals import (
 from tests.support.definitions import rules
 
 INVALID = 422
+pytestmark = pytest.mark.usefixtures("definitions")
 BY_NAME = [pytest.param(edit, id=edit.name) for edit in EDITS]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def definitions(cluster: Cluster) -> None:
-    """They are in the cluster, for whoever comes after, too."""
-    with cluster.network():
-        install_definitions(cluster)
-
-
 @pytest.fixture(scope="module")
-def where(cluster: Cluster) -> Iterator[str]:
+def where(cluster: Cluster, definitions: None) -> Iterator[str]:
     """A namespace with the log `orders`, which no test here manages to change."""
     name = "definitions"
     with cluster.network():

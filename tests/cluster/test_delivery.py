@@ -37,10 +37,9 @@ REFUSED = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def places(cluster: Cluster) -> Iterator[None]:
-    """The definitions, and the namespaces that the values name."""
+def places(cluster: Cluster, definitions: None) -> Iterator[None]:
+    """The namespaces that the values name."""
     with cluster.network():
-        delivered.install_definitions(cluster)
         for name in NAMESPACES:
             labelled = {"metadata": {"name": name, "labels": RESTRICTED}}
             cluster.api.create("/api/v1/namespaces", labelled)
@@ -147,13 +146,3 @@ def test_notes_tell_commands_for_the_log_that_was_made(cluster: Cluster) -> None
     assert "kubectl exec -i ledger-0 --namespace shop -- replog append" in told
     assert "replog read --endpoint ledger:7401" in told
     assert "There is no client authentication yet" in told
-
-
-def test_the_definitions_stay_when_their_chart_is_uninstalled(cluster: Cluster) -> None:
-    names = {"replicatedlogs.replog.dev", "replicatedlogtasks.replog.dev"}
-    chart = str(CHARTS / "replicated-log-crds")
-    cluster.helm("install", "definitions", chart, "-n", "shop", "--take-ownership")
-    cluster.helm("uninstall", "definitions", "-n", "shop")
-
-    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    assert names <= {each["metadata"]["name"] for each in cluster.api.items(crds)}
