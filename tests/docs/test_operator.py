@@ -2,8 +2,10 @@
 
 import re
 
+from replog_operator.kube.status import status
 from tests.support.definitions import fields, part
 from tests.unit.house.files import text_of
+from tests.unit.kube.pictures import picture
 
 PAGE = "docs/operator.md"
 DEFAULTS = {True: "yes", False: "no"}
@@ -49,3 +51,9 @@ def test_each_action_of_a_task_is_named() -> None:
     ]
 
     assert rows("Tasks")["action"][1] == ", ".join(action["enum"])
+
+
+def test_each_condition_of_a_status_is_explained() -> None:
+    told = status(picture(), {}, 0.0)["conditions"]
+
+    assert list(rows("Look after it")) == [each["type"] for each in told]
