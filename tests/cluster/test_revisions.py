@@ -5,9 +5,11 @@ Pods stay where they are made (there is no kubelet in this test).
 
 from typing import Any
 
+from replog_operator.kube.act import kept_template
+from replog_operator.kube.children.pod import pod_template, template_of
 from replog_operator.kube.children.stateful_set import stateful_set
 from replog_operator.kube.pods import REVISION_LABEL
-from replog_operator.kube.sets import SetFacts, previous_template, set_facts
+from replog_operator.kube.sets import SetFacts, set_facts
 from tests.cluster.node import Cluster
 from tests.support.processes import eventually
 from tests.unit.kube.wanting import wanted
@@ -29,7 +31,15 @@ class Log:
 
     def apply(self, **changes: Any) -> SetFacts:
         """Apply it with these changes; what it says once its controller has seen them."""
-        found = stateful_set(wanted(namespace=self._namespace, **changes))
+        return self._apply(stateful_set(wanted(namespace=self._namespace, **changes)))
+
+    def apply_template(self, template: Any) -> SetFacts:
+        """Apply it with a template as the history keeps it, defaults and all."""
+        found = stateful_set(wanted(namespace=self._namespace))
+        found["spec"]["template"] = template
+        return self._apply(found)
+
+    def _apply(self, found: Any) -> SetFacts:
         del found["metadata"]["ownerReferences"]
         self._api.apply(f"{self._sets}/orders", found, manager="replog-operator", force=True)
         return eventually("the controller has seen it", self._seen, WAIT_S)
@@ -68,14 +78,15 @@ def test_the_template_before_is_found_in_the_history_and_applying_it_is_the_old_
 ) -> None:
     log = Log(cluster, namespace)
     first = log.apply()
-    second = log.apply(image="nowhere/replicated-log:2.0")
+    log.apply(image="nowhere/replicated-log:2.0")
+    hash_of_first = template_of(pod_template(wanted(namespace=namespace)))
 
-    template = previous_template(second.revision, log.history())
+    template = kept_template(hash_of_first, log.history())
 
     assert template is not None
     assert template["spec"]["containers"][0]["image"] == first.image
-    assert log.apply().revision == first.revision
-    assert previous_template("orders-unknown", log.history()) is None
+    assert log.apply_template(template).revision == first.revision
+    assert kept_template("unknown", log.history()) is None
 
 
 def test_neither_scale_nor_a_larger_claim_makes_a_revision(

@@ -13,8 +13,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from replog.wire.schemas import ClusterStatus, MayStop
-from replog_operator.kube.children.names import selector, selector_text
+from replog.wire.schemas import ClusterStatus, MayStop, Why
+from replog_operator.kube.children.names import peers_service, selector, selector_text
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.kinds import (
     BUDGET,
@@ -27,6 +27,7 @@ from replog_operator.kube.kinds import (
     SERVICE,
     SERVICE_ACCOUNT,
     STATEFUL_SET,
+    TASK,
     Kind,
 )
 from replog_operator.kube.nodes import Nodes, Silent
@@ -37,15 +38,23 @@ BELONGING: Final = (
     STATEFUL_SET,
 )  # fmt: skip
 """Kinds of which a log has objects; all carry its labels."""
+NAMED: Final = (BUDGET, CONFIG_MAP, NETWORK_POLICY, SERVICE, SERVICE_ACCOUNT, STATEFUL_SET)
+"""Kinds of which one has the log's own name."""
 
 
 class Gathered(NamedTuple):
-    """All of it. answers: by uid of the pod. stops: the leader's word on each member, by id."""
+    """All of it. objects: also such as have a child's name and not its labels.
+
+    answers: by uid of the pod. stops: the leader's word on each member, by id. blockers: codes of
+    what the leader waits for, worst first. tasks: all of the namespace.
+    """
 
     resource: Object
     objects: Mapping[Kind, Sequence[Object]]
     answers: Mapping[str, ClusterStatus | Silent]
     stops: Mapping[str, MayStop]
+    blockers: tuple[str, ...]
+    tasks: Sequence[Object]
 
 
 async def gather(reads: Reads, nodes: Nodes, namespace: str, name: str) -> Gathered | None:
@@ -54,10 +63,39 @@ async def gather(reads: Reads, nodes: Nodes, namespace: str, name: str) -> Gathe
     if resource is None:
         return None
     labels = selector_text(selector(name))
-    found = await asyncio.gather(*(reads.list(kind, namespace, labels) for kind in BELONGING))
+    *found, tasks = await asyncio.gather(
+        *(reads.list(kind, namespace, labels) for kind in BELONGING),
+        reads.list(TASK, namespace, ""),
+    )
     objects = dict(zip(BELONGING, found, strict=True))
+    for kind, others in (await _unlabelled(reads, objects, namespace, name)).items():
+        objects[kind] = [*objects[kind], *others]
     answers = await _answers(nodes, objects[POD])
-    return Gathered(resource, objects, answers, await _stops(nodes, objects[POD], answers))
+    leader = leader_of(answers)
+    if leader is None:
+        return Gathered(resource, objects, answers, {}, (), tasks)
+    uid, status = leader
+    ip = next(pod_ip(pod) for pod in objects[POD] if pod["metadata"]["uid"] == uid)
+    stops, blockers = await asyncio.gather(_stops(nodes, ip, status), _blockers(nodes, ip))
+    return Gathered(resource, objects, answers, stops, blockers, tasks)
+
+
+async def _unlabelled(
+    reads: Reads, objects: Mapping[Kind, Sequence[Object]], namespace: str, name: str
+) -> dict[Kind, list[Object]]:
+    """What stands where a child should, without its labels: it is somebody else's."""
+    names = [(kind, name) for kind in NAMED] + [(SERVICE, peers_service(name))]
+    missing = [
+        (kind, child)
+        for kind, child in names
+        if all(found["metadata"]["name"] != child for found in objects[kind])
+    ]
+    stored = await asyncio.gather(*(reads.get(kind, namespace, child) for kind, child in missing))
+    others: dict[Kind, list[Object]] = {}
+    for (kind, _), found in zip(missing, stored, strict=True):
+        if found is not None:
+            others.setdefault(kind, []).append(found)
+    return others
 
 
 async def _answers(nodes: Nodes, pods: Sequence[Object]) -> dict[str, ClusterStatus | Silent]:
@@ -67,15 +105,8 @@ async def _answers(nodes: Nodes, pods: Sequence[Object]) -> dict[str, ClusterSta
     return dict(zip(asked, said, strict=True))
 
 
-async def _stops(
-    nodes: Nodes, pods: Sequence[Object], answers: Mapping[str, ClusterStatus | Silent]
-) -> dict[str, MayStop]:
-    """What the leader says of each member's stop; nothing without a leader."""
-    leader = leader_of(answers)
-    if leader is None:
-        return {}
-    uid, status = leader
-    ip = next(pod_ip(pod) for pod in pods if pod["metadata"]["uid"] == uid)
+async def _stops(nodes: Nodes, ip: str, status: ClusterStatus) -> dict[str, MayStop]:
+    """What the leader says of each member's stop."""
     ids = [member.id for member in status.members]
     said = await asyncio.gather(*(nodes.may_stop(ip, member) for member in ids))
     return {
@@ -83,6 +114,12 @@ async def _stops(
         for member, answer in zip(ids, said, strict=True)
         if isinstance(answer, MayStop)
     }
+
+
+async def _blockers(nodes: Nodes, ip: str) -> tuple[str, ...]:
+    """What the leader waits for."""
+    why = await nodes.why(ip)
+    return tuple(wait.code for wait in why.waits) if isinstance(why, Why) else ()
 
 
 def leader_of(

@@ -9,49 +9,46 @@ Read next: act.py, outcomes.py.
 """
 
 from collections.abc import Awaitable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from replog.client import ApiError, Unavailable
-from replog.wire.schemas import BootstrapRequest, MemberAddress, TargetRequest, TransferRequest
-from replog_operator.kube.children.names import CLUSTER_ID, MEMBER_ID, RETIRED
+from replog.wire.schemas import (
+    BootstrapRequest,
+    LevelRequest,
+    MemberAddress,
+    SnapshotRequest,
+    TargetRequest,
+    TransferRequest,
+)
+from replog_operator.kube.apply import Applied, stamped
+from replog_operator.kube.children.names import CLUSTER_ID, GOOD_TEMPLATE, MEMBER_ID, RETIRED
 from replog_operator.kube.children.wanted import Object
-from replog_operator.kube.kinds import CLAIM, POD, STATEFUL_SET, Kind, kind_of
+from replog_operator.kube.kinds import CLAIM, POD, STATEFUL_SET, TASK, Kind, kind_of
 from replog_operator.kube.nodes import TELL_S, Nodes
 from replog_operator.kube.outcomes import DONE, Outcome, of_member, of_server
 from replog_operator.kube.ports import Refused, Unanswered, Writes
+from replog_operator.model.observed import Operator
+from replog_operator.model.steps import Object as Seen
 
+TASK_KIND: Final = "ReplicatedLogTask"
 TRANSFER_S: Final = 15.0
 """A transfer is answered when another member leads: several elections fit."""
-
-
-class Seen(NamedTuple):
-    """An object as this pass saw it; a deed on it is refused if it is another by now."""
-
-    name: str
-    uid: str
-    resource_version: str
-
-
-class Epoch(NamedTuple):
-    """Which operator asks: members refuse a lower number, and another holder of the same."""
-
-    number: int
-    holder: str
 
 
 class Hands:
     """For the logs of one namespace."""
 
-    def __init__(self, namespace: str, writes: Writes, nodes: Nodes) -> None:
+    def __init__(self, namespace: str, writes: Writes, nodes: Nodes, applied: Applied) -> None:
         self._namespace = namespace
         self._writes = writes
         self._nodes = nodes
+        self._applied = applied
 
     async def apply(self, child: Object) -> Outcome:
         """Make a child as it should be; fields of others stay."""
-        return await _to_server(self._writes.apply(kind_of(child), child))
+        return await _to_server(self._apply(child))
 
     async def remove(self, kind: Kind, child: Seen) -> Outcome:
         """Delete a child that there should not be. Never for claims: see delete_claim."""
@@ -64,6 +61,11 @@ class Hands:
     async def scale(self, stateful_set: Seen, replicas: int) -> Outcome:
         """Set how many pods there are."""
         return await self._patch(STATEFUL_SET, stateful_set, spec={"replicas": replicas})
+
+    async def note_good(self, stateful_set: Seen, template: str) -> Outcome:
+        """Note the template with which every pod is well."""
+        notes = {GOOD_TEMPLATE: template}
+        return await self._patch(STATEFUL_SET, stateful_set, metadata={"annotations": notes})
 
     async def make_claim(self, claim: Object) -> Outcome:
         """Make a claim before the StatefulSet would."""
@@ -101,25 +103,48 @@ class Hands:
 
     async def bootstrap(self, ip: str, cluster_id: str, operation: str) -> Outcome:
         """Found the cluster at this member; the same again is the same cluster."""
-        return await self._tell(ip, ":bootstrap", BootstrapRequest(cluster_id, operation))
+        return await self._tell(ip, "cluster:bootstrap", BootstrapRequest(cluster_id, operation))
 
     async def set_target(
         self, ip: str, members: Sequence[MemberAddress], operation: str, planned_from: int,
-        epoch: Epoch,
+        operator: Operator,
     ) -> Outcome:  # fmt: skip
         """Say which members there should be; the cluster takes itself there."""
-        request = TargetRequest(list(members), operation, planned_from, epoch.number, epoch.holder)
-        return await self._tell(ip, ":target", request)
+        request = TargetRequest(
+            list(members), operation, planned_from, operator.epoch, operator.holder
+        )
+        return await self._tell(ip, "cluster:target", request)
 
     async def transfer(self, ip: str, to: str | None) -> Outcome:
         """Have another member lead; to: None is the best one."""
-        return await self._tell(ip, ":transfer", TransferRequest(to), TRANSFER_S)
+        return await self._tell(ip, "cluster:transfer", TransferRequest(to), TRANSFER_S)
+
+    async def raise_level(self, ip: str, level: int) -> Outcome:
+        """Have the log use what every member's build speaks."""
+        return await self._tell(ip, "cluster:raise-feature-level", LevelRequest(level))
+
+    async def take_snapshot(self, ip: str) -> Outcome:
+        """Have every member build a snapshot."""
+        return await self._tell(ip, "log:snapshot", SnapshotRequest())
+
+    async def note_task(self, task: Object, state: str, message: str) -> Outcome:
+        """Note on a task what became of it."""
+        metadata = {name: task["metadata"][name] for name in ("namespace", "name", "uid")}
+        status = {"state": state, "message": message}
+        found = {
+            "apiVersion": TASK.api_version, "kind": TASK_KIND, "metadata": metadata,
+            "status": status,
+        }  # fmt: skip
+        return await _to_server(self._writes.apply_status(TASK, found))
+
+    async def _apply(self, child: Object) -> None:
+        self._applied.note(await self._writes.apply(kind_of(child), stamped(child)))
 
     async def _tell(
         self, ip: str, verb: str, request: msgspec.Struct, timeout_s: float = TELL_S
     ) -> Outcome:
         try:
-            done = await self._nodes.tell(ip, f"/v1/cluster{verb}", request, timeout_s)
+            done = await self._nodes.tell(ip, f"/v1/{verb}", request, timeout_s)
         except (ApiError, Unavailable) as problem:
             return of_member(problem)
         return DONE._replace(message=done.detail)

@@ -9,10 +9,10 @@ Read next: observe.py.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from replog_operator.kube.children.names import CONTAINER, ordinal_of
+from replog_operator.model.observed import PodState
 
 CRASHED_LATELY_S: Final = 600.0
 """Kubelets pause five minutes at most between two starts: twice that without a crash is none."""
@@ -29,25 +29,12 @@ REVISION_LABEL: Final = "controller-revision-hash"
 MESSAGE_CHARS: Final = 200
 
 
-class PodState(StrEnum):
-    """How a pod is. FAILED: it ended for good (evicted by its host, say) and must be deleted."""
-
-    READY = "ready"
-    UNREADY = "unready"
-    STARTING = "starting"
-    PENDING = "pending"
-    IMAGE_ERROR = "image-error"
-    CRASH_LOOP = "crash-loop"
-    FAILED = "failed"
-    LOST = "lost"
-    TERMINATING = "terminating"
-
-
 class PodFacts(NamedTuple):
     """A pod in short. ordinal: None for one that the StatefulSet can't have made.
 
-    since_s: when the state began, seconds since 1970. exit_code: with which its container ended
-    last; None if it never did. message: one sentence about a state that is not well.
+    since_s: when the state began, created_s: when the pod was made; seconds since 1970. exit_code:
+    with which its container ended last; None if it never did. message: one sentence about a state
+    that is not well.
     """
 
     name: str
@@ -56,6 +43,7 @@ class PodFacts(NamedTuple):
     ordinal: int | None
     state: PodState
     since_s: float
+    created_s: float
     revision: str
     image: str
     ip: str
@@ -76,6 +64,7 @@ def pod_facts(log: str, pod: Mapping[str, Any], now_s: float) -> PodFacts:
         ordinal=ordinal_of(log, metadata["name"]),
         state=state,
         since_s=_since_s(metadata, status, state),
+        created_s=seconds(metadata.get("creationTimestamp"), 0.0),
         revision=metadata.get("labels", {}).get(REVISION_LABEL, ""),
         image=next((c["image"] for c in spec.get("containers", ()) if c["name"] == CONTAINER), ""),
         ip=status.get("podIP", ""),

@@ -54,21 +54,6 @@ def set_facts(uid: str, found: Mapping[str, Any]) -> SetFacts:
     )
 
 
-def previous_template(
-    revision: str, revisions: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """The template before this revision, as the StatefulSet's own history keeps it."""
-    numbers = {found["metadata"]["name"]: found["revision"] for found in revisions}
-    if revision not in numbers:
-        return None
-    older = [found for found in revisions if found["revision"] < numbers[revision]]
-    newest = max(older, key=lambda found: int(found["revision"]), default=None)
-    if newest is None:
-        return None
-    template: Mapping[str, Any] = newest["data"]["spec"]["template"]
-    return {name: value for name, value in template.items() if name != "$patch"}
-
-
 def _image(containers: Sequence[Mapping[str, Any]]) -> str:
     return next((found["image"] for found in containers if found["name"] == CONTAINER), "")
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from replog_operator.kube.pods import PodFacts, PodState, pod_facts, seconds
+from replog_operator.kube.pods import PodFacts, pod_facts, seconds
+from replog_operator.model.observed import PodState
 from tests.unit.kube.pod_objects import (
     CHANGED,
     MADE,

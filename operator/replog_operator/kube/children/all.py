@@ -16,6 +16,11 @@ from replog_operator.kube.children.wanted import Object, Wanted
 
 def children(wanted: Wanted) -> list[Object]:
     """Every child that there should be, claims aside."""
+    return [*companions(wanted), stateful_set(wanted)]
+
+
+def companions(wanted: Wanted) -> list[Object]:
+    """Those that may be applied at any time: all but the StatefulSet."""
     found = (
         service_account(wanted),
         config_map(wanted),
@@ -23,6 +28,5 @@ def children(wanted: Wanted) -> list[Object]:
         peers(wanted),
         client(wanted),
         disruption_budget(wanted),
-        stateful_set(wanted),
     )
     return [child for child in found if child is not None]

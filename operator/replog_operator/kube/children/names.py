@@ -38,6 +38,13 @@ RETIRED: Final = "replog.dev/retired"
 CONFIG_HASH: Final = "replog.dev/config-hash"
 """On pods: of the settings that they were started with, so that other settings are a roll."""
 
+TEMPLATE: Final = "replog.dev/template"
+"""On pods: of the whole template that they were made from. A StatefulSet's history has it, too."""
+GOOD_TEMPLATE: Final = "replog.dev/good-template"
+"""On the StatefulSet: the template with which every pod was well last."""
+BAD_TEMPLATE: Final = "replog.dev/bad-template"
+"""On the StatefulSet: the template that the last roll gave up."""
+
 
 def labels(log: str) -> dict[str, str]:
     """What every child of the log carries."""

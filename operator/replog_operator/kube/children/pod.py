@@ -10,8 +10,10 @@ Must not know: how many pods there are.
 Read next: stateful_set.py.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from replog_operator.kube.apply import digest
 from replog_operator.kube.children.config_map import CONFIG_KEY, GRACE_MS, config_hash
 from replog_operator.kube.children.names import (
     CLIENT_PORT,
@@ -20,6 +22,7 @@ from replog_operator.kube.children.names import (
     DATA_DIR,
     DATA_VOLUME,
     PEER_PORT,
+    TEMPLATE,
     host,
     labels,
     selector,
@@ -45,13 +48,21 @@ _RESERVED: Final = ("REPLOG_", "POD_NAME")
 def pod_template(wanted: Wanted) -> Object:
     """Build the template of a StatefulSet's pods."""
     annotations = {**wanted.template.annotations, CONFIG_HASH: config_hash(wanted)}
-    return {
+    template: Object = {
         "metadata": {
             "labels": {**wanted.template.labels, **labels(wanted.name)},
             "annotations": annotations,
         },
         "spec": {**_placement(wanted), **_fixed(wanted)},
     }
+    annotations[TEMPLATE] = digest(template)
+    return template
+
+
+def template_of(found: Mapping[str, Any]) -> str:
+    """Which template a pod, or a template as a server keeps it, was made from; "" if not ours."""
+    notes = found.get("metadata", {}).get("annotations") or {}
+    return str(notes.get(TEMPLATE, ""))
 
 
 def _fixed(wanted: Wanted) -> Object:

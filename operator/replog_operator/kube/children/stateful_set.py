@@ -10,19 +10,30 @@ Read next: pod.py, claim.py.
 from typing import Final
 
 from replog_operator.kube.children.claim import claim_spec
-from replog_operator.kube.children.names import DATA_VOLUME, labels, peers_service, selector
+from replog_operator.kube.children.names import (
+    BAD_TEMPLATE,
+    DATA_VOLUME,
+    GOOD_TEMPLATE,
+    labels,
+    peers_service,
+    selector,
+)
 from replog_operator.kube.children.pod import pod_template
 from replog_operator.kube.children.wanted import Object, Wanted, metadata
 
 REVISIONS_KEPT: Final = 10
 
 
-def stateful_set(wanted: Wanted) -> Object:
-    """Build it."""
+def stateful_set(wanted: Wanted, *, good: str = "", bad: str = "") -> Object:
+    """Build it. good, bad: the templates that are noted on it; "" if none is."""
+    notes = {GOOD_TEMPLATE: good, BAD_TEMPLATE: bad}
+    found = metadata(wanted)
+    if good or bad:
+        found["annotations"] = {name: value for name, value in notes.items() if value}
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": metadata(wanted),
+        "metadata": found,
         "spec": {
             "replicas": wanted.replicas,
             "serviceName": peers_service(wanted.name),
