@@ -13,6 +13,7 @@ from pathlib import Path
 import hatchling.build
 import pytest
 
+from replog_operator.definitions import DEFINITIONS
 from tests.unit.house.files import ROOT, project_files
 
 TOP_LEVEL = {
@@ -89,7 +90,7 @@ def test_each_installed_command_leads_to_a_function(entry: str) -> None:
     assert callable(getattr(import_module(module), function))
 
 
-def test_the_wheel_holds_the_three_packages_and_their_type_marks(
+def test_the_wheel_holds_the_three_packages_with_their_type_marks_and_definitions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
@@ -99,3 +100,4 @@ def test_the_wheel_holds_the_three_packages_and_their_type_marks(
     packages = {path.split("/")[0] for path in files if ".dist-info/" not in path}
     assert packages == {"replog", "replog_node", "replog_operator"}
     assert {f"{package}/py.typed" for package in packages} <= files
+    assert {f"replog_operator/resource/{name}" for name in DEFINITIONS} <= files
