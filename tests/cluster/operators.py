@@ -57,6 +57,12 @@ class Operator:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
+    def memory_bytes(self) -> int:
+        """What it has resident."""
+        assert self._process is not None
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     def said(self) -> str:
         """Its log."""
         return self._log.read_text() if self._log.exists() else ""

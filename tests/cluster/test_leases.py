@@ -16,6 +16,8 @@ from tests.cluster.operators import Operator, operators
 from tests.support.processes import eventually
 
 LAPSE_S = Timing().duration_s + 30.0
+MEMORY_BYTES = 100 * 2**20
+"""64 MiB with kopf and the client; their typed models, once used, would take as much again."""
 QUICK = {"MARK_EVERY_S": "0.05"}
 
 
@@ -128,3 +130,37 @@ def test_in_one_namespace_its_role_there_is_enough(
         operator.signal(signal.SIGTERM)
         assert operator.wait() == EXIT_STOPPED
     assert "orbidden" not in operator.said() and " 403" not in operator.said()
+
+
+def test_it_goes_on_after_the_api_server_was_killed(
+    cluster: Cluster, served: str, tmp_path: Path
+) -> None:
+    goes_on_without(cluster, "kube-apiserver", served, tmp_path)
+
+
+def test_it_goes_on_after_etcd_was_killed(cluster: Cluster, served: str, tmp_path: Path) -> None:
+    goes_on_without(cluster, "etcd", served, tmp_path)
+
+
+def goes_on_without(cluster: Cluster, daemon: str, served: str, directory: Path) -> None:
+    """In the same process, or in the next if the daemon was away for longer than a renewal may."""
+    operator = Operator(cluster, served, "a", directory)
+    with operators(operator):
+        marked(cluster, served, "a")
+        cluster.daemons[daemon].kill()
+        cluster.daemons[daemon].start()
+        cluster.wait_for_api()
+        if not operator.alive:
+            assert operator.wait() == EXIT_DEPOSED, operator.said()
+            operator.start()
+        before = marked(cluster, served, "a")
+        pods = f"/api/v1/namespaces/{served}/pods"
+        cluster.api.create(pods, pod("orders-0", labels=labels("orders")))
+        eventually("its pod woke it", lambda: marked(cluster, served, "a") != before, LAPSE_S)
+
+
+def test_it_takes_little_memory(cluster: Cluster, served: str, tmp_path: Path) -> None:
+    operator = Operator(cluster, served, "a", tmp_path, environment=QUICK)
+    with operators(operator):
+        marked(cluster, served, "a")
+        assert operator.memory_bytes() < MEMORY_BYTES
