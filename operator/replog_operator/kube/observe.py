@@ -42,6 +42,7 @@ from replog_operator.model.observed import (
     Pod,
     Workload,
 )
+from replog_operator.model.plan import Lane, Wait
 from replog_operator.model.steps import Object as Seen
 
 Due = Callable[[Object, Object | None], bool]
@@ -254,3 +255,11 @@ def _claim(facts: ClaimFacts, refusals: Mapping[str, str]) -> Claim:
         owned=facts.owned,
         refusal=facts.resize or refusals.get(facts.uid, ""),
     )
+
+
+def foreign_waits(surroundings: Around) -> tuple[Wait, ...]:
+    """What is waited for where somebody else's object has a child's name."""
+    if not surroundings.foreign:
+        return ()
+    evidence = f"{', '.join(surroundings.foreign)} belongs to somebody else"
+    return (Wait(Lane.OBJECTS, "ForeignObject", evidence),)

@@ -6,6 +6,7 @@ from replog_operator.kube.children.names import BAD_TEMPLATE
 from replog_operator.kube.children.pod import pod_template, template_of
 from replog_operator.kube.kinds import BUDGET, CLAIM, CONFIG_MAP, POD, SERVICE, STATEFUL_SET
 from replog_operator.kube.nodes import Silent
+from replog_operator.kube.observe import foreign_waits
 from replog_operator.model.observed import PodState, TaskKind
 from replog_operator.model.plan import Plan
 from replog_operator.planner.plan import plan
@@ -116,6 +117,8 @@ def test_a_service_of_that_name_that_somebody_else_made_is_left_alone() -> None:
 
     assert world.around().foreign == ("services/orders",)
     assert "services/orders" not in world.observed().stale
+    assert [wait.code for wait in foreign_waits(world.around())] == ["ForeignObject"]
+    assert foreign_waits(World().around()) == ()
 
 
 def test_a_child_of_another_resource_of_that_name_is_left_alone() -> None:
