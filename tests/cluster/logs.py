@@ -25,7 +25,7 @@ def log(name: str, replicas: int = 1) -> dict[str, Any]:
         "apiVersion": "replog.dev/v1alpha1",
         "kind": "ReplicatedLog",
         "metadata": {"name": name},
-        "spec": {"replicas": replicas, "storage": {"size": "1Gi", "className": "standard"}},
+        "spec": {"replicas": replicas, "storage": {"size": "1Gi", "className": "directory"}},
     }
 
 

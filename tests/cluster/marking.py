@@ -4,17 +4,15 @@ What the lease, the fence, the watches and the end of the process do is shown wi
 passes of the day are. MARK_EVERY_S: a pass comes again so soon; without it only when asked for.
 """
 
-import asyncio
 import os
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from replog.logs import configure
-from replog_operator.failpoints import failpoint
+from replog_operator.kube.command import ran
 from replog_operator.kube.kinds import CONFIG_MAP, LOG
-from replog_operator.kube.process import Process, Shell, Tools
-from replog_operator.kube.settings import OperatorSettings, options, settled
+from replog_operator.kube.process import Tools
+from replog_operator.kube.settings import OperatorSettings, options
 from replog_operator.kube.workers import Pass
 from replog_operator.kube.workqueue import RESYNC_S, Key
 
@@ -44,22 +42,11 @@ def marking(tools: Tools) -> Pass:
     return mark
 
 
-def _end(code: int) -> NoReturn:
-    os._exit(code)
-
-
 @click.command()
 @options
 def main(**given: Any) -> None:
     """Run it."""
-    settings = settled(OperatorSettings(**given))
-    configure(settings.log_format, settings.log_level)
-    shell = Shell(_end, failpoint(os.environ))
-
-    async def run() -> int:
-        return await Process(settings, marking, shell).run()
-
-    raise SystemExit(asyncio.run(run()))
+    raise SystemExit(ran(OperatorSettings(**given), marking))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.cluster.images import OURS
 from tests.cluster.node import Cluster
 from tests.cluster.versions import ROOT
 
@@ -28,7 +29,7 @@ class Operator:
         self._command = [
             sys.executable, "-m", module, "--namespace", namespace,
             "--lease-namespace", namespace, "--pod-name", name, "--port", "0",
-            "--kubeconfig", str(kubeconfig or cluster.kubeconfig),
+            "--kubeconfig", str(kubeconfig or cluster.kubeconfig), "--node-image", OURS,
         ]  # fmt: skip
         paths = (ROOT / "operator", ROOT / "node", ROOT)
         path = os.pathsep.join(str(part) for part in paths)

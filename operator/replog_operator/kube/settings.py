@@ -119,6 +119,14 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def labels_of(text: str) -> dict[str, str]:
+    """`name=value,…` as labels. Raises click.UsageError."""
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    if not all(separator for _, separator, _ in pairs):
+        raise click.UsageError(f"--pod-labels must be like name=value,…: {text}")
+    return {name: value for name, _, value in pairs}
+
+
 def settled(given: OperatorSettings, account: Path = ACCOUNT) -> OperatorSettings:
     """With what a pod knows of itself in place of what was left out.
 
@@ -129,6 +137,9 @@ def settled(given: OperatorSettings, account: Path = ACCOUNT) -> OperatorSetting
         namespace = file.read_text().strip()
     if not namespace:
         raise click.UsageError("outside of a pod --lease-namespace is needed")
+    if not given.node_image:
+        raise click.UsageError("--node-image is needed")
+    labels_of(given.pod_labels)
     if len(given.lease_name) > LEASE_NAME_MAX:
         raise click.UsageError(f"--lease-name has more than {LEASE_NAME_MAX} characters")
     return replace(

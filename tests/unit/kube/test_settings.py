@@ -1,5 +1,6 @@
 """The operator's settings: where they come from, and their document (kube/settings.py)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from replog_operator.kube.settings import OperatorSettings, options, settled
+from replog_operator.kube.settings import OperatorSettings, labels_of, options, settled
 from tests.unit.house.files import text_of
+
+GIVEN = OperatorSettings(node_image="replicated-log:1")
 
 
 def given(*arguments: str, **environment: str) -> OperatorSettings:
@@ -44,13 +47,28 @@ def test_a_pod_knows_its_namespace_and_anybody_else_must_say_where_the_lease_is(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(click.UsageError, match="--lease-namespace"):
-        settled(OperatorSettings(), tmp_path)
+        settled(GIVEN, tmp_path)
     (tmp_path / "namespace").write_text("replog-system\n")
-    found = settled(OperatorSettings(), tmp_path)
+    found = settled(GIVEN, tmp_path)
     assert found.lease_namespace == "replog-system" and found.pod_name
-    assert settled(OperatorSettings(lease_namespace="b"), tmp_path).lease_namespace == "b"
-    with pytest.raises(click.UsageError, match="63 characters"):
-        settled(OperatorSettings(lease_name="x" * 64), tmp_path)
+    assert settled(replace(GIVEN, lease_namespace="b"), tmp_path).lease_namespace == "b"
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"node_image": ""}, "--node-image is needed"),
+        ({"lease_name": "x" * 64}, "63 characters"),
+        ({"pod_labels": "operator"}, "name=value"),
+    ],
+)
+def test_settings_that_lack_sense_together_are_refused(changed: dict[str, Any], says: str) -> None:
+    with pytest.raises(click.UsageError, match=says):
+        settled(replace(GIVEN, lease_namespace="b", **changed))
+
+
+def test_labels_are_read_one_by_one() -> None:
+    assert labels_of("a=1,b=") == {"a": "1", "b": ""}
 
 
 def test_the_document_has_a_row_for_each_setting() -> None:

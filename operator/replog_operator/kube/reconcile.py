@@ -1,0 +1,120 @@
+"""One pass over a log: read everything once, plan, tell, act. Nothing is remembered for the next.
+
+It is told before it is acted: the status says what is being done while it is done, and holds the
+image that a log without one was given before the first pod is made of it.
+
+Decides: that order, and when the next pass is due. What changes without an event (how far a member
+has caught up) is looked for often while something is under way.
+Must not know: what is planned (planner), how a deed is done (act.py).
+Read next: gather.py, observe.py, planner/plan.py, act.py, telling.py.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from replog_operator.kube.act import Scene, act
+from replog_operator.kube.apply import Applied
+from replog_operator.kube.children.wanted import OperatorPods
+from replog_operator.kube.gather import Gathered, gather
+from replog_operator.kube.hands import Hands
+from replog_operator.kube.observe import around, observed, wanted_of
+from replog_operator.kube.outcomes import Became, Outcome
+from replog_operator.kube.portray import portray
+from replog_operator.kube.process import Tools
+from replog_operator.kube.refusals import Refusals
+from replog_operator.kube.rolls import Rolls
+from replog_operator.kube.settings import labels_of
+from replog_operator.kube.telling import Telling
+from replog_operator.kube.wishes import Wishes, wishes
+from replog_operator.kube.workers import Pass
+from replog_operator.kube.workqueue import RESYNC_S, Key
+from replog_operator.model.observed import Capabilities, Observed, Operator
+from replog_operator.model.plan import LaneStep, Plan
+from replog_operator.model.steps import ExpandClaim
+from replog_operator.planner.plan import plan
+
+AFTER_STEP_S: Final = 0.5
+"""What was done is soon to be seen."""
+AFTER_REFUSAL_S: Final = 5.0
+UNDER_WAY_S: Final = 2.0
+"""While something is waited for that no event tells."""
+
+
+def reconciler(tools: Tools) -> Pass:
+    """The passes of one process."""
+    return Reconciler(tools).run
+
+
+class Reconciler:
+    """What passes share: what was applied, whose turn it is to roll, what was told lately."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        settings = tools.settings
+        self._image = settings.node_image
+        self._pods = OperatorPods(settings.lease_namespace, labels_of(settings.pod_labels))
+        self._rolls = Rolls(settings.max_concurrent_rolls)
+        self._applied = Applied()
+        self._refusals = Refusals()
+        self._telling = Telling(tools.writes, tools.metrics.logs, settings.pod_name, tools.log)
+
+    async def run(self, key: Key) -> float | None:
+        """One pass; in how many seconds the next is due, None if there is no such log."""
+        found = await gather(self._tools.reads, self._tools.nodes, *key)
+        if found is None:
+            self._rolls.forget(key)
+            return None
+        epoch = self._tools.fence.check()
+        return await self._look(key, found, Operator(epoch.number, epoch.holder))
+
+    async def _look(self, key: Key, found: Gathered, operator: Operator) -> float:
+        now_s = time.time()
+        log = wishes(found.resource)
+        wanted = wanted_of(log, found, self._image, self._pods)
+        children = around(found, wanted, self._applied.due)
+        seen = observed(
+            log, found, wanted, children,
+            operator=operator,
+            platform=Capabilities(may_roll=self._rolls.may(key)),
+            refusals=self._refusals.known(now_s),
+            now_s=now_s,
+        )  # fmt: skip
+        made = plan(log.log, seen)
+        self._rolls.note(key, seen, made)
+        self._rise(made, seen)
+        picture = portray(log, wanted, seen, made)
+        await self._telling.tell(found.resource, picture, now_s)
+        scene = Scene(wanted, found, children, seen.workload, operator)
+        outcomes = [await self._do(key, step, scene, now_s) for step in made.steps]
+        return next_in_s(log, made, outcomes, calm=picture.reached and picture.operation is None)
+
+    def _rise(self, made: Plan, seen: Observed) -> None:
+        """The log remembers a higher number than ours: the lease must have one above it."""
+        if any(wait.code == "NewerOperator" for wait in made.waits):
+            targets = [answer.target for answer in seen.answers.values() if answer.target]
+            self._tools.rise_above(max((target.epoch for target in targets), default=0))
+
+    async def _do(self, key: Key, step: LaneStep, scene: Scene, now_s: float) -> Outcome:
+        tools, name = self._tools, type(step.step).__name__
+        hands = Hands(key.namespace, tools.writes, tools.nodes, self._applied)
+        outcome = await act(step.step, scene, hands)
+        tools.metrics.logs.count(name, outcome.became.value)
+        log = tools.log.bind(namespace=key.namespace, name=key.name, step=name)
+        log.info(
+            "step", why=step.why, became=outcome.became.value, code=outcome.code,
+            message=outcome.message,
+        )  # fmt: skip
+        if isinstance(step.step, ExpandClaim) and outcome.became is Became.REFUSED:
+            self._refusals.note(step.step.claim.uid, outcome.message, now_s)
+        return outcome
+
+
+def next_in_s(log: Wishes, made: Plan, outcomes: Sequence[Outcome], *, calm: bool) -> float:
+    """When to look again, if nothing wakes us before."""
+    if any(outcome.became is Became.REFUSED for outcome in outcomes):
+        return AFTER_REFUSAL_S
+    if outcomes:
+        return AFTER_STEP_S
+    resting = log.log.suspend or log.log.hibernate or log.log.deleting
+    return RESYNC_S if resting or (calm and not made.waits) else UNDER_WAY_S
