@@ -12,6 +12,7 @@ PY := .venv/bin/python
 SEED ?=
 SEEDS ?= 1..100
 ONLY ?=
+FOCUS ?=
 FROM ?=
 ARGS ?=
 MINUTES ?= 10
@@ -58,8 +59,8 @@ rewrite: setup ## write what the scenario files would now show; read the diff be
 render: setup ## write the copies of the definitions and rules in manifests and charts
 	@$(PY) -m tests.support.render
 
-sim: setup ## run the simulation: SEEDS=1..1000, or SEED=7 alone (ONLY=3,5: with these of its faults)
-	@$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+sim: setup ## run the simulation: SEEDS=1..1000, or SEED=7 alone (ONLY=3,5: with these of its faults; FOCUS=holes)
+	@$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(FOCUS),--focus $(FOCUS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 soak: setup ## run always new seeds of the simulation until stopped (MINUTES=60), and note what they did
 	@$(PY) -m tests.simulation --soak $(if $(FROM),--first $(FROM)) $(if $(filter command line,$(origin MINUTES)),--minutes $(MINUTES)) $(ARGS)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
 from itertools import count
 from pathlib import Path
 
-from tests.simulation.failure import attempt, report
-from tests.simulation.plan import draw
+from tests.simulation.failure import STOPS, attempt, report
+from tests.simulation.plan import Plan, draw
 from tests.simulation.pool import WORKERS, Many
+from tests.simulation.profiles import FOCUSES
 from tests.simulation.swarm import bring_up, play, result_of
 
 WATCHED = ("node/replog_node/raft", "node/replog_node/driver", "node/replog_node/storage",
@@ -24,23 +26,35 @@ WATCHED = ("node/replog_node/raft", "node/replog_node/driver", "node/replog_node
 """A soak counts from the last commit that changed one of these."""
 
 
-def single(seed: int, only: str | None, trace: Path | None) -> int:
+def single(seed: int, focus: str, only: str | None, trace: Path | None) -> int:
     """Run one seed, all of its faults or some, and write its trace."""
-    plan = draw(seed)
+    plan = draw(seed, focus)
     if only is not None:
         kept = [] if only == "none" else only.split(",")
         plan = plan.only(frozenset(map(int, kept)))
     if trace is not None:
-        world = bring_up(plan)
-        play(world, plan)
-        trace.write_text("\n".join((*world.clockwork.trace.lines, result_of(world).digest)) + "\n")
-        return 0
+        return traced(plan, trace)
     failure = attempt(plan)
     if failure is None:
         sys.stdout.write(f"seed {seed} holds, {len(plan.strikes)} faults\n")
         return 0
     sys.stdout.write(failure.text + "\n\n" + report(failure))
     return 1
+
+
+def traced(plan: Plan, trace: Path) -> int:
+    """Write what happened, up to the failure if there is one."""
+    world, end = bring_up(plan), "stopped"
+    try:
+        play(world, plan)
+        end = result_of(world).digest
+    except STOPS as problem:
+        end = f"{type(problem).__name__}: {problem}"
+        sys.stdout.write(f"seed {plan.seed}: {end}\n")
+        return 1
+    finally:
+        trace.write_text("\n".join((*world.clockwork.trace.lines, end)) + "\n")
+    return 0
 
 
 def commit() -> str:
@@ -54,6 +68,8 @@ def commit() -> str:
 
 def soak(minutes: float | None, first: int, record: Path | None) -> int:
     """Run new seeds until stopped; add what was done to a file of results, a line a soak."""
+    for each in (signal.SIGINT, signal.SIGTERM):  # a shell may have had SIGINT ignored
+        signal.signal(each, signal.default_int_handler)
     began_s = time.monotonic()
     until_s = None if minutes is None else began_s + 60 * minutes
     runs = Many(until_s=until_s, shown=True)
@@ -78,6 +94,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--only", help="of its faults only these numbers, or none")
+    parser.add_argument("--focus", default="", choices=["", *FOCUSES], help="on one sort of bug")
     parser.add_argument("--trace", type=Path, help="write what happened into this file")
     parser.add_argument("--seeds", default="1..100", help="first..last")
     parser.add_argument("--first", type=int, help="of a soak; by default one that no soak had")
@@ -88,10 +105,10 @@ def main() -> int:
     first, last = map(int, given.seeds.split(".."))
     new = int(time.time() * 100)
     if given.seed is not None:
-        return single(given.seed, given.only, given.trace)
+        return single(given.seed, given.focus, given.only, given.trace)
     if given.soak:
         return soak(given.minutes, new if given.first is None else given.first, given.record)
-    runs = Many()
+    runs = Many(focus=given.focus)
     runs.run(iter(range(first, last + 1)))
     weak = f"seeds that did too little: {runs.totals.weak}"
     sys.stdout.write(

@@ -40,7 +40,7 @@ def hunted(mutant: Mutant) -> Found | Slip | None:
             put_in(mutant, Path(folder))
             found = hunt(mutant, Path(folder), SEEDS)
             if found is not None and hunt(mutant, Path(clean), [found.seed]) is not None:
-                found = Slip(f"seed {found.seed} fails without any bug")
+                found = Slip(f"seed {found.seed} {mutant.focus} fails without any bug")
         except Slip as slip:
             found = slip
         except subprocess.TimeoutExpired:
@@ -54,7 +54,8 @@ def hunted(mutant: Mutant) -> Found | Slip | None:
 def row(mutant: Mutant, found: Found | None) -> str:
     """The mutant's line in the table."""
     shows = f" ({mutant.shows})" if mutant.shows else ""
-    caught = f"{found.seed} | {seen(found.what)}" if found else f"not yet | {mutant.unseen}"
+    where = f" of `{mutant.focus}`" if mutant.focus else ""
+    caught = f"{found.seed}{where} | {seen(found.what)}" if found else f"not yet | {mutant.unseen}"
     return f"| {mutant.name}{shows} | {mutant.source} | {caught} |"
 
 

@@ -50,7 +50,8 @@ class Mutant:
     """A bug that somebody had. name: what goes wrong; source: who had it, or which rule it breaks.
 
     shows: the row of mutants.WANTED that it stands for, if any; edits: where it is put back;
-    scenario: of directed.py, that catches it without chance; unseen: why no seed of the short run
+    focus: of profiles.FOCUSES, in which the seeds are run, "" for the swarm's own; scenario: of
+    directed.py, that catches it without chance; unseen: why no seed of the short run
     shows it yet, "" for all that one does show.
     """
 
@@ -58,6 +59,7 @@ class Mutant:
     source: str
     edits: tuple[Edit, ...]
     shows: str = ""
+    focus: str = ""
     scenario: str = ""
     unseen: str = ""
 
@@ -91,7 +93,7 @@ def hunt(
     mutant: Mutant, into: Path, seeds: Sequence[int] = SEEDS, *, directed: bool = False
 ) -> Found | None:
     """Run the seeds on the copy until one shows the bug; with directed, its scenario alone."""
-    asked = [mutant.scenario] if directed else list(map(str, seeds))
+    asked = [mutant.scenario] if directed else [f"{seed}:{mutant.focus}" for seed in seeds]
     paths = (into, ROOT / "node", ROOT / "operator", ROOT)
     done = subprocess.run(
         [sys.executable, "-m", "tests.simulation.mutation", *asked],
@@ -123,15 +125,16 @@ def main(*asked: str) -> int:
     """Run seeds, or one scenario, until something is found; tell it as the last line."""
     for each in asked:
         try:
-            if each.isdecimal():
-                run_seed(int(each))
+            seed, colon, focus = each.partition(":")
+            if colon:
+                run_seed(int(seed), focus)
             else:
                 run_directed(each)
         except Exception as problem:
             if _is_slip(problem):
                 raise
-            seed = int(each) if each.isdecimal() else 0
-            sys.stdout.write(json.dumps({"seed": seed, "what": _caught(problem)}) + "\n")
+            found = {"seed": int(seed) if colon else 0, "what": _caught(problem)}
+            sys.stdout.write(json.dumps(found) + "\n")
             return CAUGHT
     return 0
 

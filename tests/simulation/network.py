@@ -84,6 +84,11 @@ class SimNetwork:
         for link in links:
             self._cut.pop(link, None)
 
+    def hasten(self, links: Iterable[Link]) -> None:
+        """End the delay of these links; what is on its way still takes its time."""
+        for link in links:
+            self._delays.pop(link, None)
+
     def hold_next(self, for_us: int, on_effect: Callable[[], None]) -> None:
         """Let the message that is sent next, which is sent right now, take so much longer."""
         self._hold_next = (for_us, on_effect)

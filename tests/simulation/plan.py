@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.simulation.faults import KINDS, Strike
 from tests.simulation.network import Weather
-from tests.simulation.profiles import mix
+from tests.simulation.profiles import FOCUSES, Focus, mix
 from tests.simulation.sizes import Sizes
 
 MEMBERS: Final = (1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7)
@@ -26,7 +26,10 @@ SECONDS: Final = (10, 15, 20)
 
 @dataclass(frozen=True)
 class Plan:
-    """A run: members of which `voters` are the first target; seconds of faults; every strike."""
+    """A run: members of which `voters` are the first target; seconds of faults; every strike.
+
+    value_bytes: that each record has at least. focus: of profiles.FOCUSES, "" for none.
+    """
 
     seed: int
     members: int
@@ -39,14 +42,35 @@ class Plan:
     readers: int
     kinds: tuple[str, ...]
     strikes: tuple[Strike, ...]
+    value_bytes: int = 0
+    focus: str = ""
 
     def only(self, numbers: frozenset[int]) -> Plan:
         """The same without all other strikes."""
         return replace(self, strikes=tuple(s for s in self.strikes if s.number in numbers))
 
 
-def draw(seed: int) -> Plan:
-    """The plan of a seed."""
+def draw(seed: int, focus: str = "") -> Plan:
+    """The plan of a seed; with a focus (profiles.FOCUSES), one for that sort of bug."""
+    return _focused(seed, focus, FOCUSES[focus]) if focus else _drawn(seed)
+
+
+def _focused(seed: int, name: str, focus: Focus) -> Plan:
+    plan, random = _drawn(seed), Random(f"focus {seed}")
+    return replace(
+        plan,
+        focus=name,
+        members=focus.members,
+        voters=focus.members,
+        climate=Weather(),
+        kinds=focus.kinds,
+        strikes=_strikes(random, focus.kinds, plan.seconds),
+        sizes=replace(plan.sizes, retention_bytes=0) if focus.keeps_all else plan.sizes,
+        value_bytes=focus.value_bytes,
+    )
+
+
+def _drawn(seed: int) -> Plan:
     random = Random(f"plan {seed}")
     members = random.choice(MEMBERS)
     seconds = random.choice(SECONDS)

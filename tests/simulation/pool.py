@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Final
 
@@ -24,21 +25,27 @@ FAILURES_MAX: Final = 5
 """After so many failures nothing more is begun."""
 
 
-def one(seed: int) -> Result | str:
+def one(seed: int, focus: str = "") -> Result | str:
     """Run a seed; what fails is run again, with its trace kept, and shortened: returns a report."""
     try:
-        return run_seed(seed)
+        return run_seed(seed, focus)
     except STOPS:
-        failure = attempt(draw(seed))
+        failure = attempt(draw(seed, focus))
         if failure is None:
             raise
         return report(failure)
 
 
 class Many:
-    """Runs seeds until they or the time are at an end. shown: tell now and then how far it is."""
+    """Runs seeds until they or the time are at an end. shown: tell now and then how far it is.
 
-    def __init__(self, *, until_s: float | None = None, shown: bool = False) -> None:
+    focus: of profiles.FOCUSES, "" for the swarm's own seeds.
+    """
+
+    def __init__(
+        self, *, until_s: float | None = None, shown: bool = False, focus: str = ""
+    ) -> None:
+        self._focus = focus
         self.totals = Totals()
         self.failures: list[str] = []
         self._until_s = until_s
@@ -46,13 +53,13 @@ class Many:
         self._told_s = time.monotonic()
 
     def run(self, seeds: Iterator[int]) -> None:
-        """Run them all; Ctrl-C ends it early, with what has been done until then."""
+        """Run them all; Ctrl-C or SIGTERM ends it early, with what has been done until then."""
         running: set[Future[Result | str]] = set()
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
             try:
                 while True:
                     while len(running) <= WORKERS and (seed := self._next(seeds)) is not None:
-                        running.add(pool.submit(one, seed))
+                        running.add(pool.submit(one, seed, self._focus))
                     if not running:
                         return
                     done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -60,6 +67,8 @@ class Many:
                         self._take(future.result())
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
+            except BrokenProcessPool as problem:
+                self.failures.append(f"a process of the simulation died: {problem}")
 
     def _next(self, seeds: Iterator[int]) -> int | None:
         late = self._until_s is not None and time.monotonic() > self._until_s

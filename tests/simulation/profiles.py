@@ -10,6 +10,7 @@ Read next: plan.py, faults/__init__.py.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -53,6 +54,45 @@ PROFILES: Final[dict[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 """Kinds that belong together; what stands there twice comes twice as often."""
+
+
+@dataclass(frozen=True)
+class Focus:
+    """A world in which one sort of bug lives, for the hunt of a mutant, or of a suspicion.
+
+    kinds: of faults, and no others; value_bytes: that each record has at least, so that batches
+    span sectors and blocks; keeps_all: nobody trims or lets go, so that old entries may rot.
+    """
+
+    kinds: tuple[str, ...]
+    value_bytes: int = 0
+    keeps_all: bool = False
+    members: int = 3
+
+
+FOCUSES: Final[dict[str, Focus]] = {
+    "membership": Focus(PROFILES["membership"], members=5),
+    "elections": Focus(PROFILES["elections"]),
+    "snapshots": Focus(PROFILES["snapshots"], value_bytes=100),
+    "callers": Focus(PROFILES["callers"]),
+    "torn": Focus(
+        ("append-power", "append-power", "ack-power", "ack-power-both", "power", "power",
+         "power-all", "append-crash", "write-crash", "lead-power", "stall", "transfer"),
+        value_bytes=700,
+    ),
+    "holes": Focus(
+        ("rot-flip", "rot-flip", "rot-flip", "rot-misdirected", "rot-stale", "hole-cut",
+         "hole-cut-leader", "unproven-cut-leader", "power", "kill", "lead-cut", "lead-power",
+         "transfer", "append-cut", "partition"),
+        value_bytes=300, keeps_all=True,
+    ),
+    "reads": Focus(
+        ("beat-sleep", "beat-sleep", "beat-sleep", "beat-sleep",
+         "beat-hold", "beat-hold", "beat-pause", "read-hold", "read-hold", "lead-pause",
+         "lead-cut", "one-way", "deaf", "late", "halves"),
+    ),
+}  # fmt: skip
+"""By name; the swarm's own seeds draw from none of them (make sim FOCUS=holes SEEDS=1..50)."""
 
 
 ALL_KINDS: Final = 0.2

@@ -39,9 +39,9 @@ class Result:
     digest: str = ""
 
 
-def run_seed(seed: int) -> Result:
+def run_seed(seed: int, focus: str = "") -> Result:
     """Run a seed; raises Broken, or lets through what a member stopped with."""
-    return run_plan(draw(seed))
+    return run_plan(draw(seed, focus))
 
 
 def run_plan(plan: Plan) -> Result:
@@ -55,6 +55,7 @@ def bring_up(plan: Plan) -> World:
     """A cluster of the plan's shape, with its clients."""
     world = World(plan.seed, members=plan.members, voters=plan.voters, sizes=plan.sizes)
     world.network.climate = plan.climate
+    world.value_bytes = plan.value_bytes
     return world
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from tests.simulation.directed import SCENARIOS, run_directed
 from tests.simulation.faults import KINDS
+from tests.simulation.faults.moments import FOCUSED
 from tests.simulation.mutants import MUTANTS, WANTED
 from tests.simulation.mutants_table import PAGE, names_in
 from tests.simulation.mutation import Mutant, hunt, put_in
-from tests.simulation.profiles import PROFILES
+from tests.simulation.profiles import FOCUSES, PROFILES
 
 SEEN = [mutant for mutant in MUTANTS if not mutant.unseen]
 DIRECTED = [mutant for mutant in MUTANTS if mutant.scenario]
@@ -30,6 +31,7 @@ def test_every_bug_by_name_and_every_ordering_rule_has_its_mutant() -> None:
 
 def test_a_profile_names_kinds_of_faults_that_there_are() -> None:
     assert {kind for profile in PROFILES.values() for kind in profile} <= set(KINDS)
+    assert {kind for focus in FOCUSES.values() for kind in focus.kinds} <= {*KINDS, *FOCUSED}
 
 
 def test_each_piece_that_a_mutant_replaces_is_in_the_source_once(tmp_path: Path) -> None:

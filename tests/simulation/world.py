@@ -53,6 +53,7 @@ class World:
         self.network = SimNetwork(self.clockwork)
         self.triggers = Triggers(self)
         self.history = History()
+        self.value_bytes = 0
         self.checks = Checks(self)
         self.operations = Operations(self)
         self.healing = Healing(self)

@@ -62,7 +62,8 @@ class Client(ABC):
         self.count += 1
         random = self.world.clockwork.random
         records = random.randint(1, MANY_RECORDS if random.random() < 0.03 else RECORDS_MAX)
-        return tuple(f"{self.name}-{self.count}-{n}".encode() for n in range(records))
+        names = (f"{self.name}-{self.count}-{n}".encode() for n in range(records))
+        return tuple(name.ljust(self.world.value_bytes, b".") for name in names)
 
     def append(self, node: SimNode, batch: CheckedBatch, answered: Any) -> None:
         """Append at a member; a turn of its own, and flushed with what else comes then."""

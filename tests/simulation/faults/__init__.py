@@ -12,8 +12,8 @@ from tests.simulation.faults.registry import Blow, Faults, Strike, kinds, strike
 FAMILIES: Final = (network, processes, disks, operations, moments)
 """Where faults register themselves."""
 
-KINDS: Final = kinds()
-"""All kinds, in the order of their definition."""
+KINDS: Final = tuple(kind for kind in kinds() if kind not in moments.FOCUSED)
+"""All kinds that the swarm draws from, in the order of their definition."""
 
 BUILDS: Final = ("rollout", "downgrade", "downgrade")
 """Upgrades with mixed versions."""

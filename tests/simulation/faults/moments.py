@@ -150,6 +150,22 @@ def hold(blow: Blow, _: Moment) -> None:
     blow.world.network.hold_next(blow.random.randint(300_000, 4_000_000), blow.hit)
 
 
+def sleep_and_deaf(blow: Blow, moment: Moment) -> None:
+    """A leader stands still right behind its heartbeat, and when it goes on the answers come late.
+
+    Meanwhile another one is elected, of which it hears later still: for a moment it believes that
+    it leads, and answers to an old heartbeat seem to say so, too.
+    """
+    node, network = moment.node, blow.world.network
+    life_us = blow.random.choice((2_000_000, 3_000_000))
+    late_us = life_us + blow.random.randint(20_000, 300_000)
+    links = [(other.member, node.member) for other in blow.world.nodes if other is not node]
+    for link in links:
+        network.delay(*link, late_us, blow.hit)
+    node.pause(life_us, blow.hit)
+    blow.later(life_us + 400_000, lambda: network.hasten(links))
+
+
 def break_link(blow: Blow, moment: Moment) -> None:
     """The connection breaks right behind this message."""
 
@@ -229,6 +245,9 @@ MOMENTS: Final[dict[str, tuple[str, Action]]] = {
 }
 """Kind -> (event, what happens then)."""
 
+FOCUSED: Final[dict[str, tuple[str, Action]]] = {"beat-sleep": ("sent Heartbeat", sleep_and_deaf)}
+"""The same for kinds that only a focus brings (profiles.FOCUSES)."""
+
 
 def _register(kind: str, event: str, action: Action) -> None:
     @fault(kind)
@@ -253,5 +272,5 @@ def _register(kind: str, event: str, action: Action) -> None:
         )
 
 
-for _kind, (_event, _action) in MOMENTS.items():
+for _kind, (_event, _action) in (*MOMENTS.items(), *FOCUSED.items()):
     _register(_kind, _event, _action)
