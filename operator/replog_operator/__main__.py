@@ -1,4 +1,7 @@
-"""`python -m replog_operator`: the operator's process, as `replog-operator`."""
+"""`python -m replog_operator`: the operator's process, as `replog-operator`.
+
+Decides: nothing. Must not know: anything but command.py. Read next: kube/command.py.
+"""
 
 from replog_operator.kube.command import main
 
