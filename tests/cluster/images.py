@@ -32,7 +32,7 @@ CONTEXT = (
 )  # fmt: skip
 """What our image is made of: as .dockerignore lets in."""
 
-IMAGES_MAX = 60
+IMAGES_MAX = 500
 """So many images, layers counted, are kept to build on; then all are made anew."""
 
 ARCHIVES_MAX = 12
