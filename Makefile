@@ -22,7 +22,7 @@ GIGABYTES ?= 5
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite render sim soak mutants torture bench soak-load cost cluster lock clean
+.PHONY: help setup run test check fix rewrite render sim soak mutants coverage torture bench soak-load cost cluster lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ sim: setup ## run the simulation: SEEDS=1..1000, or SEED=7 alone (ONLY=3,5: with
 
 soak: setup ## run always new seeds of the simulation until stopped (MINUTES=60), and note what they did
 	@$(PY) -m tests.simulation --soak $(if $(FROM),--first $(FROM)) $(if $(filter command line,$(origin MINUTES)),--minutes $(MINUTES)) $(ARGS)
+
+coverage: setup ## measure what simulation alone reaches of core, driver, storage and state (SEEDS=1..60)
+	@$(PY) -m tests.simulation.coverage $(if $(filter command line,$(origin SEEDS)),--seeds $(SEEDS))
 
 torture: setup ## torture real members in namespaces of their own; needs root (MINUTES=5 SEED=7)
 	@$(PY) -m tests.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -1,0 +1,95 @@
+"""`make coverage`: which lines and branches of core, driver, storage and state simulation reaches.
+
+It runs the directed simulations and the catalogue's, then seeds of the swarm and of each focus, in
+processes of their own under branch coverage, and adds them up.
+
+Decides: what counts as simulation. Must not know: what is covered.
+Read next: coverage.ini, swarm.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from tests.simulation.mutation import ROOT
+from tests.simulation.profiles import FOCUSES
+from tests.simulation.swarm import run_seed
+
+CONFIG: Final = ROOT / "tests" / "simulation" / "coverage.ini"
+DIRECTED: Final = ("tests/simulation", "tests/catalogue")
+NOT_DIRECTED: Final = ("test_mutants.py", "test_swarm.py", "test_totals.py")
+"""Of the simulation's tests: those that start processes of their own, which are not seen."""
+
+AT_ONCE: Final = 2
+CHUNK: Final = 10
+"""Seeds of one process."""
+
+LEAST_PERCENT: Final = 95
+
+
+def parts(first: int, last: int) -> list[list[str]]:
+    """Arguments of `coverage run` for each process."""
+    ignored = [f"--ignore=tests/simulation/{name}" for name in NOT_DIRECTED]
+    found = [["-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored, *DIRECTED]]
+    me = ["-m", "tests.simulation.coverage", "--inner"]
+    for focus in ("", *FOCUSES):
+        seeds = range(first, last + 1 if not focus else first + CHUNK)
+        for at in range(seeds.start, seeds.stop, CHUNK):
+            found.append([*me, focus, str(at), str(min(at + CHUNK, seeds.stop))])
+    return found
+
+
+def run_part(arguments: Sequence[str], data: Path) -> int:
+    """Run one process under coverage; its data goes into files that begin with this name."""
+    return subprocess.run(
+        [sys.executable, "-m", "coverage", "run", f"--rcfile={CONFIG}", f"--data-file={data}",
+         *arguments],
+        cwd=ROOT, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(("node", "operator", "."))},
+    ).returncode  # fmt: skip
+
+
+def measure(first: int, last: int) -> int:
+    """Run all, print the report; 0 if everything held and LEAST_PERCENT is reached."""
+    with TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            codes = list(pool.map(lambda part: run_part(part, data), parts(first, last)))
+        tell = [sys.executable, "-m", "coverage"]
+        common = [f"--rcfile={CONFIG}", f"--data-file={data}"]
+        subprocess.run([*tell, "combine", "-q", *common, folder], cwd=ROOT, check=True)
+        least = f"--fail-under={LEAST_PERCENT}"
+        report = subprocess.run([*tell, "report", *common, least], cwd=ROOT, check=False)
+    return 1 if any(codes) else report.returncode
+
+
+def inner(focus: str, first: int, end: int) -> int:
+    """Run seeds in this process."""
+    for seed in range(first, end):
+        run_seed(seed, focus)
+    return 0
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="make coverage")
+    parser.add_argument("--seeds", default="1..60", help="of the swarm: first..last")
+    parser.add_argument("--inner", nargs=3, metavar=("FOCUS", "FIRST", "END"))
+    given = parser.parse_args()
+    if given.inner is not None:
+        focus, first, end = given.inner
+        return inner(focus, int(first), int(end))
+    first, last = map(int, given.seeds.split(".."))
+    return measure(first, last)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
