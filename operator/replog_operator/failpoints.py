@@ -18,7 +18,7 @@ EXIT_FAILPOINT: Final = 86
 """The exit code of a process that died at one."""
 
 WRITES: Final = (
-    "create", "apply", "apply-status", "patch", "delete", "evict",
+    "create", "event", "apply", "apply-status", "patch", "delete", "evict",
     "bootstrap", "raise-feature-level", "snapshot", "target", "transfer",
 )  # fmt: skip
 """Kinds of writes: to Kubernetes, then to members."""

@@ -58,6 +58,10 @@ class Operator:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
+    def ended(self) -> bool:
+        """Whether it ran and does no more."""
+        return not self.alive
+
     def memory_bytes(self) -> int:
         """What it has resident."""
         assert self._process is not None

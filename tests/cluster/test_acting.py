@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.logs import log
+from tests.cluster.members import Members
 from tests.cluster.node import Cluster
 from tests.cluster.operators import Operator, operators
 from tests.support.processes import eventually
@@ -42,3 +43,28 @@ def test_a_log_is_founded_grows_and_shrinks(
         for replicas in (1, 3, 1):
             cluster.api.merge(path(namespace), {"spec": {"replicas": replicas}})
             ready(cluster, namespace, replicas)
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_a_lease_that_was_deleted_rises_above_the_number_that_the_log_remembers(
+    cluster: Cluster, definitions: None, namespace: str, tmp_path: Path
+) -> None:
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    spec = {"leaseTransitions": 40}
+    cluster.api.create(leases, {"metadata": {"name": "replog-operator"}, "spec": spec})
+    cluster.api.create(path(namespace).rpartition("/")[0], log("orders"))
+    first, second = (
+        Operator(cluster, namespace, name, tmp_path, module=OPERATOR) for name in ("a", "b")
+    )
+    with operators(first):
+        ready(cluster, namespace, 1)
+    assert epoch(cluster, namespace) == 41
+    cluster.api.delete(f"{leases}/replog-operator")
+    with operators(second):
+        eventually("the log is told", lambda: epoch(cluster, namespace) == 42, CHANGE_S)
+    assert cluster.api.get(f"{leases}/replog-operator")["spec"]["leaseTransitions"] == 42
+
+
+def epoch(cluster: Cluster, namespace: str) -> int:
+    """Of the operator that the log obeys."""
+    return int(Members(cluster, namespace).status(0)["target"]["epoch"])

@@ -16,7 +16,7 @@ from replog_operator.kube.children.names import PEER_PORT
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.client import APPLY, MERGE, Client, path_of, place_of
 from replog_operator.kube.fence import Fence
-from replog_operator.kube.kinds import POD, Kind
+from replog_operator.kube.kinds import EVENT, POD, Kind
 from replog_operator.kube.nodes import Nodes
 from replog_operator.kube.ports import Refused
 
@@ -40,7 +40,8 @@ class Writer:
     async def create(self, kind: Kind, found: Object) -> Object:
         """Make an object; 409 `AlreadyExists` if one of that name is there."""
         namespace, _ = place_of(found)
-        return await self._send("create", "POST", path_of(kind, namespace), found)
+        write = "event" if kind == EVENT else "create"
+        return await self._send(write, "POST", path_of(kind, namespace), found)
 
     async def apply(self, kind: Kind, found: Object) -> Object:
         """Server-side apply of exactly our fields; a resourceVersion within is a precondition.
