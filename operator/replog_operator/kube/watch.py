@@ -49,6 +49,10 @@ FINALIZER: Final = "replog.dev/unused"
 """Never set. kopf takes its finalizer off objects that it has no need to hold, and by default that
 is the one of every other operator that is built with kopf."""
 
+IDENTITY: Any = "replog-operator"
+"""Among kopf's peers, of which there are none. Left out, kopf asks for the name of the user, and
+fails in an image whose user has none. Its type is kopf's own, which kopf keeps to itself."""
+
 REQUEST_S: Final = 10.0
 WATCH_S: Final = 240
 """A watch is asked for anew so often: whole seconds, as the server wants them."""
@@ -151,6 +155,7 @@ class Watch:
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             stop_flag=stop,
+            identity=IDENTITY,
         )
 
     def _registry(self, loop: asyncio.AbstractEventLoop) -> kopf.OperatorRegistry:
