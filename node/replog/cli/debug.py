@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from replog.cli.cluster import chosen, leaders_view
-from replog.cli.exits import EXIT_REFUSED, EXIT_USAGE, Failure, run
+from replog.cli.exits import EXIT_REFUSED, EXIT_USAGE, Failure, output_told, run
 from replog.cli.options import JSON_OUTPUT, Shared, shared
 
 REPLAY: Final = "replog.debug"
@@ -63,22 +63,33 @@ def replay(file: str, quiet: bool, to_the_end: bool, output: str) -> None:
     """Run the steps in FILE again, in a core of this build; 1 if one of them differs."""
     json = output == "json"
     click.get_current_context().meta[JSON_OUTPUT] = json
+    with output_told():
+        _show(_steps(file, to_the_end=to_the_end), json=json, quiet=quiet)
+
+
+def _show(found: Iterator[dict[str, Any]], *, json: bool, quiet: bool) -> None:
+    """Write every step, and what comes of them all. Raises Failure for the first that differs."""
     steps, differs = 0, None
-    try:
-        for step in _replayed(file, to_the_end=to_the_end):
-            steps = step["step"]
-            if differs is None and step["difference"] is not None:
-                differs = f"step {steps} differs: {step['difference']}"
-            if json:
-                click.echo(msgspec.json.encode(step))
-            elif not quiet:
-                click.echo(f"{steps:7} {step['line']}")
-    except (OSError, ValueError) as problem:
-        raise Failure(f"{file}: {problem}", EXIT_REFUSED) from problem
+    for step in found:
+        steps = step["step"]
+        if differs is None and step["difference"] is not None:
+            differs = f"step {steps} differs: {step['difference']}"
+        if json:
+            click.echo(msgspec.json.encode(step))
+        elif not quiet:
+            click.echo(f"{steps:7} {step['line']}")
     if differs is not None:
         raise Failure(differs, EXIT_REFUSED)
     if not json:
         click.echo(f"{steps} steps, outputs identical")
+
+
+def _steps(file: str, *, to_the_end: bool) -> Iterator[dict[str, Any]]:
+    """The steps; what is wrong with the file is a Failure, what is wrong with the output isn't."""
+    try:
+        yield from _replayed(file, to_the_end=to_the_end)
+    except (OSError, ValueError) as problem:
+        raise Failure(f"{file}: {problem}", EXIT_REFUSED) from problem
 
 
 def _replayed(file: str, *, to_the_end: bool) -> Iterator[dict[str, Any]]:

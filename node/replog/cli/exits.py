@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from replog.client import ApiError, OutcomeUnknown, PageDamaged, SessionEnded, Unavailable
@@ -41,7 +42,8 @@ class Failure(Exception):
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run a command's work to its end; raises Failure, SystemExit (Ctrl-C, lost reader)."""
     try:
-        asyncio.run(_until_interrupted(work))
+        with output_told():
+            asyncio.run(_until_interrupted(work))
     except ApiError as refusal:
         raise _refused(refusal) from refusal
     except OutcomeUnknown as problem:
@@ -56,6 +58,18 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         raise _unavailable(problem) from problem
     except PageDamaged as problem:
         raise Failure(f"damaged answer: {problem}", EXIT_REFUSED) from problem
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def output_told() -> Iterator[None]:
+    """A block that writes to standard output: a reader that has left ends the program in silence.
+
+    Raises SystemExit then, and Failure for any other OSError of the block.
+    """
+    try:
+        yield
     except BrokenPipeError:
         _drop_output()
         raise SystemExit(EXIT_READER_LEFT) from None
@@ -65,8 +79,6 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         except OSError:  # it was the output that failed
             _drop_output()
         raise Failure(str(problem), EXIT_REFUSED) from problem
-    except KeyboardInterrupt:
-        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 async def _until_interrupted(work: Coroutine[Any, Any, None]) -> None:

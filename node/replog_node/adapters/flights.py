@@ -8,6 +8,7 @@ Read next: ../driver/flight.py, ../driver/replay.py, ../app.py.
 import asyncio
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -105,10 +106,18 @@ def replay_path(path: str, *, to_the_end: bool = False) -> Iterator[dict[str, An
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size > RECORDING_BYTES_MAX:
+    """The file's bytes. A pipe isn't waited for, a device isn't read: neither has a size."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise RecordingUnsound("it is no regular file: write it to one first")
+        if found.st_size > RECORDING_BYTES_MAX:
             raise RecordingUnsound(f"it is larger than {RECORDING_BYTES_MAX} bytes")
         return file.read(RECORDING_BYTES_MAX)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # else a pipe is opened when somebody writes to it
 
 
 def line_of(outcome: Outcome) -> str:

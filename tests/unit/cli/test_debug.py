@@ -1,10 +1,14 @@
 """`replog debug replay`: a recording done again, step by step."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from replog.cli import exits
 from replog_node.driver.flight import pack, unpack
 from replog_node.driver.flightsteps import decode, encode
 from tests.unit.cli.running import Ran, ran
@@ -86,3 +90,41 @@ async def test_a_damaged_file_is_told_in_words(recording: Path) -> None:
 @pytest.mark.asyncio
 async def test_a_file_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) -> None:
     assert (await _replay(tmp_path / "none")).code == 2
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = _replay_into(os.open(os.devnull, os.O_WRONLY), tmp_path / "pipe")
+    assert done.returncode == exits.EXIT_REFUSED
+    assert "pipe: it is no regular file" in done.stderr
+
+
+@pytest.mark.asyncio
+async def test_a_device_is_refused_unread() -> None:
+    done = await _replay("/dev/zero")
+    assert done.code == 1 and "/dev/zero: it is no regular file" in done.err
+
+
+def test_a_reader_that_leaves_ends_it_in_silence(recording: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = _replay_into(write_end, recording)
+    assert (done.returncode, done.stderr) == (exits.EXIT_READER_LEFT, "")
+
+
+def test_an_output_that_takes_nothing_is_not_the_fault_of_the_file(recording: Path) -> None:
+    done = _replay_into(os.open("/dev/full", os.O_WRONLY), recording)
+    assert done.returncode == exits.EXIT_REFUSED
+    assert "No space left on device" in done.stderr and recording.name not in done.stderr
+
+
+def _replay_into(output: int, recording: Path) -> subprocess.CompletedProcess[str]:
+    """Run it as a process whose standard output is this file, which is closed here."""
+    program = "from replog.cli import main; main()"
+    paths = os.pathsep.join(path for path in sys.path if path)
+    with open(output, "wb") as file:
+        return subprocess.run(
+            [sys.executable, "-c", program, "debug", "replay", str(recording)],
+            stdout=file, stderr=subprocess.PIPE, text=True, timeout=60,
+            env={**os.environ, "PYTHONPATH": paths},
+        )  # fmt: skip
