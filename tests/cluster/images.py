@@ -23,7 +23,7 @@ DEBIAN = ("bookworm", "python3,python3-venv,python-is-python3,ca-certificates")
 """The release whose Python is the one of the Dockerfile's own base, and what is taken of it."""
 
 NEEDED = ("buildah", "mmdebstrap", "gcc", "tar")
-STORE = CACHE / "containers"
+STORE = CACHE / "layers"
 ARCHIVES = CACHE / "images"
 DOCKERFILES = HERE / "dockerfiles"
 CONTEXT = (
@@ -51,7 +51,7 @@ def missing() -> str:
 
 def ensure() -> list[Path]:
     """Build what is missing; the archives to load. Raises OSError with the builder's words."""
-    with alone(CACHE / "images.lock"):
+    with alone(CACHE / "layers.lock"):
         return [_pause(), _ours()]
 
 
