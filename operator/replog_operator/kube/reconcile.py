@@ -18,7 +18,7 @@ from replog_operator.kube.apply import Applied
 from replog_operator.kube.children.wanted import OperatorPods
 from replog_operator.kube.gather import Gathered, gather
 from replog_operator.kube.hands import Hands
-from replog_operator.kube.observe import around, observed, wanted_of
+from replog_operator.kube.observe import around, foreign_waits, observed, wanted_of
 from replog_operator.kube.outcomes import Became, Outcome
 from replog_operator.kube.portray import portray
 from replog_operator.kube.process import Tools
@@ -39,6 +39,9 @@ AFTER_STEP_S: Final = 0.5
 AFTER_REFUSAL_S: Final = 5.0
 UNDER_WAY_S: Final = 2.0
 """While something is waited for that no event tells."""
+CALM_S: Final = 10.0
+"""A member that falls behind, or is cut off, stays ready and makes no event: what may fail, and so
+what a drain may take, is looked at so often."""
 
 
 def reconciler(tools: Tools) -> Pass:
@@ -81,6 +84,7 @@ class Reconciler:
             now_s=now_s,
         )  # fmt: skip
         made = plan(log.log, seen)
+        made = made._replace(waits=(*made.waits, *foreign_waits(children)))
         self._rolls.note(key, seen, made)
         self._rise(made, seen)
         picture = portray(log, wanted, seen, made)
@@ -117,4 +121,6 @@ def next_in_s(log: Wishes, made: Plan, outcomes: Sequence[Outcome], *, calm: boo
     if outcomes:
         return AFTER_STEP_S
     resting = log.log.suspend or log.log.hibernate or log.log.deleting
-    return RESYNC_S if resting or (calm and not made.waits) else UNDER_WAY_S
+    if resting:
+        return RESYNC_S
+    return CALM_S if calm and not made.waits else UNDER_WAY_S

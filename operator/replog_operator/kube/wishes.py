@@ -134,7 +134,7 @@ def open_tasks(resource: Object, tasks: Sequence[Object], claims: Sequence[Objec
 def _members(resource: Object) -> dict[str, str]:
     """The ids of members, by their pods, as the status has them."""
     found = (resource.get("status") or {}).get("members") or ()
-    return {member["pod"]: member["id"] for member in found if "pod" in member}
+    return {item["pod"]: item["id"] for item in found if "pod" in item and "id" in item}
 
 
 def _task(task: Object, members: Mapping[str, str], claims: Mapping[str, str]) -> Task:

@@ -8,6 +8,7 @@ from replog_operator.kube.outcomes import DONE, Became, Outcome
 from replog_operator.kube.reconcile import (
     AFTER_REFUSAL_S,
     AFTER_STEP_S,
+    CALM_S,
     UNDER_WAY_S,
     next_in_s,
 )
@@ -23,7 +24,7 @@ HELD = Plan((), (Wait(Lane.MEMBERS, "NoLeader", "nobody leads"),))
 @pytest.mark.parametrize(
     ("plan", "outcomes", "calm", "spec", "wanted"),
     [
-        (Plan(), [], True, {}, RESYNC_S),
+        (Plan(), [], True, {}, CALM_S),
         (Plan(), [], False, {}, UNDER_WAY_S),
         (HELD, [], True, {}, UNDER_WAY_S),
         (HELD, [DONE], False, {}, AFTER_STEP_S),

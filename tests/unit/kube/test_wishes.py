@@ -163,7 +163,9 @@ def test_tasks_that_have_not_ended_come_oldest_first() -> None:
 
 
 def test_a_leader_is_named_by_its_pod_or_its_id() -> None:
-    log = resource(smallest(), members=[{"id": "m-1", "pod": "orders-1"}, {"id": "m-9"}])
+    log = resource(
+        smallest(), members=[{"id": "m-1", "pod": "orders-1"}, {"id": "m-9"}, {"pod": "orders-2"}]
+    )
     named = [
         task(to, "2026-11-25T10:00:00Z", action="TransferLeader", to=to)
         for to in ("m-9", "orders-1")
