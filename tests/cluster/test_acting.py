@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.accounts import operators_kubeconfig
 from tests.cluster.logs import log
 from tests.cluster.members import Members
 from tests.cluster.node import Cluster
@@ -34,15 +35,17 @@ def ready(cluster: Cluster, namespace: str, voters: int) -> Any:
 
 
 @pytest.mark.timeout(400, func_only=True)
-def test_a_log_is_founded_grows_and_shrinks(
+def test_a_log_is_founded_grows_and_shrinks_by_who_has_only_the_operators_rights(
     cluster: Cluster, definitions: None, namespace: str, tmp_path: Path
 ) -> None:
-    operator = Operator(cluster, namespace, "a", tmp_path, module=OPERATOR)
+    file = operators_kubeconfig(cluster, namespace, tmp_path)
+    operator = Operator(cluster, namespace, "a", tmp_path, module=OPERATOR, kubeconfig=file)
     with operators(operator):
         cluster.api.create(path(namespace).rpartition("/")[0], log("orders"))
         for replicas in (1, 3, 1):
             cluster.api.merge(path(namespace), {"spec": {"replicas": replicas}})
             ready(cluster, namespace, replicas)
+    assert "orbidden" not in operator.said()
 
 
 @pytest.mark.timeout(400, func_only=True)

@@ -8,7 +8,7 @@ kopf runs on an event loop and a thread of its own: when it stops it cancels eve
 that was made after it began, and on a main thread it takes over the signals.
 
 Decides: what is watched, and how kopf is set. Must not know: what a look does.
-Read next: workers.py, docs/decisions (kopf).
+Read next: workers.py, docs/decisions/0013-the-lease-is-ours-and-kopf-only-wakes.md.
 """
 
 import asyncio
