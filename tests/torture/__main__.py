@@ -3,21 +3,19 @@
 The seed decides which faults come in which order; real time decides the rest, so that a run can't
 be repeated exactly. Ends with 0 if nothing is wrong, else with 1, and names the logs it has kept.
 
-Decides: where logs are kept. Must not know: what is wrong.
-Read next: room.py, run.py.
+Decides: in what order it goes. Must not know: what is wrong.
+Read next: room.py, folder.py, run.py.
 """
 
 import argparse
 import os
-import shutil
 import signal
 import sys
-import tempfile
-from pathlib import Path
 from random import SystemRandom
 
 from tests.torture import room
 from tests.torture.faults.registry import FAULTS
+from tests.torture.folder import claimed, clear_up, sweep
 from tests.torture.run import Plan, Result, torture
 
 
@@ -35,18 +33,28 @@ def main(argv: list[str]) -> int:
     seed = SystemRandom().getrandbits(32) if options.seed is None else options.seed
     faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
     plan = Plan(options.minutes, seed, faults, options.patience)
-    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    for logs in sweep():
+        _say(f"kept of a run that was killed: {logs}")
     _say(f"make torture MINUTES={options.minutes:g} SEED={seed}")
-    result = Result(["it did not come to its end"])
-    try:
-        result = torture(folder, plan, _say)
-    except KeyboardInterrupt:
-        result.wrong = ["it was ended before its time"]
-    finally:
-        _clear_up(folder, keep=bool(result.wrong))
+    result = _run(plan)
     for line in [*result.report, *(f"WRONG: {each}" for each in result.wrong)]:
         _say(line)
     return 1 if result.wrong else 0
+
+
+def _run(plan: Plan) -> Result:
+    """Run in a folder of its own; what is kept of it is told."""
+    result = Result(["it did not come to its end"])
+    with claimed() as folder:
+        try:
+            result = torture(folder, plan, _say)
+        except KeyboardInterrupt:
+            result.wrong = ["it was ended before its time"]
+        finally:
+            kept = clear_up(folder, keep=bool(result.wrong))
+            if kept is not None:
+                _say(f"kept: {kept}")
+    return result
 
 
 def _options(argv: list[str]) -> argparse.Namespace:
@@ -62,15 +70,6 @@ def _options(argv: list[str]) -> argparse.Namespace:
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def _clear_up(folder: Path, *, keep: bool) -> None:
-    """Remove everything, or all but the members' logs and the history."""
-    if keep:
-        kept = folder.with_name(f"{folder.name}-logs")
-        shutil.move(folder / "logs", kept)
-        _say(f"kept: {kept}")
-    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 Whatever is made in it (members, links, packet filters, mounted file systems) is gone with its first
 process, however that ends: the kernel clears up, also after `kill -9`.
+Files on the machine's own disk are not: see folder.py.
 
 Decides: which namespaces. Must not know: what happens in them.
-Read next: network.py.
+Read next: network.py, folder.py.
 """
 
 import os
