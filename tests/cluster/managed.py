@@ -33,12 +33,21 @@ class ManagedLog:
     def apply(self, sample: str = "three", **spec: Any) -> None:
         """`kubectl apply` a sample, on the storage that this cluster has, with other fields."""
         found = yaml.safe_load((SAMPLES / f"{sample}.yaml").read_text())
+        found["metadata"]["name"] = LOG
         found["spec"] |= {"image": OURS, "storage": STORAGE} | spec
         self.kubectl("apply", "-f", "-", said=json.dumps(found))
 
     def scale(self, replicas: int) -> None:
         """`kubectl scale`."""
         self.kubectl("scale", "rlog", LOG, f"--replicas={replicas}")
+
+    def merge(self, **spec: Any) -> None:
+        """`kubectl patch` these fields of the spec."""
+        self.kubectl("patch", "rlog", LOG, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
+
+    def objects(self, kind: str, selector: str) -> Any:
+        """All objects of a kind with these labels."""
+        return json.loads(self.kubectl("get", kind, "-l", selector, "-o", "json"))["items"]
 
     def kubectl(self, *arguments: str, said: str = "") -> str:
         """Run kubectl in this namespace."""
@@ -66,8 +75,16 @@ class ManagedLog:
         try:
             eventually(what, look, LOOK_S)
         except AssertionError as problem:
-            status = self.kubectl("get", "rlog", LOG, "-o", "yaml")
-            raise AssertionError(f"{problem}\n{status}\n{self._told()}") from problem
+            status = self._cluster.kubectl.run(
+                "-n", self.namespace, "get", "rlog", LOG, "-o", "yaml"
+            )
+            raise AssertionError(f"{problem}\n{status.output}\n{self._told()}") from problem
+
+    def append(self, client: str, said: str) -> None:
+        """`replog append` these lines, in a pod of this namespace."""
+        at = f"{LOG}.{self.namespace}.svc:7401"
+        inside = ("exec", "-i", client, "--", "replog", "append", "--endpoint", at)
+        self.kubectl(*inside, said=said)
 
     def read(self, client: str) -> list[str]:
         """Every record, as `replog read` writes them in a pod of this namespace."""

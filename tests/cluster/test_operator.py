@@ -27,8 +27,7 @@ def test_a_sample_becomes_a_log_that_is_written_and_read_through_its_service(
     log.apply("three")
     log.wait_until_ready(3)
 
-    at = ("--endpoint", f"orders.{log.namespace}.svc:7401")
-    log.kubectl("exec", "-i", CLIENT, "--", "replog", "append", *at, said="one\ntwo\n")
+    log.append(CLIENT, "one\ntwo\n")
 
     assert log.read(CLIENT) == ["one", "two"]
     name, ready, voters, leader, tolerates, *rest = columns(log)
