@@ -1,0 +1,68 @@
+"""What was deleted comes back: data outlives StatefulSets and resources, unless it is to go too."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.loading import CLIENT, client_pod
+from tests.cluster.managed import LOG, ManagedLog
+from tests.cluster.node import Cluster
+from tests.cluster.operators import Operator, operators
+
+MEMBERS = f"app.kubernetes.io/instance={LOG}"
+
+
+@pytest.fixture
+def log(
+    cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
+) -> Iterator[ManagedLog]:
+    """Three members that are ready, with two records."""
+    operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
+    with operators(operator), client_pod(cluster, namespace):
+        log = ManagedLog(cluster, namespace, operator.said)
+        log.apply("three")
+        log.wait_until_ready(3)
+        log.append(CLIENT, "one\ntwo\n")
+        yield log
+
+
+def cluster_id(log: ManagedLog) -> str:
+    """Whose data it is."""
+    return str(log.resource()["status"]["clusterID"])
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_a_deleted_stateful_set_is_made_anew_over_the_same_data(log: ManagedLog) -> None:
+    before = cluster_id(log)
+
+    log.kubectl("delete", "statefulset", LOG)
+    log.wait_until_ready(3)
+
+    assert log.read(CLIENT) == ["one", "two"]
+    assert cluster_id(log) == before
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_a_resource_that_is_made_anew_with_fewer_replicas_finds_its_data(log: ManagedLog) -> None:
+    before = cluster_id(log)
+
+    log.kubectl("delete", "rlog", LOG)
+    log.wait("its pods go with it", lambda: not log.objects("pods", MEMBERS))
+    assert len(log.objects("pvc", MEMBERS)) == 3, "data stays"
+    log.apply("one")
+    log.wait_until_ready(1)
+
+    assert log.read(CLIENT) == ["one", "two"]
+    assert cluster_id(log) == before
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_data_goes_with_the_resource_once_the_status_says_so(log: ManagedLog) -> None:
+    storage = log.resource()["spec"]["storage"]
+
+    log.merge(storage=storage | {"retention": "Delete"})
+    log.wait("it is in force", lambda: log.resource()["status"]["retention"] == "Delete")
+    log.kubectl("delete", "rlog", LOG)
+
+    log.wait("data is gone", lambda: not log.objects("pvc", MEMBERS))
