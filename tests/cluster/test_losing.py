@@ -1,0 +1,53 @@
+"""A member that lost its disk does not come back as who it was: another one takes its place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.loading import CLIENT, Load, client_pod
+from tests.cluster.managed import LOG, ManagedLog
+from tests.cluster.node import Cluster
+from tests.cluster.operators import Operator, operators
+
+
+@pytest.fixture
+def log(
+    cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
+) -> Iterator[ManagedLog]:
+    """Three members that are ready."""
+    operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
+    with operators(operator), client_pod(cluster, namespace):
+        log = ManagedLog(cluster, namespace, operator.said)
+        log.apply("three")
+        log.wait_until_ready(3)
+        yield log
+
+
+def ids(log: ManagedLog) -> dict[str, str]:
+    """The voters' ids by their pods."""
+    members = log.resource()["status"]["members"]
+    return {
+        item["pod"]: item["id"] for item in members if "pod" in item and item.get("role") == "voter"
+    }
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_pod_and_disk_of_the_founder_are_lost_and_a_new_member_takes_its_place(
+    cluster: Cluster, log: ManagedLog
+) -> None:
+    before = ids(log)
+    load = Load(cluster, log.namespace, LOG)
+
+    log.kubectl("delete", "pvc", f"data-{LOG}-0", "--wait=false")
+    log.kubectl("delete", "pod", f"{LOG}-0")
+    log.wait(
+        "another member is there",
+        lambda: ids(log).get(f"{LOG}-0") not in (None, before[f"{LOG}-0"]),
+    )
+    log.wait_until_ready(3)
+
+    loaded = load.end()
+    after = ids(log)
+    assert {name for name in before if before[name] == after[name]} == {f"{LOG}-1", f"{LOG}-2"}
+    assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
