@@ -116,16 +116,16 @@ class World:
 
     def round(self, process: int) -> None:
         """A look and what follows from it, at once."""
-        self.look(process)
-        self.send(process)
-        self.arrive(-1)
-        self.answer(-1)
+        self.late(process)
+        if self.answers and self.answers[-1].process == process:
+            self.answer(-1)
 
     def late(self, process: int) -> None:
         """The same, and the answer is on its way."""
         self.look(process)
         self.send(process)
-        self.arrive(-1)
+        if self.requests and self.requests[-1].awaited and self.requests[-1].process == process:
+            self.arrive(-1)
 
     def leave(self, process: int) -> None:
         """It gives the lease up, which the server hears at once."""
