@@ -1,7 +1,8 @@
 """`make coverage`: which lines and branches of core, driver, storage and state simulation reaches.
 
-It runs the directed simulations and the catalogue's, then seeds of the swarm and of each focus, in
-processes of their own under branch coverage, and adds them up.
+It runs seeds of the swarm and of each focus, the directed simulations with the catalogue's, and the
+rigs (drivers on stores over simulated disks and a hand that delivers each message; stores that die
+at each call of such a disk), in processes of their own under branch coverage, and adds them up.
 
 Decides: what counts as simulation. Must not know: what is covered.
 Read next: coverage.ini, swarm.py.
@@ -28,6 +29,9 @@ DIRECTED: Final = ("tests/simulation", "tests/catalogue")
 NOT_DIRECTED: Final = ("test_mutants.py", "test_swarm.py", "test_totals.py")
 """Of the simulation's tests: those that start processes of their own, which are not seen."""
 
+RIGS: Final = ("tests/unit/driver", "tests/unit/storage")
+"""Real drivers and stores, simulated disks and networks, one moment made on purpose each."""
+
 AT_ONCE: Final = 2
 CHUNK: Final = 10
 """Seeds of one process."""
@@ -38,7 +42,8 @@ LEAST_PERCENT: Final = 95
 def parts(first: int, last: int) -> list[list[str]]:
     """Arguments of `coverage run` for each process."""
     ignored = [f"--ignore=tests/simulation/{name}" for name in NOT_DIRECTED]
-    found = [["-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored, *DIRECTED]]
+    pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=900"]
+    found = [[*pytest, *ignored, *DIRECTED], [*pytest, *RIGS]]
     me = ["-m", "tests.simulation.coverage", "--inner"]
     for focus in ("", *FOCUSES):
         seeds = range(first, last + 1 if not focus else first + CHUNK)
