@@ -22,7 +22,7 @@ GIGABYTES ?= 5
 KEY = $(shell { cat requirements-dev.lock pyproject.toml; pwd; } | git hash-object --stdin)
 STAMP = .venv/ready-$(KEY)
 
-.PHONY: help setup run test check fix rewrite render sim soak mutants coverage torture bench soak-load cost cluster lock clean
+.PHONY: help setup run test test-cluster check fix rewrite render sim soak mutants coverage torture bench soak-load cost cluster lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,11 @@ setup: ## make or renew the environment in .venv, if it is stale
 run: setup ## start three nodes on this machine; Ctrl-C stops them (ARGS="-f log.yaml")
 	@exec .venv/bin/replog up $(ARGS)
 
-test: setup check ## every check, then every test (ARGS="-k name" for some)
-	@$(PY) -m pytest -q -n 2 tests $(ARGS)
+test: setup check ## every check, then every test but those on Kubernetes (ARGS="-k name" for some)
+	@$(PY) -m pytest -q -n 2 tests --ignore=tests/cluster $(ARGS)
+
+test-cluster: setup ## the tests on a real Kubernetes node, which is built first; needs root and go
+	@$(PY) -m pytest -q tests/cluster $(ARGS)
 
 check: setup ## formatting, lint, types and layers; changes nothing
 	@$(PY) -m ruff format -q --check .
