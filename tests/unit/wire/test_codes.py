@@ -58,7 +58,7 @@ def test_only_a_server_may_leave_the_outcome_open(found: Row) -> None:
 
 @pytest.mark.parametrize("found", WAITS, ids=lambda found: found.code)
 def test_a_wait_is_named_like_a_condition_of_kubernetes(found: Row) -> None:
-    assert re.fullmatch("([A-Z][a-z]+)+", found.code)
+    assert re.fullmatch("([A-Z][a-z]+|ID)+", found.code)
     assert (found.kind, found.status) == ("wait", 0)
 
 
