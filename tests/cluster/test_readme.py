@@ -58,6 +58,16 @@ def typed(cluster: Cluster, command: Command) -> CompletedProcess[str]:
     )
 
 
+def state(cluster: Cluster) -> str:
+    """What a person would look at next."""
+    looks = (
+        ("get", "rlog,pods,pvc", "-A"),
+        ("describe", "rlog"),
+        ("logs", "-n", "replog-system", "-l", "app.kubernetes.io/name=replog-operator"),
+    )
+    return "\n".join(cluster.kubectl.run(*look).output for look in looks)
+
+
 def shown() -> list[Command]:
     """The commands that need a cluster."""
     found = [block for block in blocks(text_of(DOCUMENT)) if block.language == MARK]
@@ -70,7 +80,7 @@ def test_from_nothing_to_five_members_as_the_readme_shows(prepared: Cluster) -> 
     for command in shown():
         done = typed(prepared, command)
         told = f"{DOCUMENT}:{command.line}: {command.text}\n{done.stdout}{done.stderr}"
-        assert done.returncode == 0, told
+        assert done.returncode == 0, told + state(prepared)
         assert as_shown(command.expected, done.stdout), told
 
 
