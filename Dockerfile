@@ -1,4 +1,4 @@
-# One image, two commands: `replog-node` (the default) and `replog`.
+# One image, three commands: `replog-node` (the default), `replog` and `replog-operator`.
 # What runs comes from the locked and hashed list and from our wheel: no compiler, no sources (so no
 # folder `operator` that could hide a module).
 # BASE is any image with Python 3.11 or newer as `python`, and what venv needs.
@@ -25,8 +25,10 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="Replicated Log" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=libraries /opt/replog /opt/replog
-RUN --mount=type=bind,from=wheel,source=/tmp/wheel,target=/tmp/wheel \
-    /opt/replog/bin/python -m pip install --no-cache-dir --no-deps --no-index /tmp/wheel/*.whl \
+# Copied, not mounted: builders such as buildah 1.28 don't look into a mount before they take a step
+# from their cache, and would install the wheel of an older tree.
+COPY --from=wheel /tmp/wheel /tmp/wheel
+RUN /opt/replog/bin/python -m pip install --no-cache-dir --no-deps --no-index /tmp/wheel/*.whl \
  && mkdir /data && chown 65532:65532 /data
 ENV PATH=/opt/replog/bin:$PATH PYTHONUNBUFFERED=1 REPLOG_DATA_DIR=/data
 USER 65532:65532
