@@ -3,6 +3,7 @@
 A test has the time limit of any other; the start of the cluster has limits of its own.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from tests.support.processes import eventually
 HERE = Path(__file__).parent
 TEST_S = 120
 ACCOUNT_S = 60
+NAMED = 55
+"""So many signs of a test's name fit into a namespace's, with a number behind."""
+NUMBERS = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,7 +48,8 @@ def _in_its_network(cluster: Cluster) -> Iterator[None]:
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace for this test; its end is begun afterwards, and not waited for."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:63].strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())
+    name = f"{plain[:NAMED].strip('-')}-{next(NUMBERS)}"
     with cluster.network():
         cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
