@@ -18,6 +18,7 @@ from replog_operator.kube.observe import seen_of
 from replog_operator.kube.outcomes import Became, Outcome
 from replog_operator.model.steps import Object as Seen
 from tests.cluster import paths
+from tests.cluster.logs import log
 from tests.cluster.node import Cluster
 from tests.cluster.operating import parts
 from tests.unit.kube.wanting import wanted
@@ -25,13 +26,25 @@ from tests.unit.kube.wanting import wanted
 NAME = "data-orders-0"
 
 
+@pytest.fixture(autouse=True)
+def _logs_are_known(definitions: None) -> None:
+    """A log can be made."""
+
+
+def logs(namespace: str) -> str:
+    """Path of the logs."""
+    return paths.of("/apis/replog.dev/v1alpha1", namespace, "replicatedlogs")
+
+
 class Claims:
     """The claim of ordinal 0, and the hands that deal with it."""
 
-    def __init__(self, cluster: Cluster, namespace: str, hands: Hands) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, hands: Hands, uid: str) -> None:
         self._cluster = cluster
         self._path = paths.claims(namespace, NAME)
-        self.wanted = wanted(namespace=namespace, storage_class="directory", claim_size="1Gi")
+        self.wanted = wanted(
+            namespace=namespace, uid=uid, storage_class="directory", claim_size="1Gi"
+        )
         self.hands = hands
 
     async def make(self, **changes: Any) -> Outcome:
@@ -53,9 +66,11 @@ class Claims:
 
 @asynccontextmanager
 async def claims(cluster: Cluster, namespace: str) -> AsyncIterator[Claims]:
-    """Hands that hold the lease."""
+    """Hands that hold the lease, for a log that is there: what nobody owns is collected."""
+    resource = cluster.api.create(logs(namespace), log("orders"))
     async with parts(cluster) as made, Nodes() as nodes:
-        yield Claims(cluster, namespace, Hands(namespace, made.writes, nodes, Applied()))
+        hands = Hands(namespace, made.writes, nodes, Applied())
+        yield Claims(cluster, namespace, hands, resource["metadata"]["uid"])
 
 
 @pytest.mark.asyncio
@@ -103,7 +118,8 @@ async def test_a_claim_that_took_the_name_of_a_deleted_one_is_not_deleted_for_it
         assert (refused.became, found.facts().terminating) == (Became.SUPERSEDED, False)
 
         assert (await found.hands.delete_claim(found.seen())).became is Became.DONE
-        assert found.stored() is None or found.facts().terminating
+        left = found.stored()
+        assert left is None or "deletionTimestamp" in left["metadata"]
 
 
 @pytest.mark.asyncio
@@ -138,10 +154,10 @@ async def test_claims_are_never_removed_as_children_are(cluster: Cluster, namesp
 
 @pytest.mark.asyncio
 async def test_a_child_is_applied_and_removed(cluster: Cluster, namespace: str) -> None:
-    budget = disruption_budget(wanted(namespace=namespace))
-    assert budget is not None
     path = paths.of(paths.POLICY, namespace, "poddisruptionbudgets", "orders")
     async with claims(cluster, namespace) as found:
+        budget = disruption_budget(found.wanted)
+        assert budget is not None
         assert (await found.hands.apply(budget)).became is Became.DONE
         stored = cluster.api.get(path)
         assert (await found.hands.remove(BUDGET, seen_of(stored))).became is Became.DONE
