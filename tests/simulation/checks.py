@@ -32,10 +32,13 @@ from tests.simulation.oracles.outcomes import DefiniteAnswers
 from tests.simulation.oracles.parking import Parking, committed_configurations
 from tests.simulation.oracles.promises import TrueAcknowledgements
 from tests.simulation.oracles.quorum import CommittedOnQuorum
+from tests.simulation.oracles.readiness import Readiness
 from tests.simulation.oracles.retention import Retention
 from tests.simulation.oracles.snapshots import EqualSnapshots
 from tests.simulation.oracles.stale_reads import BoundedReads, LocalReads
+from tests.simulation.oracles.standins import StandIns
 from tests.simulation.oracles.states import EqualStates
+from tests.simulation.oracles.targets import TrueTargets
 from tests.simulation.oracles.time_reads import TimeReads
 from tests.simulation.oracles.unharmed import Unharmed
 from tests.simulation.oracles.views import View, look
@@ -73,6 +76,7 @@ class Checks:
         self._elections = ElectionSafety()
         self._matching = LogMatching(chains)
         self._memory = NothingForgotten(chains, commits)
+        self._readiness = Readiness(commits)
         self._votes = OneVote()
         self._acknowledgements = TrueAcknowledgements(chains)
         self.retention = Retention()
@@ -89,6 +93,8 @@ class Checks:
         self._frames = EqualFrames(self.log)
         self._snapshots = EqualSnapshots()
         self._true_snapshots = TrueSnapshots(self.log)
+        self._targets = TrueTargets(self.log)
+        self._stand_ins = StandIns()
         self._unharmed = Unharmed()
         self._holes = Holes()
         self._parking = Parking()
@@ -121,6 +127,7 @@ class Checks:
             self._memory.restarted(node.name, left, kept_by(store), damaged=damaged)
         self._unharmed.started(node.name, node.disk, store)
         self._holes.forget(node.name)
+        self._readiness.started(node.name)
         self._durable.started(node)
         self._chains.tips[node.name] = store.tail.chain
         self._views.pop(node.name, None)
@@ -133,6 +140,11 @@ class Checks:
         """A member had a turn: look at what has changed."""
         if node.driver is None:
             return
+        self._readiness.stepped(
+            node.name,
+            ready=node.driver._catch_up.done,
+            applied=node.driver.applied.offset,
+        )
         now, was = look(node.driver), self._views.get(node.name)
         if now == was or now is None:
             return
@@ -172,6 +184,14 @@ class Checks:
         """A member parks as removed, for good."""
         if node.driver is not None:
             self._parking.parks(node.name, node.member, committed_configurations(node.driver))
+
+    def released(self, node: SimNode, start: int) -> None:
+        """A member has let go of what is before this offset."""
+        self._stand_ins.released(node.name, node.disk, start)
+
+    def set(self, operation: str) -> None:
+        """An operator was told that this target is set."""
+        self._targets.answered(operation)
 
     def met(self, node: SimNode, problem: Exception) -> None:
         """A member met this on its disk, at its start or while it read."""

@@ -30,10 +30,11 @@ SECOND_US = 1_000_000
 
 
 class Healing:
-    """Makes members well, and sees that they are."""
+    """Makes members well, and sees that they are. needed_all: it had to be everybody at once."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.needed_all = False
 
     def majority(self) -> list[SimNode]:
         """Members, drawn at random, that are a majority of each set of voters known to anybody.
@@ -69,9 +70,10 @@ class Healing:
         rightly. What only everybody together can be rid of (the weather) ends as well.
         """
         world = self._world
+        everybody = len(nodes) == len(world.nodes)
+        self.needed_all |= everybody and not world.healed
         world.healed = True
         world.triggers.clear()
-        everybody = len(nodes) == len(world.nodes)
         world.network.heal(None if everybody else frozenset(node.member for node in nodes))
         world.slow_disk = 0.0
         if everybody:

@@ -81,6 +81,55 @@ HEAD: Final = (
     ),
 )  # fmt: skip
 
+VERDICTS: Final = (
+    Mutant(
+        "a target that was set before is answered before it is committed",
+        "seed 657 of the simulation",
+        (
+            Edit(
+                "driver/admin.py",
+                "self._known(call, done, self._kernel.configuration_offset())",
+                "call.reply(done)",
+            ),
+        ),
+    ),
+    Mutant(
+        "a refusal by what the log holds is told without asking a quorum",
+        "seed 210 of the simulation",
+        (
+            Edit(
+                "driver/verdicts.py",
+                "self._reads.take(Read(confirmed, deadline_s))",
+                "confirmed(Offset(-1))",
+            ),
+        ),
+    ),
+    Mutant(
+        "the last record of a lost lead is remembered",
+        "design 2.3, 3 conditional append",
+        (
+            Edit(
+                "state/head.py",
+                "        self._next_producer_id = 0\n"
+                "        self._last_record = Offset(-1)\n\n    def _remembered",
+                "        self._next_producer_id = 0\n\n    def _remembered",
+            ),
+        ),
+        shows="head state",
+    ),
+    Mutant(
+        "a member has caught up as soon as it knows a leader",
+        "openraft 97d92771; the catalogue's bug 32",
+        (
+            Edit(
+                "driver/catchup.py",
+                "            self._asking = True\n",
+                "            self._asking = self.done = True\n",
+            ),
+        ),
+    ),
+)  # fmt: skip
+
 ANSWERS: Final = (
     Mutant(
         "a read is answered before what it promises is applied",
@@ -196,4 +245,4 @@ LINEAGE: Final = (
     ),
 )  # fmt: skip
 
-CALLERS: Final = (*HEAD, *ANSWERS, *LINEAGE)
+CALLERS: Final = (*HEAD, *VERDICTS, *ANSWERS, *LINEAGE)

@@ -176,6 +176,19 @@ SNAPSHOTS: Final = (
         ),
     ),
     Mutant(
+        "a second copy of a snapshot counts before its name is durable",
+        "design 3, Snapshots and trim",
+        (
+            Edit(
+                "storage/kept.py",
+                "snapshot_name(covering[0]), copy_name(covering[0]))\n"
+                "            self._disk.sync_directory(Sync.SNAPSHOT_NAME)\n",
+                "snapshot_name(covering[0]), copy_name(covering[0]))\n",
+            ),
+        ),
+        shows="install",
+    ),
+    Mutant(
         "segments go that no snapshot stands for",
         "KAFKA-14238",
         (

@@ -114,6 +114,7 @@ class Operations:
         def answered(result: Any) -> None:
             self._world.clockwork.note("operator", "target", operation, result)
             if not isinstance(result, ApiError):
+                self._world.checks.set(operation)
                 done()
                 return
             if result.code == "invalid_target":

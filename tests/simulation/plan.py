@@ -28,7 +28,8 @@ SECONDS: Final = (10, 15, 20)
 class Plan:
     """A run: members of which `voters` are the first target; seconds of faults; every strike.
 
-    value_bytes: that each record has at least. focus: of profiles.FOCUSES, "" for none.
+    value_bytes: that each record has at least. askers: clients with conditions.
+    focus: of profiles.FOCUSES, "" for none.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class Plan:
     kinds: tuple[str, ...]
     strikes: tuple[Strike, ...]
     value_bytes: int = 0
+    askers: int = 1
     focus: str = ""
 
     def only(self, numbers: frozenset[int]) -> Plan:
@@ -67,6 +69,7 @@ def _focused(seed: int, name: str, focus: Focus) -> Plan:
         strikes=_strikes(random, focus.kinds, plan.seconds),
         sizes=replace(plan.sizes, retention_bytes=0) if focus.keeps_all else plan.sizes,
         value_bytes=focus.value_bytes,
+        askers=focus.askers,
     )
 
 

@@ -61,13 +61,15 @@ class Focus:
     """A world in which one sort of bug lives, for the hunt of a mutant, or of a suspicion.
 
     kinds: of faults, and no others; value_bytes: that each record has at least, so that batches
-    span sectors and blocks; keeps_all: nobody trims or lets go, so that old entries may rot.
+    span sectors and blocks; keeps_all: nobody trims or lets go, so that old entries may rot;
+    askers: clients that append with conditions.
     """
 
     kinds: tuple[str, ...]
     value_bytes: int = 0
     keeps_all: bool = False
     members: int = 3
+    askers: int = 1
 
 
 FOCUSES: Final[dict[str, Focus]] = {
@@ -85,6 +87,34 @@ FOCUSES: Final[dict[str, Focus]] = {
          "hole-cut-leader", "unproven-cut-leader", "power", "kill", "lead-cut", "lead-power",
          "transfer", "append-cut", "partition"),
         value_bytes=300, keeps_all=True,
+    ),
+    "crashes": Focus(
+        ("both-crash", "both-crash", "both-crash", "both-crash", "slow-disk", "vote-crash",
+         "truncate-crash", "truncate-crash", "truncate-crash", "append-crash", "append-usurp",
+         "append-usurp", "append-cut", "lead-cut", "kill", "power", "partition"),
+    ),
+    "votes": Focus(
+        ("slow-net", "slow-net", "slow-net", "lead-cut", "lead-cut", "lead-power", "lead-pause",
+         "kill-all", "vote-hold", "ask-hold", "ask-hold", "pace", "heal"),
+        members=5,
+    ),
+    "strangers": Focus(
+        ("stranger", "stranger", "stranger", "stranger", "relic", "refound", "wipe", "retarget",
+         "lead-cut", "kill"),
+    ),
+    "minority": Focus(
+        ("append-cut-slow", "append-cut-slow", "append-cut-slow", "append-cut", "slow-net",
+         "transfer"),
+        members=5,
+    ),
+    "operators": Focus(
+        ("retarget", "retarget", "retarget", "admin-break", "admin-break", "admin-break",
+         "slow-net", "slow-disk", "lead-cut", "append-cut", "stall", "heal"),
+    ),
+    "sleepers": Focus(
+        ("lead-pause", "lead-pause", "beat-pause", "beat-pause", "beat-sleep", "append-cut-slow",
+         "pause", "lead-cut"),
+        askers=6,
     ),
     "reads": Focus(
         ("beat-sleep", "beat-sleep", "beat-sleep", "beat-sleep",

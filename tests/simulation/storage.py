@@ -173,6 +173,8 @@ class SimStorage:
         ticket = persists[-1].ticket
         for persist in persists:
             self._foretell(persist)
+        if any(each.hard_state for each in persists) and any(each.entries for each in persists):
+            self._happens("writes both")
         try:
             self.store.write(persists)
         except NoRoom:
@@ -265,6 +267,7 @@ class SimStorage:
             self._happens("releases")
             try:
                 base, start = self.store.release(log_start)
+                self._world.checks.released(self._node, start.position.offset)
             except NoRoom:
                 base, start = self.store.base, self.store.start
             except SnapshotUnusable as problem:

@@ -25,7 +25,10 @@ PATIENCE_S: Final = 40
 
 @dataclass
 class Result:
-    """What a run did. events: all that happened; simulated_s: in virtual time."""
+    """What a run did. events: all that happened; simulated_s: in virtual time.
+
+    answers: what clients were told, by kind; needed_all: no majority was enough to be healed first.
+    """
 
     seed: int
     members: int
@@ -36,6 +39,8 @@ class Result:
     simulated_s: float
     faults: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    needed_all: bool = False
     digest: str = ""
 
 
@@ -63,7 +68,7 @@ def play(world: World, plan: Plan) -> None:
     """The whole course of a run."""
     world.run(2)
     world.add_clients(plain=plan.plain, sessions=plan.sessions, readers=plan.readers)
-    world.add_askers()
+    world.add_askers(plan.askers)
     for each in plan.strikes:
         world.clockwork.after(each.at_ms * 1000, lambda each=each: _strike(world, each))  # type: ignore[misc]
     world.run(plan.seconds)
@@ -125,6 +130,8 @@ def result_of(world: World) -> Result:
         simulated_s=world.clockwork.now_us / SECOND_US,
         faults=world.faults,
         effects=world.effects,
+        answers=world.history.answers(),
+        needed_all=world.healing.needed_all,
         digest=world.clockwork.trace.digest(),
     )
 

@@ -7,8 +7,10 @@ from tests.simulation.totals import Totals
 
 
 def _result(seed: int, appends: int, **effects: int) -> Result:
-    counted = Counter(effects)
-    return Result(seed, 3, 2500, 9000, appends, 70, 20.0, counted, counted)
+    counted, answers = Counter(effects), Counter(appended=appends, not_leader=1)
+    return Result(
+        seed, 3, 2500, 9000, appends, 70, 20.0, counted, counted, answers, needed_all=seed == 1
+    )
 
 
 def test_totals_are_the_same_on_the_other_side_of_a_process() -> None:
@@ -18,6 +20,7 @@ def test_totals_are_the_same_on_the_other_side_of_a_process() -> None:
     one.merge(Totals.decode(other.encode()))
     assert one.seeds == 2 and one.events == 18_000 and one.appends == [60, 100]
     assert one.effects == Counter(kill=3, power=3) and one.weak == []
+    assert one.answers == Counter(appended=160, not_leader=2) and one.needed_all == 1
     assert Totals.decode(one.encode()) == one
 
 

@@ -19,7 +19,10 @@ TOTALS: Final = "simulation totals"
 
 @dataclass
 class Totals:
-    """Sums over runs. weak: seeds that did too little to prove anything."""
+    """Sums over runs. weak: seeds that did too little to prove anything.
+
+    needed_all: those in which everybody had to be healed at once, so that no majority was tried.
+    """
 
     seeds: int = 0
     events: int = 0
@@ -29,6 +32,8 @@ class Totals:
     hits: list[int] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    needed_all: int = 0
     weak: list[int] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
@@ -41,6 +46,8 @@ class Totals:
         self.hits.append(result.effects.total())
         self.faults += result.faults
         self.effects += result.effects
+        self.answers += result.answers
+        self.needed_all += result.needed_all
         enough = result.steps >= STEPS_MIN and result.appends >= APPENDS_MIN
         if not enough or not result.effects:
             self.weak.append(result.seed)
@@ -55,6 +62,8 @@ class Totals:
         self.hits += other.hits
         self.faults += other.faults
         self.effects += other.effects
+        self.answers += other.answers
+        self.needed_all += other.needed_all
         self.weak += other.weak
 
     def encode(self) -> str:
@@ -66,7 +75,7 @@ class Totals:
     def decode(text: str) -> Totals:
         """From such a text."""
         given = json.loads(text)
-        given.update({key: Counter(given[key]) for key in ("faults", "effects")})
+        given.update({key: Counter(given[key]) for key in ("faults", "effects", "answers")})
         return Totals(**given)
 
     def lines(self) -> list[str]:
@@ -81,6 +90,10 @@ class Totals:
             f"{median(self.hits):.0f} faults that took effect",
             f"the least of a seed: {min(self.steps)} core steps, {min(self.appends)} "
             f"acknowledged appends, {min(self.hits)} faults that took effect",
+            f"a majority was enough to go on in {self.seeds - self.needed_all} seeds, and in "
+            f"{self.needed_all} everybody was healed at once",
+            "clients were told: "
+            + ", ".join(f"{k} {self.answers[k]}" for k in sorted(self.answers)),
             "faults that took effect, of those struck: "
             + ", ".join(f"{k} {self.effects[k]}/{self.faults[k]}" for k in sorted(self.faults)),
         ]

@@ -78,8 +78,9 @@ class World:
         self.clients += [Session(self, f"session{n}") for n in range(sessions)]
         self.clients += [Reader(self, f"reader{n}") for n in range(readers)]
 
-    def add_askers(self) -> None:
+    def add_askers(self, conditionals: int = 1) -> None:
         """Let those begin that ask for more: conditions, and the fate of what is unknown."""
+        self.clients += [Conditional(self, f"conditional{n}") for n in range(1, conditionals)]
         self.clients += [Conditional(self, "conditional"), Resolver(self, "resolver")]
         self.clients.append(Curious(self, "curious"))
 

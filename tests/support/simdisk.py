@@ -155,7 +155,7 @@ class SimDisk:
     returns, if anything, is raised as a DiskError. stall_ms: grows by sync_ms for each sync, for a
     simulator to charge. capacity: bytes that all files together may have, None for no end of them;
     taken_bytes: what somebody else holds of that; on_full: called when there isn't enough. harmed:
-    whether it was ever damaged.
+    whether it was ever damaged; filled: whether something ever found no room.
     twist: what a read of a file, from a byte on, gives back instead of what is there.
     """
 
@@ -163,6 +163,7 @@ class SimDisk:
         self.capacity: int | None = None
         self.taken_bytes = 0
         self.on_full: Callable[[], None] | None = None
+        self.filled = False
         self.twist: Callable[[str, int, bytes], bytes] | None = None
         self.operations = 0
         self.crash_at: int | None = None
@@ -322,6 +323,7 @@ class SimDisk:
     def need(self, size: int) -> None:
         """Raise a DiskError if there aren't so many bytes more."""
         if size > 0 and size > self._free():
+            self.filled = True
             if self.on_full is not None:
                 self.on_full()
             raise DiskError(f"{size} bytes: no space left", full=True)

@@ -4,6 +4,7 @@ Decides: what is written down. Must not know: whether it was right (../oracles/)
 Read next: client.py.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from replog.wire.problems import ApiError
@@ -94,6 +95,14 @@ class History:
     def refused(self, refusal: ApiError) -> None:
         """Count a refusal."""
         self.refusals[refusal.code] = self.refusals.get(refusal.code, 0) + 1
+
+    def answers(self) -> Counter[str]:
+        """What clients were told, by kind: successes, and refusals by their codes."""
+        told = Counter(self.refusals)
+        told["appended"] = self.applied
+        told["read"] = len(self.reads)
+        told["resolved"] = self.resolved
+        return told
 
     @property
     def applied(self) -> int:

@@ -52,6 +52,11 @@ def crash(blow: Blow, moment: Moment) -> None:
     moment.node.crash_within(blow.random.randint(1, blow.random.choice((8, 30))), blow.hit)
 
 
+def crash_at_once(blow: Blow, moment: Moment) -> None:
+    """The member dies within the first calls of this very write."""
+    moment.node.crash_within(blow.random.randint(1, 5), blow.hit)
+
+
 def crash_receiver(blow: Blow, moment: Moment) -> None:
     """The receiver dies in the middle of what it writes next."""
     if moment.to is not None:
@@ -96,6 +101,24 @@ def _isolate(
         network.cut(*link, blow.hit)
     blow.later(seconds * 1_000_000, lambda: network.mend(links))
     return seconds
+
+
+def cut_slow_but_one(blow: Blow, moment: Moment) -> None:
+    """The same to a leader whose time goes slower than the others': they elect one before it has
+    noticed, and it still has somebody who follows it."""
+    node = moment.node
+    node.pace = 0.3
+    seconds = _isolate(blow, node, except_for=moment.to, seconds=blow.random.choice((3, 5)))
+    for other in blow.world.nodes:
+        if moment.to is not None and other not in (node, moment.to):
+            for link in ((moment.to.member, other.member), (other.member, moment.to.member)):
+                blow.world.network.cut(*link, blow.hit)
+
+    def end() -> None:
+        node.pace = 1.0
+        blow.world.network.heal()
+
+    blow.later(seconds * 1_000_000, end)
 
 
 def usurp(blow: Blow, moment: Moment) -> None:
@@ -245,7 +268,11 @@ MOMENTS: Final[dict[str, tuple[str, Action]]] = {
 }
 """Kind -> (event, what happens then)."""
 
-FOCUSED: Final[dict[str, tuple[str, Action]]] = {"beat-sleep": ("sent Heartbeat", sleep_and_deaf)}
+FOCUSED: Final[dict[str, tuple[str, Action]]] = {
+    "beat-sleep": ("sent Heartbeat", sleep_and_deaf),
+    "both-crash": ("writes both", crash_at_once),
+    "append-cut-slow": ("sent AppendEntries", cut_slow_but_one),
+}
 """The same for kinds that only a focus brings (profiles.FOCUSES)."""
 
 

@@ -33,8 +33,15 @@ class NothingForgotten(Oracle):
             raise self.broken(f"{node} had voted for {old.voted_for}, found {new.voted_for}")
         if found.start.position.offset < left.start.position.offset:
             raise self.broken(f"{node}'s log began behind {left.start}, now {found.start}")
+        self._no_later_term(node, found)
         if not damaged:
             self._log(node, left, found)
+
+    def _no_later_term(self, node: str, found: Kept) -> None:
+        """Term and vote are written first: else it might vote again in its last entry's term."""
+        last, term = found.tail.position, found.hard.current_term
+        if last.term > term:
+            raise self.broken(f"{node} has an entry of term {last.term}, and found term {term}")
 
     def _log(self, node: str, left: Kept, found: Kept) -> None:
         """What it had of the committed log must be there."""

@@ -9,17 +9,21 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from replog_node.model.configuration import Configuration
-from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Term
+from replog_node.model.positions import ClusterId, Lineage, MemberId, Offset, Position, Term
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.raft.messages import AppendReply, VoteReply
+from replog_node.storage.disk import Sync
 from replog_node.storage.errors import LogDamaged, ReadRefused
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.segment import is_segment
+from replog_node.storage.snapshots import snapshot_name
 from replog_node.storage.store import Store, open_store
 from tests.simulation.oracles.committed import CommittedLog
 from tests.simulation.oracles.folds import TrueSnapshots
 from tests.simulation.oracles.holes import Holes
 from tests.simulation.oracles.parking import Parking
+from tests.simulation.oracles.standins import StandIns
+from tests.simulation.oracles.targets import TrueTargets
 from tests.simulation.oracles.unharmed import Unharmed
 from tests.simulation.violations.material import VOTERS, A, entries, view
 from tests.simulation.violations.registry import breaks
@@ -45,6 +49,31 @@ def _opened(disk: SimDisk) -> Store:
     store = open_store(disk, StoreLimits(), new_member_id=lambda: A, random64=lambda: 1)
     assert not any(map(is_segment, disk.names()))
     return store
+
+
+@breaks(StandIns)
+def one_file_stands_for_what_is_gone() -> None:
+    disk = SimDisk()
+    one, other = _name_at(3), _name_at(7)
+    for name in (one, other):
+        disk.create(name, 0).close()
+        disk.sync_directory(Sync.SNAPSHOT_NAME)
+    StandIns().released("m0", disk, 2)
+    StandIns().released("m0", disk, 5)
+
+
+def _name_at(offset: int) -> str:
+    _, meta = _of_a_joint_membership()
+    return snapshot_name(replace(meta, position=Position(Term(1), Offset(offset))))
+
+
+@breaks(TrueTargets)
+def a_target_is_told_that_nobody_has_committed() -> None:
+    log = CommittedLog()
+    log.entries.append(replace(entries("x")[0], configuration=replace(VOTERS, done=("target-1",))))
+    oracle = TrueTargets(log)
+    oracle.answered("target-1")
+    oracle.answered("target-2")
 
 
 @breaks(Holes)

@@ -23,6 +23,7 @@ from tests.simulation.oracles.matching import LogMatching
 from tests.simulation.oracles.memory import NothingForgotten
 from tests.simulation.oracles.monotonic import Monotonic
 from tests.simulation.oracles.promises import TrueAcknowledgements
+from tests.simulation.oracles.readiness import Readiness
 from tests.simulation.oracles.retention import Retention
 from tests.simulation.oracles.snapshots import EqualSnapshots
 from tests.simulation.oracles.states import EqualStates
@@ -134,6 +135,26 @@ def a_restart_finds_less_of_the_committed_log() -> None:
     oracle = NothingForgotten(known, commits)
     oracle.restarted("m0", kept(log), kept(log[:1]), damaged=True)
     oracle.restarted("m0", kept(log), kept(log[:1]), damaged=False)
+
+
+@breaks(NothingForgotten)
+def a_restart_finds_an_entry_of_a_later_term() -> None:
+    oracle, log = NothingForgotten(Chains(), Commits(Chains())), entries("x", term=3)
+    oracle.restarted("m0", kept([], term=2), kept(log, term=3), damaged=False)
+    oracle.restarted("m0", kept([], term=2), kept(log, term=2), damaged=False)
+
+
+@breaks(Readiness)
+def a_member_says_too_early_that_it_has_caught_up() -> None:
+    log = entries("x", "y")
+    known = chains(log)
+    commits = Commits(known)
+    commits.extend(log[-1].chain, 1)
+    oracle = Readiness(commits)
+    for node, applied in (("m0", 1), ("m1", 0)):
+        oracle.started(node)
+        oracle.stepped(node, ready=False, applied=0)
+        oracle.stepped(node, ready=True, applied=applied)
 
 
 @breaks(OneVote)
