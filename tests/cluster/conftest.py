@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.loading import client_pod
 from tests.cluster.logs import define
+from tests.cluster.managed import ManagedLog
 from tests.cluster.node import Cluster, missing, whole_node
+from tests.cluster.operators import Operator, operators
 from tests.support.processes import eventually
 
 HERE = Path(__file__).parent
@@ -63,3 +66,21 @@ def definitions(cluster: Cluster) -> None:
     """The custom resource definitions are in the cluster, for all tests."""
     with cluster.network():
         define(cluster)
+
+
+@pytest.fixture
+def unmade(
+    cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
+) -> Iterator[ManagedLog]:
+    """The operator runs and a client waits; there is no log yet."""
+    operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
+    with operators(operator), client_pod(cluster, namespace):
+        yield ManagedLog(cluster, namespace, operator.said)
+
+
+@pytest.fixture
+def log(unmade: ManagedLog) -> ManagedLog:
+    """Three members that are ready."""
+    unmade.apply("three")
+    unmade.wait_until_ready(3)
+    return unmade

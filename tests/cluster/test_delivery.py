@@ -66,7 +66,9 @@ def everything(cluster: Cluster) -> Iterator[tuple[str, list[Any]]]:
 def test_helm_finds_no_fault(cluster: Cluster, values: Path) -> None:
     chart = str(CHARTS / chart_of(values))
 
-    cluster.helm("lint", "--strict", chart, "--values", str(values))
+    said = cluster.helm("lint", "--strict", chart, "--values", str(values))
+
+    assert "1 chart(s) linted, 0 chart(s) failed" in said
 
 
 @pytest.mark.parametrize("values", FILES, ids=lambda values: values.stem)
@@ -88,7 +90,9 @@ def test_every_manifest_is_taken(cluster: Cluster, folder: str) -> None:
 def test_every_sample_is_taken(cluster: Cluster, size: str) -> None:
     sample = delivered.ROOT / "manifests" / "samples" / f"{size}.yaml"
 
-    cluster.kubectl("apply", "--dry-run=server", "-n", "shop", "-f", str(sample))
+    said = cluster.kubectl("apply", "--dry-run=server", "-n", "shop", "-f", str(sample))
+
+    assert "created (server dry run)" in said
 
 
 def test_every_pod_is_admitted_where_pod_security_is_restricted(cluster: Cluster) -> None:

@@ -1,30 +1,20 @@
 """Who drains a host is given one member, and the next only once the first has caught up."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster import paths
-from tests.cluster.loading import CLIENT, Load, client_pod
+from tests.cluster.loading import CLIENT, Load
 from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.node import Cluster
-from tests.cluster.operators import Operator, operators
 
 
 @pytest.fixture
-def log(
-    cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
-) -> Iterator[ManagedLog]:
+def log(log: ManagedLog, cluster: Cluster, namespace: str) -> ManagedLog:
     """Three members that are ready, of which one may fail."""
-    operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
-    with operators(operator), client_pod(cluster, namespace):
-        log = ManagedLog(cluster, namespace, operator.said)
-        log.apply("three")
-        log.wait_until_ready(3)
-        log.wait("one may be taken", lambda: allowed(cluster, namespace) == 1)
-        yield log
+    log.wait("one may be taken", lambda: allowed(cluster, namespace) == 1)
+    return log
 
 
 def allowed(cluster: Cluster, namespace: str) -> int:

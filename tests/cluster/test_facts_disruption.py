@@ -95,3 +95,7 @@ def test_a_deletion_asks_no_budget(cluster: Cluster, namespace: str) -> None:
     budgeted(cluster, namespace, 0, template("app"))
 
     cluster.api.delete(paths.pods(namespace, "app-0"))
+
+    path = paths.pods(namespace, "app-0")
+    stored = cluster.api.found(path)
+    assert stored is None or "deletionTimestamp" in stored["metadata"]

@@ -1,27 +1,10 @@
 """A member that lost its disk does not come back as who it was: another one takes its place."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.cluster.loading import CLIENT, Load, client_pod
+from tests.cluster.loading import CLIENT, Load
 from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.node import Cluster
-from tests.cluster.operators import Operator, operators
-
-
-@pytest.fixture
-def log(
-    cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
-) -> Iterator[ManagedLog]:
-    """Three members that are ready."""
-    operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
-    with operators(operator), client_pod(cluster, namespace):
-        log = ManagedLog(cluster, namespace, operator.said)
-        log.apply("three")
-        log.wait_until_ready(3)
-        yield log
 
 
 def ids(log: ManagedLog) -> dict[str, str]:

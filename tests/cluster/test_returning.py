@@ -1,30 +1,18 @@
 """What was deleted comes back: data outlives StatefulSets and resources, unless it is to go too."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.cluster.loading import CLIENT, client_pod
+from tests.cluster.loading import CLIENT
 from tests.cluster.managed import LOG, ManagedLog
-from tests.cluster.node import Cluster
-from tests.cluster.operators import Operator, operators
 
 MEMBERS = f"app.kubernetes.io/instance={LOG}"
 
 
 @pytest.fixture
-def log(
-    cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
-) -> Iterator[ManagedLog]:
+def log(log: ManagedLog) -> ManagedLog:
     """Three members that are ready, with two records."""
-    operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
-    with operators(operator), client_pod(cluster, namespace):
-        log = ManagedLog(cluster, namespace, operator.said)
-        log.apply("three")
-        log.wait_until_ready(3)
-        log.append(CLIENT, "one\ntwo\n")
-        yield log
+    log.append(CLIENT, "one\ntwo\n")
+    return log
 
 
 def cluster_id(log: ManagedLog) -> str:

@@ -1,17 +1,15 @@
 """Another template comes to one pod after the other; one that never comes to be well goes back."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from replog_operator.kube.children.names import TEMPLATE
 from tests.cluster.images import OURS
-from tests.cluster.loading import CLIENT, Load, client_pod
+from tests.cluster.loading import CLIENT, Load
 from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.node import Cluster
-from tests.cluster.operators import Operator, operators
 from tests.support import SHOWN
 
 TIMEOUT = "20s"
@@ -19,17 +17,10 @@ TIMEOUT = "20s"
 
 
 @pytest.fixture
-def log(
-    cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
-) -> Iterator[ManagedLog]:
-    """Three members that are ready, and a client that waits."""
-    operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
-    with operators(operator), client_pod(cluster, namespace):
-        log = ManagedLog(cluster, namespace, operator.said)
-        log.apply("three")
-        log.wait_until_ready(3)
-        log.wait("this template is noted as good", lambda: condition(log, "Updated") == "True")
-        yield log
+def log(log: ManagedLog) -> ManagedLog:
+    """Three members that are ready, and whose template is noted as good."""
+    log.wait("this template is noted as good", lambda: condition(log, "Updated") == "True")
+    return log
 
 
 def condition(log: ManagedLog, kind: str, field: str = "status") -> str:

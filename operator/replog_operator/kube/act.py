@@ -33,34 +33,6 @@ class Scene(NamedTuple):
     operator: Operator
 
 
-async def act(step: steps.Step, scene: Scene, hands: Hands) -> Outcome:
-    """Carry it out; what became of it. Raises the loss of the lease, and nothing else."""
-    match step:
-        case (
-            steps.ApplyChildren() | steps.MakeWorkload() | steps.ApplyTemplate()
-            | steps.RollBack() | steps.NoteGood() | steps.SetReplicas()
-        ):  # fmt: skip
-            return await _to_objects(step, scene, hands)
-        case (
-            steps.MakeClaim() | steps.StampClaim() | steps.RetireClaim() | steps.DeleteClaim()
-            | steps.ExpandClaim() | steps.OwnClaim()
-        ):  # fmt: skip
-            return await _to_claims(step, scene, hands)
-        case steps.EvictPod(pod=pod):
-            return await hands.evict_pod(pod)
-        case steps.DeletePod(pod=pod):
-            return await hands.delete_pod(pod)
-        case (
-            steps.Bootstrap() | steps.SetTarget() | steps.Transfer() | steps.RaiseFeatureLevel()
-            | steps.TakeSnapshot()
-        ):  # fmt: skip
-            return await _to_members(step, scene, hands)
-        case steps.FinishTask(task=task, done=done, message=message):
-            return await _end_task(task, scene, hands, done=done, message=message)
-        case _:
-            assert_never(step)
-
-
 ToObjects = (
     steps.ApplyChildren | steps.MakeWorkload | steps.ApplyTemplate | steps.RollBack
     | steps.NoteGood | steps.SetReplicas
@@ -73,6 +45,25 @@ ToMembers = (
     steps.Bootstrap | steps.SetTarget | steps.Transfer | steps.RaiseFeatureLevel
     | steps.TakeSnapshot
 )  # fmt: skip
+
+
+async def act(step: steps.Step, scene: Scene, hands: Hands) -> Outcome:
+    """Carry it out; what became of it. Raises the loss of the lease, and nothing else."""
+    if isinstance(step, ToObjects):
+        return await _to_objects(step, scene, hands)
+    if isinstance(step, ToClaims):
+        return await _to_claims(step, scene, hands)
+    if isinstance(step, ToMembers):
+        return await _to_members(step, scene, hands)
+    match step:
+        case steps.EvictPod(pod=pod):
+            return await hands.evict_pod(pod)
+        case steps.DeletePod(pod=pod):
+            return await hands.delete_pod(pod)
+        case steps.FinishTask(task=task, done=done, message=message):
+            return await _end_task(task, scene, hands, done=done, message=message)
+        case _:
+            assert_never(step)
 
 
 async def _to_objects(step: ToObjects, scene: Scene, hands: Hands) -> Outcome:

@@ -112,10 +112,9 @@ def lease_of(holder: str) -> str:
 
 
 class Capabilities(NamedTuple):
-    """What the platform can. evicts: it asks a budget before a ready pod goes. sizes: its claims
-    have sizes. may_roll: no other log's roll is in the way."""
+    """What the platform can. sizes: its claims have sizes, and are made before their pods.
+    may_roll: no other log's roll is in the way."""
 
-    evicts: bool = True
     sizes: bool = True
     may_roll: bool = True
 

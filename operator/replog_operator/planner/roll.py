@@ -12,7 +12,7 @@ from typing import Final
 
 from replog_operator.model.observed import Pod, PodState, Workload
 from replog_operator.model.steps import DeletePod, EvictPod, NoteGood, RollBack, Transfer
-from replog_operator.planner.answer import Answer, Do, Hold, names, the
+from replog_operator.planner.answer import Answer, Do, Hold, the
 from replog_operator.planner.facts import Facts
 
 STUCK_AFTER_S: Final = 60.0
@@ -143,11 +143,3 @@ def _heir(facts: Facts) -> str | None:
     ]
     best = max(fit, key=lambda member: (member.match_offset or 0, member.id), default=None)
     return None if best is None else best.id
-
-
-def waiting_for(facts: Facts) -> str:
-    """Pods that are not of the newest template, for people."""
-    revision = "" if facts.seen.workload is None else facts.seen.workload.revision
-    return names(
-        facts.spec.name, [at for at, pod in facts.pods.items() if pod.revision != revision]
-    )

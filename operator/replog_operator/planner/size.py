@@ -66,7 +66,7 @@ def _leaderless(facts: Facts, workload: Workload) -> Answer:
 def _raise(facts: Facts, workload: Workload, needed: int) -> Answer:
     if needed <= workload.replicas:
         return None
-    return Do(SetReplicas(the(workload), needed), f"{workload.replicas} pods become {needed}")
+    return Do(SetReplicas(the(workload), needed), f"from {workload.replicas} to {needed} pods")
 
 
 def _ready_to_run(facts: Facts, ordinal: int) -> Answer:
