@@ -19,7 +19,7 @@ import msgspec
 
 from replog_node.frames.chain import empty_tail
 from replog_node.frames.decode import tail_of
-from replog_node.model.entries import Entry
+from replog_node.model.entries import Entry, Tail
 from replog_node.model.positions import ClusterId, Offset, Position, Term
 from replog_node.storage.blocks import BLOCK_MAGIC
 from replog_node.storage.disk import Disk
@@ -89,7 +89,11 @@ def recover_log(
     sealed = [_load_sealed(disk, limits, header, after, lost) for header, after in pairwise(path)]
     marked, above, unproven = scan_last(disk, limits, path[-1], find_checkpoint(disk, path[-1]))
     tail = tail_of(above[-1]) if above else marked.summary.tail
-    if _something_followed(disk, path[-1], lost):
+    covered = _beyond(ground, tail)
+    if covered is not None:
+        known = find_checkpoint(disk, path[-1])
+        marked, above, tail = scan_sealed(disk, limits, path[-1], covered, known=known), (), covered
+    if covered is not None or _something_followed(disk, path[-1], lost):
         unproven = Position(term, OFFSET_MAX)
     unproven = still_unproven(tail, unproven, path[-1].unproven)
     header = SegmentHeader(
@@ -155,6 +159,16 @@ def _found_headers(
             header = rebuilt
         headers.append(header)
     return headers, lost
+
+
+def _beyond(ground: Ground, tail: Tail) -> Tail | None:
+    """Return where the newest snapshot ends, if the log ends before that.
+
+    A snapshot is built of what is durable, so what lies between was here and is lost: a hole. How
+    much was behind the snapshot nobody knows.
+    """
+    newest = ground.found.snapshots[-1].tail if ground.found.snapshots else tail
+    return newest if newest.position.offset > tail.position.offset else None
 
 
 def _something_followed(disk: Disk, last: SegmentHeader, lost: Sequence[str]) -> bool:

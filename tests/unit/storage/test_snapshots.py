@@ -45,6 +45,7 @@ from tests.unit.storage.building import (
     fetched,
     opened,
     snapshot_at,
+    voting,
     whole_log,
 )
 
@@ -137,6 +138,7 @@ def test_a_snapshot_that_rots_while_it_is_held_is_noticed_by_who_reads_it() -> N
 def test_of_two_readers_that_meet_one_damage_the_second_does_not_take_the_copy_away() -> None:
     """Simulation, seed 76: two members fetched a snapshot whose first file had rotted."""
     store, disk, entries = holding(10)
+    store.write([voting(1)])
     meta = built(store, disk, STATE)
     store.release(Offset(entries[-1].last + 1))
     assert disk.has(copy_name(meta))
@@ -324,6 +326,29 @@ def test_a_lost_first_segment_is_a_hole_though_a_snapshot_stands_for_it() -> Non
     disk.vanish(lost)
     [hole] = opened(disk).holes
     assert (hole.start, hole.end) == (0, int(behind[:20]) - 1)
+
+
+def test_a_log_that_lost_its_end_goes_on_behind_its_snapshot_and_lacks_what_is_between() -> None:
+    """Soak, seed 179564836398: header and first block of the last segment had rotted."""
+    store, disk, entries = holding(10)
+    store.write([voting(1)])
+    meta = built(store, disk, STATE)
+    store.close()
+    name = segments(disk)[-1]
+    disk.damage(name, 0, bytes(1024))
+    for _ in range(3):
+        store = opened(disk)
+        [hole] = store.holes
+        assert (hole.start, hole.end) == (int(name[:20]), meta.position.offset)
+        assert store.recovered.log.tail == meta.tail
+        assert store.recovered.unproven is not None
+        disk.restart()
+    store = opened(disk)
+    lost = tuple(entry for entry in entries if entry.base >= hole.start)
+    store.repair(hole, lost)
+    following = chained([data(100)], tail_of(entries[-1]))
+    store.write([appending(following[0])])
+    assert whole_log(store) == (*entries, *following)
 
 
 def test_a_log_that_begins_later_without_a_snapshot_is_damage() -> None:
