@@ -183,7 +183,9 @@ class Checks:
     def parks(self, node: SimNode) -> None:
         """A member parks as removed, for good."""
         if node.driver is not None:
-            self._parking.parks(node.name, node.member, committed_configurations(node.driver))
+            self._parking.parks(
+                node.name, node.member, committed_configurations(node.driver, self.log)
+            )
 
     def released(self, node: SimNode, start: int) -> None:
         """A member has let go of what is before this offset."""

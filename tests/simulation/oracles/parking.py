@@ -9,9 +9,11 @@ Read next: commits.py.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from replog_node.model.positions import MemberId, Offset
+from replog_node.model.positions import MemberId
+from tests.simulation.oracles.committed import CommittedLog
 from tests.simulation.oracles.oracle import Oracle
 
 if TYPE_CHECKING:
@@ -19,18 +21,18 @@ if TYPE_CHECKING:
     from replog_node.model.configuration import Configuration
 
 
-def committed_configurations(driver: Driver) -> list[Configuration]:
-    """What a member knows to be committed: as applied, and what is to be applied next."""
-    applied, core = driver.applied, driver.kernel.core
+def committed_configurations(driver: Driver, log: CommittedLog) -> list[Configuration]:
+    """What a member knows to be committed: as applied, and what is to be applied next.
+
+    That is taken from what was applied anywhere: after a restart its own may be on disk only.
+    """
+    applied, commit = driver.applied, driver.kernel.committed.offset
     found = [applied.configuration]
-    if core is not None:
-        commit = driver.kernel.committed.offset
-        status = core.status()
-        if status.configuration_offset <= commit:
-            found.append(status.configuration)
-        for entry in core.recent(Offset(applied.offset + 1)) or ():
-            if entry.last <= commit:
-                found.append(entry.configuration)
+    core = driver.kernel.core
+    if core is not None and (status := core.status()).configuration_offset <= commit:
+        found.append(status.configuration)
+    behind = bisect_right(log.entries, applied.offset, key=lambda entry: entry.last)
+    found += [entry.configuration for entry in log.entries[behind:] if entry.last <= commit]
     return [configuration for configuration in found if configuration is not None]
 
 
