@@ -11,7 +11,7 @@ Read next: size.py, roll.py.
 import hashlib
 from collections import Counter
 
-from replog.wire.schemas import ClusterStatus, MemberAddress
+from replog.wire.schemas import ClusterStatus, MemberAddress, MemberStatus
 from replog_operator.model.steps import SetTarget
 from replog_operator.planner.answer import Answer, Do, Hold, names
 from replog_operator.planner.facts import Facts
@@ -35,21 +35,29 @@ def membership(facts: Facts) -> Answer:
         return None if facts.settled else _under_way(facts, status)
     if status.joint:
         return Hold("ChangeInProgress", "a membership change must end before the next begins")
+    absent = [ordinal for ordinal in range(len(wanted)) if ordinal not in facts.seen.answers]
+    if 2 * len(absent) >= len(wanted):
+        waiting = names(facts.spec.name, absent)
+        return Hold("TargetMemberUnavailable", f"{waiting}, most of the target, don't answer")
     return _target(facts, leader, status, wanted)
 
 
 def no_leader(facts: Facts) -> Hold:
-    """Nobody leads: it passes, or too many disks are lost."""
-    known, answers = facts.known, facts.seen.answers
-    silent = {ordinal for ordinal in facts.pods if ordinal not in answers}
+    """Nobody leads: it passes, or too many disks are lost; that is said once all have answered."""
+    known, answers, workload = facts.known, facts.seen.answers, facts.seen.workload
+    pods = 0 if workload is None else workload.replicas
+    silent = [ordinal for ordinal in range(pods) if ordinal not in answers]
+    voters = [m.id for m in known.members if m.role != "learner"] if known is not None else []
+    alive = [answer.member for answer in answers.values() if answer.member in voters]
+    if silent:
+        waiting = f"no answer from {names(facts.spec.name, silent)}"
+        count = f"{len(alive)} of {len(voters)} voters answer; " if voters else ""
+        return Hold("NoLeader", count + waiting)
     if known is None:
         return Hold("QuorumLost", "the log was there before, and no member has any of it now")
-    voters = [member.id for member in known.members if member.role != "learner"]
-    alive = [answer.member for answer in answers.values() if answer.member in voters]
-    if not silent and facts.pods and len(alive) < len(voters) // 2 + 1:
+    if len(alive) < len(voters) // 2 + 1:
         return Hold("QuorumLost", f"{len(alive)} of {len(voters)} voters have their data")
-    waiting = f"; no answer from {names(facts.spec.name, silent)}" if silent else ""
-    return Hold("NoLeader", f"{len(alive)} of {len(voters)} voters answer{waiting}")
+    return Hold("NoLeader", f"{len(alive)} of {len(voters)} voters answer")
 
 
 def replaced(facts: Facts) -> bool:
@@ -64,7 +72,11 @@ def replaced(facts: Facts) -> bool:
 
 
 def wanted_members(facts: Facts) -> tuple[MemberAddress, ...] | Hold:
-    """The target, by ordinal. A silent member that belongs to the log stays in it."""
+    """The target, by ordinal. A silent member that belongs to the log stays in it.
+
+    Not so if its claim was made anew: then another member will answer there, and one change is to
+    take both in.
+    """
     found, missing = [], []
     for ordinal in range(facts.spec.replicas):
         answer, member = facts.seen.answers.get(ordinal), facts.members.get(ordinal)
@@ -73,13 +85,18 @@ def wanted_members(facts: Facts) -> tuple[MemberAddress, ...] | Hold:
             return Hold(code, f"{facts.spec.name}-{ordinal} is {answer.state} for good")
         if answer is not None:
             found.append(MemberAddress(answer.member, facts.seen.addresses[ordinal]))
-        elif member is not None:
+        elif member is not None and _has_its_disk(facts, ordinal, member):
             found.append(MemberAddress(member.id, facts.seen.addresses[ordinal]))
         else:
             missing.append(ordinal)
     if missing:
         return Hold("MembersSilent", f"no answer from {names(facts.spec.name, missing)} yet")
     return tuple(found)
+
+
+def _has_its_disk(facts: Facts, ordinal: int, member: MemberStatus) -> bool:
+    claim = facts.claims.get(ordinal)
+    return claim is not None and claim.member_id == member.id
 
 
 def _told(facts: Facts, status: ClusterStatus, wanted: tuple[MemberAddress, ...]) -> bool:

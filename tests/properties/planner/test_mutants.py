@@ -44,7 +44,7 @@ MUTANTS: Final = (
     Mutant("tries what was given up again", "objects.py",
            "if wanted == workload.bad_template and not retry:", "if False:"),
     Mutant("a silent member is dropped", "membership.py",
-           "        elif member is not None:\n", "        elif member is None and False:\n"),
+           "elif member is not None and _has_its_disk", "elif False and member is not None and _has_its_disk"),
     Mutant("an operator is in charge whatever the log says", "authority.py",
            "    if refusal is not None:\n        return refusal\n", "    del refusal\n"),
     Mutant("never claims the log for its epoch", "authority.py",

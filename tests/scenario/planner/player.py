@@ -1,0 +1,170 @@
+"""Scenario files of the planner: what people or fate do, `----`, and every step that follows.
+
+    log N                 a resource for N members appears; nothing is there yet
+    scale N | image X | size N | hibernate on|off | suspend on|off | delete
+    lose N                pod and claim of this ordinal go
+    empty N …             the disks of these ordinals are empty, and their pods go
+    lead N                the member of this ordinal leads
+    hang N | wake         a pod answers nobody; all go on
+    recreate N            resource and children go, claims stay; it comes back for N members
+    stranger pod|claim    an object with the log's labels that can't be its own
+    stamp N ID            the claim of this ordinal is of another cluster
+    operator EPOCH [LEASE]  another operator acts from now on
+    pass [N]              the operator looks, and acts, so many times; ten seconds each
+    settle                until there is nothing left to do but wait
+    status                how it is
+
+The outcome is what the planner says (planner/describe.py); what it said the pass before is left
+out. `settle` ends with the status.
+
+Decides: that language. Must not know: what is right.
+Read next: test_planner.py, ../../properties/planner/world.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from replog_operator.model.observed import Claim, Observed, Operator, Pod, PodState
+from replog_operator.planner.describe import describe
+from replog_operator.planner.plan import plan
+from tests.properties.planner import paths
+from tests.properties.planner.world import World
+from tests.scenario.script import Step, parse
+
+PASSES_MAX: Final = 80
+QUIET_PASSES: Final = 4
+"""After so many passes that say the same and change nothing, it has come to rest."""
+UPDATE_S: Final = 120.0
+
+
+class Player:
+    """Carries commands out on a world of its own."""
+
+    def __init__(self) -> None:
+        self.world = World(paths.spec(1))
+        self._said: list[str] = []
+        self._strangers: tuple[str, ...] = ()
+
+    def play(self, line: str) -> list[str]:
+        """Carry one out; what followed, line by line."""
+        name, *words = line.split()
+        command: Callable[..., list[str] | None] | None = getattr(self, f"_do_{name}", None)
+        if command is None:
+            raise ValueError(f"unknown command {line!r}")
+        return command(*words) or ["nothing"]
+
+    def _do_log(self, replicas: str) -> None:
+        self.world = World(paths.spec(int(replicas)))
+
+    def _do_scale(self, replicas: str) -> None:
+        paths.scale(int(replicas))(self.world)
+
+    def _do_image(self, name: str) -> None:
+        paths.image(name)(self.world)
+
+    def _do_size(self, size_bytes: str) -> None:
+        paths.grow_disks(int(size_bytes))(self.world)
+
+    def _do_hibernate(self, word: str) -> None:
+        paths.hibernate(word == "on")(self.world)
+
+    def _do_suspend(self, word: str) -> None:
+        self.world.spec = self.world.spec._replace(suspend=word == "on")
+
+    def _do_delete(self) -> None:
+        self.world.spec = self.world.spec._replace(deleting=True)
+
+    def _do_lose(self, ordinal: str) -> None:
+        paths.lose_disk(int(ordinal))(self.world)
+
+    def _do_empty(self, *ordinals: str) -> None:
+        for ordinal in map(int, ordinals):
+            self.world.disks[ordinal].member = None
+            self.world.pods.pop(ordinal, None)
+        self.world.cluster.leader = None
+
+    def _do_lead(self, ordinal: str) -> None:
+        paths.lead(int(ordinal))(self.world)
+
+    def _do_hang(self, ordinal: str) -> None:
+        self.world.pods[int(ordinal)].hung = True
+        self.world.tick()
+
+    def _do_wake(self) -> None:
+        paths.wake(self.world)
+
+    def _do_recreate(self, replicas: str) -> None:
+        paths.recreate(int(replicas))(self.world)
+
+    def _do_stranger(self, kind: str) -> None:
+        self._strangers += (kind,)
+
+    def _do_stamp(self, ordinal: str, cluster_id: str) -> None:
+        self.world.disks[int(ordinal)].cluster_id = cluster_id
+
+    def _do_operator(self, epoch: str, lease: str = "ns/lease") -> None:
+        self.world.operator = Operator(int(epoch), f"{lease}#{epoch}")
+
+    def _do_pass(self, count: str = "1") -> list[str]:
+        return [line for _ in range(int(count)) for line in self._pass()]
+
+    def _do_settle(self) -> list[str]:
+        told, quiet = [], 0
+        for _ in range(PASSES_MAX):
+            writes = len(self.world.writes)
+            told += self._pass()
+            quiet = 0 if len(self.world.writes) > writes else quiet + 1
+            if quiet >= QUIET_PASSES and not self._waits_for_time():
+                return [*told, *self._do_status()]
+        return [*told, f"not at rest after {PASSES_MAX} passes"]
+
+    def _waits_for_time(self) -> bool:
+        """A canary that isn't well is given its time."""
+        first_s = min((pod.created_s for pod in self.world.pods.values()), default=0.0)
+        canary = any("MemberRestarting" in line for line in self._said)
+        return canary and self.world.now_s - first_s < 10 * UPDATE_S
+
+    def _do_status(self) -> list[str]:
+        world = self.world
+        at = {disk.member: ordinal for ordinal, disk in world.disks.items() if disk.member}
+        voters = sorted(str(at.get(member, member)) for member in world.cluster.voters)
+        retired = [str(ordinal) for ordinal, disk in sorted(world.disks.items()) if disk.retired]
+        images = sorted({pod.revision for pod in world.pods.values()})
+        return [
+            f"= voters {','.join(voters) or 'none'}, {len(world.pods)} pods of "
+            f"{','.join(images) or 'no image'}, {len(world.disks)} claims"
+            + (f", retired {','.join(retired)}" if retired else "")
+            + f", {len(world.cluster.joints)} joint changes"
+        ]
+
+    def _pass(self) -> list[str]:
+        found = plan(self.world.spec, self._seen())
+        for step in found.steps:
+            self.world.act(step.step)
+        if self.world.cluster.cluster_id is not None and self.world.cluster.leader is not None:
+            self.world.remembered_cluster = self.world.cluster.cluster_id
+        self.world.tick()
+        said, before = describe(found), self._said
+        self._said = said
+        return [line for line in said if line not in before]
+
+    def _seen(self) -> Observed:
+        seen = self.world.observe()
+        if "pod" in self._strangers:
+            pod = Pod("log-x", "x", "1", None, PodState.READY, 0.0, 0.0, "v1")
+            seen = seen._replace(pods=(*seen.pods, pod))
+        if "claim" in self._strangers:
+            seen = seen._replace(claims=(*seen.claims, Claim("data-log-x", "x", "1", None)))
+        return seen
+
+
+def played(path: Path) -> list[Step]:
+    """The file's steps with what really follows from each."""
+    player = Player()
+    return [
+        Step(step.before, step.command, player.play(step.command))
+        for step in parse(path.read_text())
+    ]
