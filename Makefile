@@ -40,10 +40,10 @@ setup: ## make or renew the environment in .venv, if it is stale
 run: setup ## start three nodes on this machine; Ctrl-C stops them (ARGS="-f log.yaml")
 	@exec .venv/bin/replog up $(ARGS)
 
-test: setup check ## every check, then every test but those on Kubernetes (ARGS="-k name" for some)
-	@$(PY) -m pytest -q -n 2 tests --ignore=tests/cluster $(ARGS)
+test: setup check ## every check, then every test (ARGS="-k name" for some)
+	@$(PY) -m pytest -q -n 2 tests $(ARGS)
 
-test-cluster: setup ## the tests on a real Kubernetes node, which is built first; needs root and go
+test-cluster: setup ## only the tests on a real Kubernetes node, which is built first; needs root and go
 	@$(PY) -m pytest -q tests/cluster $(ARGS)
 
 check: setup ## formatting, lint, types and layers; changes nothing

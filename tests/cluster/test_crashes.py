@@ -24,7 +24,11 @@ UNREACHED = {"before-raise-feature-level", "after-raise-feature-level"}
 
 
 class Phase(NamedTuple):
-    """An edit, the writes that follow from it, and how its end is seen."""
+    """An edit, the kinds of writes that follow, and how its end is seen.
+
+    Each operator dies at the next of them: a kind that is written once only stands before those
+    that come later.
+    """
 
     edit: Callable[["Place"], None]
     writes: tuple[str, ...]
@@ -110,10 +114,14 @@ def built(place: Place) -> bool:
 PHASES = (
     Phase(
         make,
-        ("apply", "apply-status", "bootstrap", "create", "event", "target"),
+        ("apply-status", "apply", "create", "bootstrap", "target"),
         lambda place: place.is_ready(1),
     ),
-    Phase(lambda place: place.edit(replicas=3), ("patch",), lambda place: place.is_ready(3)),
+    Phase(
+        lambda place: place.edit(replicas=3),
+        ("patch", "event"),
+        lambda place: place.is_ready(3),
+    ),
     Phase(
         lambda place: place.edit(podTemplate={"annotations": {"round": "2"}}),
         ("evict", "transfer"),
