@@ -159,9 +159,10 @@ class Atlas:
         if needed < 0:
             return True
         begins = bool(path) and not files[path[0]].rotten.intersection(BEGINNING)
-        return any(at >= needed for at in map(_offset_of, left)) and (
-            begins or needed in map(_offset_of, left)
-        )
+        # Others begin with the oldest: a newer one is of no use to them.
+        oldest = min(at for at in map(_offset_of, filter(is_snapshot, files)) if at >= needed)
+        kept = set(map(_offset_of, left))
+        return oldest in kept and (begins or needed in kept)
 
     def _segment_may_rot(
         self, node: SimNode, files: dict[str, Inode], name: str, at: int, size: int

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.simulation.greeting import hello_of
 from tests.simulation.oracles.liveness import (
     CONVERGED_WITHIN_S,
     LOOKED_EVERY_S,
@@ -92,6 +93,21 @@ class Healing:
             if node.paused or (node.driver and node.driver.kernel.spoken_level < newest):
                 node.kill()
             node.start()
+        self._seed(nodes)
+
+    def _seed(self, nodes: Sequence[SimNode]) -> None:
+        """Who has moved and who joined meanwhile learn where they are, as by `--seed-peer`.
+
+        Without a seed they can't: neither's configuration says where the other is now.
+        """
+        moved = self._world.moved
+        if moved is None or moved not in nodes or moved.driver is None:
+            return
+        known = {m.id for c in moved.known_configurations() for m in c.members}
+        for other in nodes:
+            if other is not moved and other.driver is not None and other.member not in known:
+                other.book.learn(hello_of(moved, moved.driver, other.member))
+                moved.book.learn(hello_of(other, other.driver, moved.member))
 
     def _part(self, nodes: Sequence[SimNode]) -> None:
         network = self._world.network

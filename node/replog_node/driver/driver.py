@@ -10,6 +10,7 @@ Read next: kernel.py (the core), callers.py (who waits for what), applier.py, le
 from collections.abc import Callable, Mapping
 
 from replog.wire.batches import CheckedBatch
+from replog.wire.problems import ApiError
 from replog.wire.schemas import Appended, BootstrapRequest, ClusterStatus, Done, Wait
 from replog_node.driver.answers import Reply
 from replog_node.driver.applier import Applier
@@ -332,8 +333,13 @@ class Driver:
     def read_entries(self, at: Offset, max_bytes: int, reply: Reply[tuple[Entry, ...]]) -> None:
         """Committed entries from the one that holds `at` on: at least one if there is any.
 
-        ApiError storage_failed if the disk doesn't give them.
+        ApiError storage_failed if the disk doesn't give them; not_ready while what the start found
+        damaged is mended.
         """
+        if self._repairs.holding:
+            detail = "part of this member's log is lost, and fetched from the others first"
+            reply(ApiError("not_ready", detail, wait="HoleBeingFilled"))
+            return
         self._pages.read(at, max_bytes, reply)
 
     def watch(self, woken: Callable[[], None]) -> Callable[[], None] | None:

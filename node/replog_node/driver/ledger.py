@@ -82,8 +82,9 @@ class Ledger:
     def expire(self, now_s: float, in_force: Term) -> None:
         """Tell those whose time is over that the outcome is unknown.
 
-        Of the term in force the place is kept, so that its bytes count as pending until committed;
-        of older terms it is dropped, because nobody waits for it any more.
+        Of the term in force a place is kept, so that its bytes count as pending until committed;
+        one without bytes, as a verdict's, and all of older terms are dropped, because nobody waits
+        for them any more.
         """
         for term in sorted(self._terms):
             waiting = self._terms[term]
@@ -91,14 +92,15 @@ class Ledger:
                 if promise.reply is not None and promise.deadline_s <= now_s:
                     reply, promise.reply = promise.reply, None
                     reply(_too_late())
-            if term != in_force:
-                self._drop_answered(term)
+            self._drop_answered(term, all_of_them=term != in_force)
 
-    def _drop_answered(self, term: Term) -> None:
-        kept = deque(p for p in self._terms[term] if p.reply is not None)
+    def _drop_answered(self, term: Term, *, all_of_them: bool) -> None:
+        kept: deque[Promise] = deque()
         for promise in self._terms[term]:
-            if promise.reply is None:
+            if promise.reply is None and (all_of_them or not promise.size_bytes):
                 self._forget(promise)
+            else:
+                kept.append(promise)
         if kept:
             self._terms[term] = kept
         else:

@@ -1,7 +1,8 @@
 """The snapshots that a member has: taking one in, and letting go of those that are of no more use.
 
 While the log begins after a snapshot, two sound files stand for what is before it: two snapshots,
-or one and its copy. So one rotten file costs nothing.
+or one and its copy; and neither is newer than the base, since others begin with nothing newer. So
+one rotten file costs nothing.
 
 Decides: which files there are. Must not know: segments, who asked.
 Read next: snapshots.py, store.py.
@@ -9,7 +10,7 @@ Read next: snapshots.py, store.py.
 
 from collections.abc import Iterable
 
-from replog_node.model.positions import ORIGIN, Offset, Position
+from replog_node.model.positions import ORIGIN, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.storage.disk import Disk, DiskError, Sync
 from replog_node.storage.errors import SnapshotUnusable
@@ -75,17 +76,33 @@ class KeptSnapshots:
             return False
         return True
 
-    def cover(self, start: Position) -> None:
+    def prove(self, meta: SnapshotMeta) -> None:
+        """See that it is as it was written, before older ones go because of it.
+
+        Raises SnapshotUnusable, DiskError.
+        """
+        prove(self._disk, snapshot_name(meta), meta)
+
+    def cover(self, start: Position, base: SnapshotMeta | None) -> None:
         """Make sure that two sound files stand for what is before `start`, durably.
 
+        base: what others begin with; None while it isn't known, then newer ones count, too.
         Nothing to do for a log that begins at its beginning. Raises DiskError; SnapshotUnusable
         if the only snapshot turns out to be damaged.
         """
-        self._copy_only(self.all, start)
+        self._copy_only(self.all, start, base)
 
-    def _copy_only(self, metas: Iterable[SnapshotMeta], start: Position) -> SnapshotMeta | None:
+    def _copy_only(
+        self, metas: Iterable[SnapshotMeta], start: Position, base: SnapshotMeta | None
+    ) -> SnapshotMeta | None:
         """Return the snapshot that stands alone for what is before `start`, after copying it."""
-        covering = [meta for meta in metas if meta.position.offset >= start.offset]
+        last = None if base is None else base.position.offset
+        covering = [
+            meta
+            for meta in metas
+            if start.offset <= meta.position.offset
+            and (last is None or meta.position.offset <= last)
+        ]
         if start == ORIGIN or len(covering) != 1:
             return None
         if copy_name(covering[0]) not in self._disk.names():
@@ -93,15 +110,15 @@ class KeptSnapshots:
             self._disk.sync_directory(Sync.SNAPSHOT_NAME)
         return covering[0]
 
-    def thin(self, base: Offset | None, start: Position) -> None:
+    def thin(self, base: SnapshotMeta, start: Position) -> None:
         """Remove what isn't worth keeping, and copies of what no longer needs one; see cover.
 
-        base: the base's offset. Nothing is synced: what comes back at a start goes again.
+        Nothing is synced: what comes back at a start goes again.
         """
         held = [meta.position.offset for meta in self.all]
-        kept = which_to_keep(held, base, self._between)
+        kept = which_to_keep(held, base.position.offset, self._between)
         left = tuple(meta for meta in self.all if meta.position.offset in kept)
-        only = self._copy_only(left, start)
+        only = self._copy_only(left, start, base)
         self.all = left
         names = {snapshot_name(meta) for meta in left}
         if only is not None:

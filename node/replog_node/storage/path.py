@@ -111,7 +111,7 @@ def _take_fetched(disk: Disk, meta: SnapshotMeta, found: Found) -> bool:
             _forget(disk, meta)
             return False
         kept.take(part_name(meta), meta)
-    kept.cover(meta.position)
+    kept.cover(meta.position, None)
     return True
 
 

@@ -125,7 +125,7 @@ def open_store(
         kept = KeptSnapshots(disk, ground.found, limits.snapshots_between)
         if log is not None:
             kept.remove_old_parts()
-            kept.cover(log.start.position)
+            kept.cover(log.start.position, _base(kept, ground.start, log))
         identity = msgspec.structs.replace(identity, incarnation=identity.incarnation + 1)
         save_identity(disk, identity)
         reserve.prepare()
@@ -169,6 +169,7 @@ class Store:
         self._start = start
         self._kept = kept
         self._released: deque[str] = deque()
+        self._proven: SnapshotMeta | None = None
         self._failed: str | None = None
         self.recovered = Recovered(
             member=identity.member,
@@ -211,7 +212,7 @@ class Store:
 
         None: there is none, or none is needed since the log begins at its beginning.
         """
-        return base_of(self._kept.all, self._known_log_start(), self.start.position.offset)
+        return None if self._log is None else _base(self._kept, self._start, self._log)
 
     def write(self, persists: Sequence[Persist]) -> None:
         """Make all of these durable, as if one after the other; on return they are.
@@ -415,18 +416,19 @@ class Store:
             save_start(self._disk, Start(self._start.base, installing=meta))
             if fetched:
                 self._kept.take(part_name(meta), meta)
-            self._kept.cover(meta.position)
+            self._kept.cover(meta.position, meta)
             log.truncate(Cut(meta.tail, ()))
             self._start = Start(meta.position)
             save_start(self._disk, self._start)
-            self._kept.thin(meta.position.offset, log.start.position)
+            self._kept.thin(meta, log.start.position)
 
     def release(self, log_start: Offset) -> tuple[SnapshotMeta | None, Tail]:
         """Let go of what no retained entry needs; returns the base and what the log follows now.
 
         log_start: the first retained offset, as committed. The base is the newest snapshot that
         ends before it; whole segments up to the base go, some with each of the next writes, and
-        snapshots that aren't worth keeping. Without a base nothing goes. Raises StorageFailed.
+        snapshots that aren't worth keeping. Without a base nothing goes. Raises SnapshotUnusable,
+        with nothing gone, if the base has rotted; StorageFailed.
         """
         with self._guarded():
             log = self._assigned()
@@ -434,13 +436,16 @@ class Store:
             if base is None:
                 return self.base, log.start
             up_to = base.position
+            if base != self._proven:
+                self._kept.prove(base)
+                self._proven = base
             if log.releases(up_to.offset):
-                self._kept.cover(up_to)
+                self._kept.cover(up_to, base)
                 self._start = Start(max(up_to, self._start.base, key=lambda each: each.offset))
                 save_start(self._disk, self._start)
                 for segment in log.release(up_to.offset):
                     self._released += (segment.header.name, segment.header.summary_name)
-            self._kept.thin(up_to.offset, log.start.position)
+            self._kept.thin(base, log.start.position)
             self._remove_released(_REMOVED_AT_ONCE)
             return base, log.start
 
@@ -521,11 +526,6 @@ class Store:
             return None
         return self._assigned().plan_cut(to)
 
-    def _known_log_start(self) -> Offset:
-        """The first retained offset as far as it is known here: it may be higher, never lower."""
-        newest = self._kept.newest
-        return Offset(max(self._start.base.offset + 1, 0 if newest is None else newest.log_start))
-
     def _check_of_this_log(self, meta: SnapshotMeta) -> None:
         """Raise StoreMisused unless this log has, or had, the entry that the snapshot ends with."""
         held, position = self._identity, meta.position
@@ -570,6 +570,13 @@ class Store:
         except BaseException as problem:
             self._failed = str(problem) or type(problem).__name__
             raise
+
+
+def _base(kept: KeptSnapshots, start: Start, log: Log) -> SnapshotMeta | None:
+    """What others begin with, as far as is known here: the first retained offset may be higher."""
+    newest = kept.newest
+    log_start = max(start.base.offset + 1, 0 if newest is None else newest.log_start)
+    return base_of(kept.all, Offset(log_start), log.start.position.offset)
 
 
 @contextmanager

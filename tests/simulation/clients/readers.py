@@ -95,8 +95,6 @@ class Reader(Client):
             if isinstance(entries, ApiError):
                 self._refused(node, at, entries)
                 return
-            if not entries and _holds_back(node):
-                return
             self.world.history.pages += 1
             self.world.checks.page(node.name, at, entries)
             behind = entries[-1].last + 1 if entries else end

@@ -331,7 +331,8 @@ class Node:
         answers = Answers()
         self.driver.read_entries(Offset(at), 1 << 20, answers)
         self.rig.deliver()
-        return [entry for page in answers for entry in page]
+        pages = [page for page in answers if not isinstance(page, ApiError)]
+        return [entry for page in pages for entry in page]
 
     # Ports.
 

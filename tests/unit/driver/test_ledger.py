@@ -53,6 +53,14 @@ def test_who_waited_for_too_long_hears_that_the_outcome_is_unknown_and_only_once
     assert len(answers) == 1 and ledger.size_bytes == 0
 
 
+def test_a_verdict_that_nobody_waits_for_any_more_is_no_pending_batch() -> None:
+    ledger, answers = Ledger(), Answers()
+    ledger.add(promise(answers, 0, deadline_s=50))
+    ledger.repeat(promise(answers, 0, deadline_s=5, size_bytes=0))
+    ledger.expire(5.0, Term(1))
+    assert answers.codes == ["timeout"] and (ledger.count, ledger.size_bytes) == (1, 1)
+
+
 def test_what_nobody_waits_for_any_more_is_forgotten_once_its_term_is_over() -> None:
     ledger, answers = Ledger(), Answers()
     ledger.add(promise(answers, 0, deadline_s=5))

@@ -57,6 +57,9 @@ def test_a_hole_that_the_start_finds_is_filled_before_the_member_takes_part(at: 
     rig.tick(TICKS)
     assert node.driver.kernel.core is None and "HoleBeingFilled" in waits(node)
     assert values(node) == []
+    early = Answers()
+    node.driver.read_entries(Offset(0), 1, early)
+    assert early.codes == ["not_ready"] and early[0].extra["wait"] == "HoleBeingFilled"
     rig.cut_off.clear()
     rig.tick(2 * TICKS)
     assert node.driver.kernel.core is not None and not node.driver.waits()

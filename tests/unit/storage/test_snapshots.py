@@ -300,7 +300,41 @@ def test_while_one_snapshot_alone_stands_for_what_is_gone_there_is_a_copy_of_it(
     second = built(again, disk, STATE)
     again.release(Offset(meta.position.offset + 1))
     assert again.snapshots == (meta, second)
+    assert disk.has(copy_name(meta)), "a newer one is nothing that others could begin with"
+    again.release(Offset(second.position.offset + 1))
+    assert [*again.snapshots] == [second]
     assert not disk.has(copy_name(meta))
+
+
+def test_what_others_begin_with_outlives_its_rot_though_newer_ones_are_there() -> None:
+    store, disk, entries = holding(12)
+    meta = built(store, disk, STATE)
+    store.write([appending(*chained([data(1200)], store.tail))])
+    newer = built(store, disk, STATE)
+    store.release(Offset(entries[-1].last + 1))
+    assert store.base == meta
+    disk.damage(snapshot_name(meta), 50, b"\xff")
+    again = reopened(store, disk)
+    assert again.snapshots == (meta, newer)
+    assert again.base == meta
+
+
+def test_an_older_snapshot_goes_only_for_one_that_is_sound() -> None:
+    store, disk, entries = holding(12)
+    older = built(store, disk, STATE)
+    store.release(Offset(entries[-1].last + 1))
+    store.write([appending(*chained([data(1200)], store.tail))])
+    newer = built(store, disk, STATE)
+    store.write([appending(*chained([data(1200)], store.tail))])
+    newest = built(store, disk, STATE)
+    disk.damage(snapshot_name(newer), 50, b"\xff")
+    with pytest.raises(SnapshotUnusable):
+        store.release(Offset(newer.position.offset + 1))
+    assert [*store.snapshots] == [older, newer, newest], "nothing is gone yet"
+    store.drop_snapshot(newer)
+    base, _ = store.release(Offset(newer.position.offset + 1))
+    assert base == older
+    assert reopened(store, disk).snapshots == (older, newest)
 
 
 def test_a_full_disk_costs_the_copy_and_not_the_release() -> None:
