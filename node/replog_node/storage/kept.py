@@ -10,12 +10,13 @@ Read next: snapshots.py, store.py.
 
 from collections.abc import Iterable
 
-from replog_node.model.positions import ORIGIN, Position
+from replog_node.model.positions import ORIGIN, Offset, Position
 from replog_node.model.snapshots import SnapshotMeta
 from replog_node.storage.disk import Disk, DiskError, Sync
 from replog_node.storage.errors import SnapshotUnusable
 from replog_node.storage.snapshots import (
     Found,
+    base_of,
     copy_name,
     is_part,
     is_snapshot,
@@ -46,6 +47,14 @@ class KeptSnapshots:
     def newest(self) -> SnapshotMeta | None:
         """The newest one, which is the best to start from."""
         return self.all[-1] if self.all else None
+
+    def base(self, given_up: Position, start: Position) -> SnapshotMeta | None:
+        """What others begin with, as far as is known here: the first retained offset may be higher.
+
+        given_up: up to where segments were released. start: what the log's first entry follows.
+        """
+        log_start = max(given_up.offset + 1, 0 if self.newest is None else self.newest.log_start)
+        return base_of(self.all, Offset(log_start), start.offset)
 
     def take(self, name: str, meta: SnapshotMeta) -> None:
         """Give a durable file the name of a snapshot, durably. Raises DiskError."""

@@ -125,7 +125,7 @@ def open_store(
         kept = KeptSnapshots(disk, ground.found, limits.snapshots_between)
         if log is not None:
             kept.remove_old_parts()
-            kept.cover(log.start.position, _base(kept, ground.start, log))
+            kept.cover(log.start.position, kept.base(ground.start.base, log.start.position))
         identity = msgspec.structs.replace(identity, incarnation=identity.incarnation + 1)
         save_identity(disk, identity)
         reserve.prepare()
@@ -212,7 +212,7 @@ class Store:
 
         None: there is none, or none is needed since the log begins at its beginning.
         """
-        return None if self._log is None else _base(self._kept, self._start, self._log)
+        return self._kept.base(self._start.base, self.start.position)
 
     def write(self, persists: Sequence[Persist]) -> None:
         """Make all of these durable, as if one after the other; on return they are.
@@ -570,13 +570,6 @@ class Store:
         except BaseException as problem:
             self._failed = str(problem) or type(problem).__name__
             raise
-
-
-def _base(kept: KeptSnapshots, start: Start, log: Log) -> SnapshotMeta | None:
-    """What others begin with, as far as is known here: the first retained offset may be higher."""
-    newest = kept.newest
-    log_start = max(start.base.offset + 1, 0 if newest is None else newest.log_start)
-    return base_of(kept.all, Offset(log_start), log.start.position.offset)
 
 
 @contextmanager
