@@ -20,6 +20,7 @@ from replog_node.storage.disk import Disk
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.snapshots import Incoming, described, encode_header, write_snapshot
 from replog_node.storage.store import Store, open_store
+from tests.support.simdisk import SimDisk
 
 CLUSTER = ClusterId("5d1c0f5e-cluster")
 MEMBER = MemberId("7e57-member")
@@ -153,3 +154,23 @@ def whole_log(store: Store, max_bytes: int = 1 << 30) -> tuple[Entry, ...]:
     while more := store.read(_after(store, found), max_bytes):
         found += more
     return tuple(found)
+
+
+def store_with(count: int, disk: SimDisk | None = None) -> tuple[Store, SimDisk, tuple[Entry, ...]]:
+    """Return a store with so many entries, of which a segment holds about two."""
+    disk = disk or SimDisk()
+    store = opened(disk)
+    store.assign(CLUSTER, LINEAGE)
+    entries = chained([CLOCK, configured("m1"), *[data(1200)] * (count - 2)])
+    for entry in entries:
+        store.write([appending(entry)])
+    return store, disk, entries
+
+
+def reopened(store: Store, disk: SimDisk) -> Store:
+    store.close()
+    return opened(disk)
+
+
+def segments(disk: SimDisk) -> list[str]:
+    return [name for name in disk.names() if name.endswith(".seg")]

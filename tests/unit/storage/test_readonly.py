@@ -24,20 +24,23 @@ from tests.unit.storage.building import (
     cutting,
     data,
     opened,
+    reopened,
+    segments,
     snapshot_at,
+    store_with,
 )
-from tests.unit.storage.test_snapshots import STATE, holding, reopened, segments
+from tests.unit.storage.test_snapshots import STATE
 
 
 def test_all_entries_are_read_beside_the_member_that_holds_them() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     log = open_reader(disk)
     assert tuple(log.entries(log.origin, store.tail.position)) == entries
 
 
 @pytest.mark.parametrize("number", range(11))
 def test_reading_begins_after_any_tail_and_ends_with_any_entry(number: int) -> None:
-    _, disk, entries = holding(12)
+    _, disk, entries = store_with(12)
     log = open_reader(disk)
     after = tail_of(entries[number])
     for last in range(number + 1, 12):
@@ -47,7 +50,7 @@ def test_reading_begins_after_any_tail_and_ends_with_any_entry(number: int) -> N
 
 
 def test_nothing_is_changed_by_reading() -> None:
-    store, disk, _ = holding(12)
+    store, disk, _ = store_with(12)
     built(store, disk, STATE)
     disk.fail = lambda call: (
         "changed" if not call.startswith(("names", "open", "read", "size")) else None
@@ -59,7 +62,7 @@ def test_nothing_is_changed_by_reading() -> None:
 
 
 def test_what_is_written_rolled_cut_and_released_meanwhile_does_no_harm() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     meta = built(store, disk, STATE, entries[3])
     tail = store.tail
     log = open_reader(disk)
@@ -77,7 +80,7 @@ def test_what_is_written_rolled_cut_and_released_meanwhile_does_no_harm() -> Non
 
 
 def test_a_file_that_is_superseded_under_the_reader_is_looked_for_again() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     log = open_reader(disk)
     reading = log.entries(log.origin, store.tail.position)
     found = [next(reading) for _ in range(10)]
@@ -88,7 +91,7 @@ def test_a_file_that_is_superseded_under_the_reader_is_looked_for_again() -> Non
 
 
 def test_a_file_that_is_gone_for_a_moment_is_looked_for_again_and_no_more_than_once() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     log = open_reader(disk)
     name = segments(disk)[2]
     disk.fail = FailOnce(lambda call: call == f"open {name}")
@@ -112,7 +115,7 @@ class FailOnce:
 
 
 def test_an_entry_that_doesn_t_follow_the_tail_is_never_given() -> None:
-    _, disk, entries = holding(6)
+    _, disk, entries = store_with(6)
     log = open_reader(disk)
     other = Tail(entries[2].position, bytes(16), 1)
     with pytest.raises(LogDamaged, match="doesn't follow"):
@@ -122,7 +125,7 @@ def test_an_entry_that_doesn_t_follow_the_tail_is_never_given() -> None:
 
 
 def test_damage_ends_the_reading_before_it() -> None:
-    _, disk, entries = holding(8)
+    _, disk, entries = store_with(8)
     name = segments(disk)[1]
     at = disk.content(name).index(b"aaaa")
     disk.damage(name, at, b"b")
@@ -136,7 +139,7 @@ def test_damage_ends_the_reading_before_it() -> None:
 
 
 def test_a_segment_whose_header_alone_is_damaged_is_read_as_a_start_reads_it() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     first, *_ = segments(disk)
     disk.damage(first, 20, b"rot")
     log = open_reader(disk)
@@ -147,7 +150,7 @@ def test_a_segment_whose_header_alone_is_damaged_is_read_as_a_start_reads_it() -
 
 
 def test_what_was_released_is_not_found() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     built(store, disk, STATE)
     store.release(Offset(entries[-1].last + 1))
     log = open_reader(disk)
@@ -163,7 +166,7 @@ def test_a_member_without_a_cluster_has_no_log_to_read() -> None:
 
 
 def test_a_damaged_snapshot_isn_t_there_for_a_reader() -> None:
-    store, disk, entries = holding(5)
+    store, disk, entries = store_with(5)
     older = built(store, disk, STATE, entries[2])
     meta = built(store, disk, STATE)
     disk.damage(snapshot_name(meta), meta.size_bytes - 1, b"\0")

@@ -14,7 +14,6 @@ from replog_node.model.snapshots import SnapshotMeta
 from replog_node.storage.bounds import level_of
 from replog_node.storage.errors import (
     LogDamaged,
-    ReadRefused,
     SnapshotUnusable,
     StorageFailed,
     StoreMisused,
@@ -22,13 +21,11 @@ from replog_node.storage.errors import (
 from replog_node.storage.snapshots import (
     copy_name,
     header_bytes,
-    part_name,
     snapshot_name,
     which_to_keep,
     write_snapshot,
 )
 from replog_node.storage.start import START_NAME, load_start
-from replog_node.storage.store import Store
 from tests.support.simdisk import SimDisk
 from tests.unit.storage.building import (
     CLOCK,
@@ -39,12 +36,12 @@ from tests.unit.storage.building import (
     built,
     bytes_of,
     chained,
-    configured,
-    cutting,
     data,
-    fetched,
     opened,
+    reopened,
+    segments,
     snapshot_at,
+    store_with,
     voting,
     whole_log,
 )
@@ -53,28 +50,8 @@ STATE = b"what all entries so far have left behind " * 30
 AHEAD = snapshot_at(Tail(Position(Term(7), Offset(500)), bytes(range(16)), 900), STATE)
 
 
-def holding(count: int, disk: SimDisk | None = None) -> tuple[Store, SimDisk, tuple[Entry, ...]]:
-    """Return a store with so many entries, of which a segment holds about two."""
-    disk = disk or SimDisk()
-    store = opened(disk)
-    store.assign(CLUSTER, LINEAGE)
-    entries = chained([CLOCK, configured("m1"), *[data(1200)] * (count - 2)])
-    for entry in entries:
-        store.write([appending(entry)])
-    return store, disk, entries
-
-
-def reopened(store: Store, disk: SimDisk) -> Store:
-    store.close()
-    return opened(disk)
-
-
-def segments(disk: SimDisk) -> list[str]:
-    return [name for name in disk.names() if name.endswith(".seg")]
-
-
 def test_a_snapshot_is_there_after_a_restart_with_its_state() -> None:
-    store, disk, _ = holding(5)
+    store, disk, _ = store_with(5)
     meta = built(store, disk, STATE)
     again = reopened(store, disk)
     assert again.snapshots == (meta,)
@@ -86,8 +63,8 @@ def test_a_snapshot_is_there_after_a_restart_with_its_state() -> None:
 
 
 def test_the_snapshot_s_file_is_the_same_on_every_member_that_builds_it() -> None:
-    store, disk, entries = holding(5)
-    other, other_disk, _ = holding(8)
+    store, disk, entries = store_with(5)
+    other, other_disk, _ = store_with(8)
     meta = built(store, disk, STATE)
     assert built(other, other_disk, STATE, entries[4]) == meta
     assert disk.content(snapshot_name(meta)) == other_disk.content(snapshot_name(meta))
@@ -96,7 +73,7 @@ def test_the_snapshot_s_file_is_the_same_on_every_member_that_builds_it() -> Non
 
 
 def test_a_temporary_snapshot_that_nobody_adopted_is_gone_at_the_next_start() -> None:
-    store, disk, _ = holding(3)
+    store, disk, _ = store_with(3)
     name = write_snapshot(disk, snapshot_at(store.tail, STATE), STATE)
     again = reopened(store, disk)
     assert again.snapshots == ()
@@ -105,7 +82,7 @@ def test_a_temporary_snapshot_that_nobody_adopted_is_gone_at_the_next_start() ->
 
 @pytest.mark.parametrize("part", ["envelope", "header", "state", "end", "length"])
 def test_a_damaged_snapshot_is_noticed_removed_and_never_used(part: str) -> None:
-    store, disk, entries = holding(6)
+    store, disk, entries = store_with(6)
     older = built(store, disk, STATE, entries[2])
     meta = built(store, disk, STATE)
     name = snapshot_name(meta)
@@ -122,7 +99,7 @@ def test_a_damaged_snapshot_is_noticed_removed_and_never_used(part: str) -> None
 
 
 def test_a_snapshot_that_rots_while_it_is_held_is_noticed_by_who_reads_it() -> None:
-    store, disk, _ = holding(4)
+    store, disk, _ = store_with(4)
     meta = built(store, disk, STATE)
     disk.damage(snapshot_name(meta), meta.size_bytes - 3, b"\0")
     with pytest.raises(SnapshotUnusable):
@@ -137,7 +114,7 @@ def test_a_snapshot_that_rots_while_it_is_held_is_noticed_by_who_reads_it() -> N
 
 def test_of_two_readers_that_meet_one_damage_the_second_does_not_take_the_copy_away() -> None:
     """Simulation, seed 76: two members fetched a snapshot whose first file had rotted."""
-    store, disk, entries = holding(10)
+    store, disk, entries = store_with(10)
     store.write([voting(1)])
     meta = built(store, disk, STATE)
     store.release(Offset(entries[-1].last + 1))
@@ -150,7 +127,7 @@ def test_of_two_readers_that_meet_one_damage_the_second_does_not_take_the_copy_a
 
 
 def test_a_snapshot_of_a_higher_feature_level_stays_and_the_start_says_its_level() -> None:
-    store, disk, _ = holding(3)
+    store, disk, _ = store_with(3)
     meta = built(store, disk, STATE)
     newer = msgspec.structs.replace(meta, feature_level=2)
     disk.vanish(snapshot_name(meta))
@@ -163,7 +140,7 @@ def test_a_snapshot_of_a_higher_feature_level_stays_and_the_start_says_its_level
 
 
 def test_a_snapshot_of_another_cluster_stops_the_start() -> None:
-    store, disk, _ = holding(3)
+    store, disk, _ = store_with(3)
     meta = msgspec.structs.replace(
         snapshot_at(store.tail, STATE), cluster_id=ClusterId("0ther-c1uster")
     )
@@ -176,7 +153,7 @@ def test_a_snapshot_of_another_cluster_stops_the_start() -> None:
 
 
 def test_a_file_that_is_shorter_than_it_says_is_not_adopted() -> None:
-    store, disk, _ = holding(3)
+    store, disk, _ = store_with(3)
     name = write_snapshot(disk, snapshot_at(store.tail, STATE), STATE)
     disk.open(name).truncate(1000)
     with pytest.raises(SnapshotUnusable, match="1000 bytes"):
@@ -185,7 +162,7 @@ def test_a_file_that_is_shorter_than_it_says_is_not_adopted() -> None:
 
 
 def test_a_snapshot_that_isn_t_of_this_log_is_refused() -> None:
-    store, disk, entries = holding(5)
+    store, disk, entries = store_with(5)
     for position in (
         Position(Term(2), entries[3].last),
         Position(Term(1), Offset(entries[-1].last + 1)),
@@ -225,7 +202,7 @@ def test_thinning_again_and_again_leaves_the_snapshots_evenly_spread() -> None:
 
 
 def test_release_removes_the_segments_up_to_the_base_and_keeps_what_is_retained() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     early = built(store, disk, STATE, entries[1])
     base = built(store, disk, STATE, entries[7])
     newest = built(store, disk, STATE)
@@ -249,7 +226,7 @@ def test_release_removes_the_segments_up_to_the_base_and_keeps_what_is_retained(
 
 
 def test_a_read_whose_segment_is_released_under_it_finds_nothing_and_no_damage() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     built(store, disk, STATE)
 
     def releasing(call: str) -> None:
@@ -263,7 +240,7 @@ def test_a_read_whose_segment_is_released_under_it_finds_nothing_and_no_damage()
 
 
 def test_without_a_snapshot_below_the_log_start_nothing_is_released() -> None:
-    store, disk, entries = holding(9)
+    store, disk, entries = store_with(9)
     built(store, disk, STATE)
     before = disk.names()
     assert store.release(entries[6].base) == (None, store.start)
@@ -272,7 +249,7 @@ def test_without_a_snapshot_below_the_log_start_nothing_is_released() -> None:
 
 
 def test_a_release_removes_few_files_at_once_and_the_rest_with_later_writes() -> None:
-    store, disk, entries = holding(10)
+    store, disk, entries = store_with(10)
     built(store, disk, STATE)
     before = segments(disk)
     store.release(Offset(entries[-1].last + 1))
@@ -286,7 +263,7 @@ def test_a_release_removes_few_files_at_once_and_the_rest_with_later_writes() ->
 
 
 def test_while_one_snapshot_alone_stands_for_what_is_gone_there_is_a_copy_of_it() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     meta = built(store, disk, STATE)
     assert not disk.has(copy_name(meta))
     store.release(Offset(entries[-1].last + 1))
@@ -307,7 +284,7 @@ def test_while_one_snapshot_alone_stands_for_what_is_gone_there_is_a_copy_of_it(
 
 
 def test_what_others_begin_with_outlives_its_rot_though_newer_ones_are_there() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     meta = built(store, disk, STATE)
     store.write([appending(*chained([data(1200)], store.tail))])
     newer = built(store, disk, STATE)
@@ -320,7 +297,7 @@ def test_what_others_begin_with_outlives_its_rot_though_newer_ones_are_there() -
 
 
 def test_an_older_snapshot_goes_only_for_one_that_is_sound() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     older = built(store, disk, STATE)
     store.release(Offset(entries[-1].last + 1))
     store.write([appending(*chained([data(1200)], store.tail))])
@@ -338,7 +315,7 @@ def test_an_older_snapshot_goes_only_for_one_that_is_sound() -> None:
 
 
 def test_a_full_disk_costs_the_copy_and_not_the_release() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     meta = built(store, disk, STATE)
     disk.fail = lambda call: (
         "the disk is full" if call.startswith("create") and ".copy" in call else None
@@ -353,7 +330,7 @@ def test_a_full_disk_costs_the_copy_and_not_the_release() -> None:
 
 
 def test_a_lost_first_segment_is_a_hole_though_a_snapshot_stands_for_it() -> None:
-    store, disk, _ = holding(10)
+    store, disk, _ = store_with(10)
     built(store, disk, STATE)
     store.close()
     lost, behind, *_ = segments(disk)
@@ -364,7 +341,7 @@ def test_a_lost_first_segment_is_a_hole_though_a_snapshot_stands_for_it() -> Non
 
 def test_a_log_that_lost_its_end_goes_on_behind_its_snapshot_and_lacks_what_is_between() -> None:
     """Soak, seed 179564836398: header and first block of the last segment had rotted."""
-    store, disk, entries = holding(10)
+    store, disk, entries = store_with(10)
     store.write([voting(1)])
     meta = built(store, disk, STATE)
     store.close()
@@ -386,7 +363,7 @@ def test_a_log_that_lost_its_end_goes_on_behind_its_snapshot_and_lacks_what_is_b
 
 
 def test_a_log_that_begins_later_without_a_snapshot_is_damage() -> None:
-    store, disk, entries = holding(10)
+    store, disk, entries = store_with(10)
     meta = built(store, disk, STATE)
     store.release(Offset(entries[-1].last + 1))
     store.close()
@@ -399,7 +376,7 @@ def test_a_log_that_begins_later_without_a_snapshot_is_damage() -> None:
 def test_a_snapshot_that_the_disk_refuses_to_read_stays_and_stops_the_start_if_it_is_needed() -> (
     None
 ):
-    store, disk, entries = holding(10)
+    store, disk, entries = store_with(10)
     meta = built(store, disk, STATE)
     store.release(Offset(entries[-1].last + 1))
     store.close()
@@ -418,7 +395,7 @@ def test_a_snapshot_that_the_disk_refuses_to_read_stays_and_stops_the_start_if_i
 
 
 def test_damage_of_the_file_start_is_no_loss() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     meta = built(store, disk, STATE)
     _, start = store.release(Offset(entries[-1].last + 1))
     for _ in range(9):
@@ -432,143 +409,12 @@ def test_damage_of_the_file_start_is_no_loss() -> None:
 
 
 def test_the_configuration_in_force_where_the_log_begins_is_known_from_the_snapshot() -> None:
-    store, disk, entries = holding(12)
+    store, disk, entries = store_with(12)
     built(store, disk, STATE)
     store.release(Offset(entries[-1].last + 1))
     again = reopened(store, disk)
     found = Configuration((Member(MemberId("7e57-member"), "here:7411"),))
     assert again.recovered.log.configurations == ((Offset(1), found),)
-
-
-def test_a_fetched_snapshot_takes_the_place_of_the_whole_log() -> None:
-    store, disk, _ = holding(8)
-    assert fetched(store, AHEAD, bytes_of(AHEAD, STATE)).finish()
-    store.install(AHEAD)
-    assert store.tail == store.start == AHEAD.tail
-    assert store.snapshots == (AHEAD,)
-    assert len(segments(disk)) == 1
-    assert whole_log(store) == ()
-    more = chained([data(900), data(900)], AHEAD.tail, term=8)
-    store.write([appending(*more)])
-    again = reopened(store, disk)
-    assert whole_log(again) == more
-    assert again.recovered.log.base == AHEAD
-    assert again.recovered.log.start == AHEAD.position
-    assert again.read_state(AHEAD) == STATE
-    again.write([cutting(AHEAD.position, *chained([CLOCK], AHEAD.tail, term=9))])
-    last = reopened(again, disk)
-    assert last.start == AHEAD.tail
-    assert last.tail.position == Position(Term(9), Offset(501))
-
-
-@pytest.mark.parametrize("then", ["nothing", "a restart", "a cut to its start"])
-def test_what_an_install_superseded_stays_so_though_its_files_are_back_and_start_is_damaged(
-    then: str,
-) -> None:
-    store, disk, _ = holding(8)
-    old = {name: disk.content(name) for name in segments(disk)}
-    assert fetched(store, AHEAD, bytes_of(AHEAD, STATE)).finish()
-    store.install(AHEAD)
-    if then == "a restart":
-        store = reopened(store, disk)
-    elif then == "a cut to its start":
-        store.write([appending(*chained([CLOCK], AHEAD.tail, term=8))])
-        store.write([cutting(AHEAD.position)])
-    store.close()
-    for name, content in old.items():
-        disk.create(name, 0).write(0, content)
-    disk.damage(START_NAME, 30, b"\xff\xff")
-    again = opened(disk)
-    assert again.tail == again.start == AHEAD.tail
-    assert len(segments(disk)) == 1
-
-
-def test_an_install_needs_a_snapshot_that_was_fetched_whole_and_is_not_the_older_one() -> None:
-    store, disk, entries = holding(8)
-    with pytest.raises(StoreMisused, match="there is no snapshot"):
-        store.install(AHEAD)
-    fetched(store, AHEAD, bytes_of(AHEAD, STATE)[:-1])
-    with pytest.raises(SnapshotUnusable):
-        store.install(AHEAD)
-    older = built(store, disk, STATE, entries[2])
-    built(store, disk, STATE)
-    with pytest.raises(StoreMisused, match="is older than"):
-        store.install(older)
-    assert whole_log(store) == entries
-    assert whole_log(reopened(store, disk)) == entries
-
-
-def test_a_part_goes_on_after_a_restart_where_it_was() -> None:
-    store, disk, _ = holding(3)
-    content = bytes_of(AHEAD, STATE)
-    incoming = store.incoming(AHEAD)
-    incoming.write(0, content[:700])
-    again = reopened(store, disk)
-    incoming = again.incoming(AHEAD)
-    assert incoming.size == 700
-    with pytest.raises(StoreMisused):
-        incoming.write(699, content[699:])
-    incoming.write(700, content[700:])
-    assert incoming.finish()
-    again.install(AHEAD)
-    assert again.read_state(AHEAD) == STATE
-    assert not disk.has(part_name(AHEAD))
-
-
-@pytest.mark.parametrize("wrong", ["state", "header", "short", "other"])
-def test_a_part_that_isn_t_what_was_offered_is_removed_and_never_becomes_a_snapshot(
-    wrong: str,
-) -> None:
-    store, disk, entries = holding(3)
-    content = bytearray(bytes_of(AHEAD, STATE))
-    match wrong:
-        case "state":
-            content[-5] ^= 1
-        case "header":
-            content[40] ^= 1
-        case "short":
-            del content[-1:]
-        case _:
-            content[:] = bytes_of(msgspec.structs.replace(AHEAD, log_time_ms=901), STATE)
-    assert not fetched(store, AHEAD, bytes(content)).finish()
-    assert not disk.has(part_name(AHEAD))
-    again = reopened(store, disk)
-    assert again.snapshots == ()
-    assert whole_log(again) == entries
-
-
-def test_one_part_is_kept_at_a_time_and_none_that_is_older_than_what_is_there() -> None:
-    store, disk, _ = holding(4)
-    other = snapshot_at(Tail(Position(Term(1), Offset(1)), bytes(16), 1), STATE)
-    store.incoming(AHEAD).write(0, b"x")
-    store.incoming(other).write(0, b"x")
-    assert not disk.has(part_name(AHEAD))
-    built(store, disk, STATE)
-    reopened(store, disk)
-    assert not disk.has(part_name(other))
-
-
-def test_chunks_are_the_file_and_the_first_one_is_given_only_if_all_of_it_is_sound() -> None:
-    store, disk, _ = holding(4)
-    meta = built(store, disk, STATE)
-    found = b""
-    while chunk := store.read_chunk(meta, len(found), 333):
-        assert len(chunk) <= 333
-        found += chunk
-    assert found == disk.content(snapshot_name(meta))
-    disk.fail = lambda call: "bad sector" if call.startswith("read") else None
-    with pytest.raises(ReadRefused):
-        store.read_chunk(meta, 0, 100)
-
-
-def test_a_snapshot_of_another_s_base_can_be_taken_in_beside_the_own_log() -> None:
-    store, _, entries = holding(6)
-    meta = snapshot_at(tail_of(entries[3]), STATE)
-    incoming = fetched(store, meta, bytes_of(meta, STATE))
-    assert incoming.finish()
-    store.adopt_snapshot(incoming.name)
-    assert store.snapshots == (meta,)
-    assert whole_log(store) == entries
 
 
 def test_segments_say_where_they_end_how_large_they_are_and_when_they_were_written() -> None:
@@ -615,6 +461,6 @@ def test_a_member_without_a_log_has_no_segments_and_no_time_in_it() -> None:
 
 
 def test_meta_tells_the_tail_that_the_next_entry_follows() -> None:
-    store, disk, _ = holding(4)
+    store, disk, _ = store_with(4)
     meta: SnapshotMeta = built(store, disk, STATE)
     assert meta.tail == store.tail

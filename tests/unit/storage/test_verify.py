@@ -24,14 +24,16 @@ from tests.unit.storage.building import (
     data,
     fetched,
     opened,
+    segments,
+    store_with,
     voting,
 )
-from tests.unit.storage.test_snapshots import AHEAD, STATE, holding, segments
+from tests.unit.storage.test_snapshots import AHEAD, STATE
 
 
 def whole() -> SimDisk:
     """Return the directory of a member with files of every kind."""
-    store, disk, entries = holding(14)
+    store, disk, entries = store_with(14)
     store.write([voting(3, "m1")])
     meta = built(store, disk, STATE, entries[7])
     store.release(entries[9].base)
@@ -88,7 +90,7 @@ def test_a_missing_copy_of_term_and_vote_is_told() -> None:
 
 
 def test_a_torn_end_is_no_damage() -> None:
-    store, disk, _ = holding(3)
+    store, disk, _ = store_with(3)
     store.write_idle_mark()
     store.write([appending(*chained([data(700)], store.tail))])
     name = segments(disk)[-1]
@@ -97,7 +99,7 @@ def test_a_torn_end_is_no_damage() -> None:
 
 
 def test_what_is_superseded_is_told_and_no_damage() -> None:
-    store, disk, entries = holding(9)
+    store, disk, entries = store_with(9)
     old = {name: disk.content(name) for name in segments(disk)}
     store.write([cutting(entries[3].position)])
     back = [name for name in old if not disk.has(name)]
