@@ -34,6 +34,8 @@ class Channel:
         self._next = 0
         self._waiting: dict[int, asyncio.Future[Appended]] = {}
         self._reader = asyncio.create_task(self._read())
+        self._retired = False
+        self._ending: asyncio.Task[bool] | None = None
 
     @property
     def open(self) -> bool:
@@ -59,6 +61,16 @@ class Channel:
             raise Unavailable(f"{self.endpoint}: {said}", "unknown") from problem
         finally:
             self._waiting.pop(request, None)
+            self._end_if_retired()
+
+    def retire(self) -> None:
+        """Take no more appends; the session ends once those under way are answered."""
+        self._retired = True
+        self._end_if_retired()
+
+    def _end_if_retired(self) -> None:
+        if self._retired and not self._waiting and self._ending is None:
+            self._ending = asyncio.create_task(self._socket.close())
 
     async def close(self) -> None:
         """End the session; what isn't answered is unknown."""

@@ -2,6 +2,8 @@
 
 A call that surely had no effect, or whose repetition is harmless, is tried again at the next
 member, with growing pauses, until its time is over or every member can't serve it for good.
+One endpoint may be the name of several members (a Service, a load balancer): who can't serve is
+left by a new connection, and all of them are asked for a while before they are believed.
 Everything else is told as it is.
 
 Decides: that. Must not know: what the calls mean.
@@ -59,6 +61,10 @@ NO_CHANNEL_S: Final = 10.0
 """For so long a member that gave no session is not asked for one again."""
 
 OUT_OF_TURN: Final = "sequence_gap"
+HOPELESS_S: Final = 10.0
+"""For so long all endpoints must have said that they never will: what stands behind a name may be
+changing just now, as when members were removed and the Service hasn't heard of it yet."""
+
 PAUSE_OUT_OF_TURN_S: Final = 0.01
 """Batches of one session travel side by side; the one that comes too early tries again."""
 
@@ -92,6 +98,7 @@ class Transport:
         self._at = 0
         self._session: aiohttp.ClientSession | None = None
         self._channels: dict[str, Channel] = {}
+        self._left: set[Channel] = set()
         self._no_channel_before_s: dict[str, float] = {}
         self._opening = asyncio.Lock()
 
@@ -138,7 +145,7 @@ class Transport:
             channel = await self._channel(endpoint)
             try_s = max(try_s, TRY_LEAST_S)
             if channel is not None:
-                return await channel.append(batch, timeout_s=try_s, grace_s=GRACE_S)
+                return await self._append_on(channel, batch, try_s)
             headers = _append_headers(batch)
             answer = await self._send(
                 "POST", endpoint, "/v1/records", batch.data, headers, try_s, 0.0
@@ -146,6 +153,17 @@ class Transport:
             return msgspec.json.decode(answer.body, type=Appended)
 
         return await self._until_settled(once, timeout_s, repeatable=repeatable)
+
+    async def _append_on(self, channel: Channel, batch: CheckedBatch, try_s: float) -> Appended:
+        try:
+            return await channel.append(batch, timeout_s=try_s, grace_s=GRACE_S)
+        except ApiError as refusal:
+            if refusal.elsewhere:  # the endpoint may lead to others, too
+                if self._channels.get(channel.endpoint) is channel:
+                    del self._channels[channel.endpoint]
+                self._left = {each for each in self._left if each.open} | {channel}
+                channel.retire()
+            raise
 
     async def _channel(self, endpoint: str) -> Channel | None:
         """The session with this member; None if it gives none now: then HTTP does as well."""
@@ -187,7 +205,8 @@ class Transport:
         return self._channels[endpoint]
 
     async def _close_channels(self) -> None:
-        channels, self._channels = list(self._channels.values()), {}
+        channels = [*self._channels.values(), *self._left]
+        self._channels, self._left = {}, set()
         await asyncio.gather(*(channel.close() for channel in channels))
 
     async def _until_settled(
@@ -197,18 +216,21 @@ class Transport:
         deadline = asyncio.get_running_loop().time() + timeout_s
         pauses = _Pauses()
         unknown = False
-        hopeless: set[str] = set()
+        hopeless = _Hopeless()
         while True:
-            left_s = deadline - asyncio.get_running_loop().time()
+            now_s = asyncio.get_running_loop().time()
             at = self.endpoints[self._at]
             try:
-                return await once(at, min(TRY_S, left_s))
+                return await once(at, min(TRY_S, deadline - now_s))
             except (ApiError, Unavailable) as failure:
-                pause_s = pauses.after(failure)
-                over = deadline - asyncio.get_running_loop().time() <= pause_s
-                hopeless = hopeless | {at} if _for_good(failure) else hopeless - {at}
-                none_left = hopeless.issuperset(self.endpoints)
-                if over or none_left or not _again(failure, repeatable=repeatable):
+                now_s, pause_s = asyncio.get_running_loop().time(), pauses.after(failure)
+                over = deadline - now_s <= pause_s
+                hopeless.note(at, failure, now_s)
+                if (
+                    over
+                    or hopeless.all_of(self.endpoints, now_s)
+                    or not _again(failure, repeatable=repeatable)
+                ):
                     raise _final(failure, unknown=unknown) from failure
                 unknown = unknown or failure.outcome == "unknown"
                 self._turn_from(at, failure)
@@ -306,6 +328,26 @@ class _Pauses:
         return pause_s * random.uniform(0.5, 1.0)
 
 
+class _Hopeless:
+    """Which endpoints said that they can't serve the call for good, each since when."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[str, float] = {}
+
+    def note(self, endpoint: str, failure: ApiError | Unavailable, now_s: float) -> None:
+        """It failed like this."""
+        if isinstance(failure, ApiError) and failure.elsewhere and not failure.retryable:
+            self._since_s.setdefault(endpoint, now_s)
+        else:
+            self._since_s.pop(endpoint, None)
+
+    def all_of(self, endpoints: Sequence[str], now_s: float) -> bool:
+        """Whether all have said so for HOPELESS_S."""
+        return all(
+            now_s - self._since_s.get(endpoint, now_s) >= HOPELESS_S for endpoint in endpoints
+        )
+
+
 def _again(failure: ApiError | Unavailable, *, repeatable: bool) -> bool:
     """Whether to try again: here later, or at another member."""
     if not repeatable and failure.outcome != NONE:
@@ -313,11 +355,6 @@ def _again(failure: ApiError | Unavailable, *, repeatable: bool) -> bool:
     if isinstance(failure, ApiError):
         return failure.retryable or failure.elsewhere
     return failure.again
-
-
-def _for_good(failure: ApiError | Unavailable) -> bool:
-    """Whether this member can't serve the call and waiting won't help; another one may."""
-    return isinstance(failure, ApiError) and failure.elsewhere and not failure.retryable
 
 
 def _final(failure: ApiError | Unavailable, *, unknown: bool) -> ApiError | Unavailable:

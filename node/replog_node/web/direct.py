@@ -30,7 +30,7 @@ from replog_node.web.bodies import Bodies
 from replog_node.web.decoding import Decoding
 from replog_node.web.gate import Gate
 from replog_node.web.permissions import Permission
-from replog_node.web.problems import CLOSING, raw_response, unexpected
+from replog_node.web.problems import ends_connection, raw_response, unexpected
 from replog_node.web.query import TIMEOUT_MAX_MS
 from replog_node.web.records_in import BATCH, OCTETS, batch_of, is_quick
 from replog_node.web.service import Service
@@ -233,7 +233,7 @@ class Direct:
     def _refuse(self, together: list[_Asked], error: ApiError) -> None:
         """Refuse what was not let in."""
         self._gate.count(LABEL, error.status, [asked.began_s for asked in together], error.code)
-        close = error.code in CLOSING
+        close = ends_connection(error)
         response = raw_response(error, close=close)
         for asked in together:
             asked.connection.answer(response, close=close)

@@ -22,7 +22,7 @@ RETRY_AFTER_S: Final = 1
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LOG: Final = Log("replog_node.web")
-CLOSING: Final = ("body_incomplete", "body_too_large", "request_timeout")
+_REST_UNWANTED: Final = ("body_incomplete", "body_too_large", "request_timeout")
 """The rest of such a body isn't wanted, so the connection can't go on."""
 
 
@@ -31,9 +31,18 @@ def response_of(error: ApiError) -> web.Response:
     response = web.Response(
         body=error.body(), status=error.status, content_type=PROBLEM_TYPE, headers=_headers(error)
     )
-    if error.code in CLOSING:
+    if ends_connection(error):
         response.force_close()
     return response
+
+
+def ends_connection(error: ApiError) -> bool:
+    """Whether the connection ends with this refusal.
+
+    So it does where another member may serve the call: it may lead through a name that stands for
+    all of them (a Service), and the next one then leads to another.
+    """
+    return error.code in _REST_UNWANTED or error.elsewhere
 
 
 def raw_response(error: ApiError, *, close: bool = True) -> bytes:

@@ -33,6 +33,7 @@ from replog.wire.sessions import (
     encode_appended,
     encode_refused,
 )
+from replog_node.web.problems import response_of
 from tests.unit.client.log import Log
 
 Fault = str | ApiError
@@ -129,8 +130,7 @@ def _faulty(
                 raise fault
             response = await handler(member, request)
         except ApiError as refusal:
-            kind = "application/problem+json"
-            return web.Response(status=refusal.status, body=refusal.body(), content_type=kind)
+            return response_of(refusal)
         if fault == "lose":
             return _hang_up(request)
         if not isinstance(response, web.Response):

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from replog.client import ApiError, Client
+from replog.client import ApiError, Client, transport
 from replog.client.failures import Unavailable
 from replog.wire.batches import build_values
+from tests.support.one_name import one_name
 from tests.unit.client.cluster import cluster
 
 NOBODY = "127.0.0.1:9"
@@ -72,15 +73,35 @@ async def test_a_member_that_can_not_serve_is_left_for_another(code: str) -> Non
 
 
 @pytest.mark.asyncio
-async def test_what_every_member_says_is_told_at_once() -> None:
+async def test_what_every_member_says_for_a_while_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "HOPELESS_S", 0.5)
     async with cluster() as made, Client(made.endpoints, timeout_s=10.0) as client:
         for member in made.members:
             member.faults.extend(ApiError("removed", "for good") for _ in range(9))
         began = asyncio.get_running_loop().time()
         with pytest.raises(ApiError, match="removed"):
             await client.status()
-        assert asyncio.get_running_loop().time() - began < 2.0
-        assert [len(member.calls) for member in made.members] == [1, 1, 1]
+        assert 0.5 <= asyncio.get_running_loop().time() - began < 3.0
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("sessions", [False, True])
+async def test_a_name_that_stands_for_several_members_leads_past_one_that_was_removed(
+    *, sessions: bool
+) -> None:
+    """As a Service does: which member a connection gets is drawn anew for each (issue 6)."""
+    removed = [ApiError("removed", "for good") for _ in range(99)]
+    async with (
+        cluster(2, sessions=sessions) as made,
+        one_name(made.endpoints) as name,
+        Client([name]) as client,
+    ):
+        await client.append(build_values([b"a"], timestamp_ms=1))
+        first = next(member for member in made.members if member.calls)
+        first.faults.extend(removed)
+        await client.append(build_values([b"b"], timestamp_ms=1))
+        await client.status()
+        assert made.log.values == [b"a", b"b"]
 
 
 @pytest.mark.asyncio
