@@ -21,7 +21,7 @@ from replog_operator.planner.founding import founding, is_new
 from replog_operator.planner.level import level
 from replog_operator.planner.membership import membership, no_leader, replaced
 from replog_operator.planner.objects import objects
-from replog_operator.planner.roll import roll, unstick
+from replog_operator.planner.roll import give_up, roll, unstick
 from replog_operator.planner.size import grow, rejoin, shrink, sleep
 from replog_operator.planner.tasks import tasks
 from replog_operator.planner.volumes import volumes
@@ -65,7 +65,7 @@ def _members(known: Facts) -> Answer:
     if known.status is not None:
         return _first(known, _LED)
     begin = founding if is_new(known) else no_leader
-    return _first(known, (grow, unstick, begin))
+    return _first(known, (grow, give_up, unstick, begin))
 
 
 def _first(known: Facts, parts: Sequence[Part]) -> Answer:

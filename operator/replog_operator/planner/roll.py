@@ -2,6 +2,8 @@
 
 The first that is renewed is the canary. If it isn't well in time, the last good template comes back
 and the canary with it; that template is not tried again until the resource asks for another one.
+A pod that ends meanwhile, whatever ended it, comes back with the new template: once a second one
+fails with it there may be no leader any more, and nothing is gained by giving them more time.
 
 Decides: who is next, and when to turn round. Must not know: how templates differ.
 Read next: level.py, kube/children/pod.py.
@@ -18,6 +20,8 @@ from replog_operator.planner.facts import Facts
 STUCK_AFTER_S: Final = 60.0
 """A pod in one of STUCK for so long doesn't come up by itself."""
 STUCK: Final = (PodState.PENDING, PodState.IMAGE_ERROR, PodState.CRASH_LOOP, PodState.FAILED)
+BROKEN: Final = (PodState.IMAGE_ERROR, PodState.CRASH_LOOP, PodState.FAILED)
+"""What a pod that waits for a host or a volume is not."""
 
 
 def roll(facts: Facts) -> Answer:
@@ -29,14 +33,38 @@ def roll(facts: Facts) -> Answer:
     outdated = [pod for pod in pods if pod.revision != workload.revision]
     updated = [pod for pod in pods if pod.revision == workload.revision]
     well = [pod for pod in updated if is_well(facts, pod)]
-    if _canary_failed(facts, workload, updated, well):
-        step = RollBack(the(workload), workload.good_template, workload.template)
-        return Do(step, f"{updated[0].name} is not well in time: the last good template comes back")
+    given_up = give_up(facts)
+    if given_up is not None:
+        return given_up
     if not outdated:
         return _ended(workload, well, len(pods))
     if not facts.spec.leader_last:
         return None
     return _next(facts, outdated, [pod for pod in updated if pod not in well])
+
+
+def give_up(facts: Facts) -> Answer:
+    """The last good template comes back if no pod of the newer one has come to be well.
+
+    While nobody leads, nobody says who is well, and a pod that is ready counts as that.
+    """
+    workload = facts.seen.workload
+    if workload is None or not workload.revision or workload.replicas == 0:
+        return None
+    if workload.good_template in ("", workload.template):
+        return None
+    pods = [pod for at, pod in sorted(facts.pods.items()) if at < workload.replicas]
+    updated = [pod for pod in pods if pod.revision == workload.revision]
+    if not updated or any(_is_well_or_seems_so(facts, pod) for pod in updated):
+        return None
+    step = RollBack(the(workload), workload.good_template, workload.template)
+    if len(updated) > 1 and all(pod.state in BROKEN for pod in updated):
+        failed = " and ".join(pod.name for pod in updated)
+        return Do(step, f"{failed} fail: the last good template comes back")
+    first_s = min(pod.created_s for pod in updated)
+    if facts.seen.now_s - first_s <= facts.spec.update_timeout_s:
+        return None
+    return Do(step, f"{updated[0].name} is not well in time: the last good template comes back")
 
 
 def unstick(facts: Facts) -> Answer:
@@ -48,7 +76,7 @@ def unstick(facts: Facts) -> Answer:
     if workload is None or not workload.revision or not facts.spec.leader_last:
         return None
     for pod in facts.pods.values():
-        if pod.revision != workload.revision and _is_stuck(facts, pod):
+        if pod.revision != workload.revision and _is_stuck(facts, workload, pod):
             return Do(DeletePod(the(pod), "stuck"), f"{pod.name} is stuck and outdated")
     return None
 
@@ -69,13 +97,8 @@ def _ended(workload: Workload, well: Sequence[Pod], pods: int) -> Answer:
     return Do(NoteGood(the(workload), workload.template), "every pod is well with this template")
 
 
-def _canary_failed(
-    facts: Facts, workload: Workload, updated: Sequence[Pod], well: Sequence[Pod]
-) -> bool:
-    if well or not updated or workload.good_template in ("", workload.template):
-        return False
-    first_s = min(pod.created_s for pod in updated)
-    return facts.seen.now_s - first_s > facts.spec.update_timeout_s
+def _is_well_or_seems_so(facts: Facts, pod: Pod) -> bool:
+    return pod.state is PodState.READY if facts.status is None else is_well(facts, pod)
 
 
 def _next(facts: Facts, outdated: Sequence[Pod], unwell: Sequence[Pod]) -> Answer:
@@ -89,9 +112,14 @@ def _next(facts: Facts, outdated: Sequence[Pod], unwell: Sequence[Pod]) -> Answe
     return _take(facts, min(outdated, key=lambda pod: _turn(facts, pod)))
 
 
-def _is_stuck(facts: Facts, pod: Pod) -> bool:
+def _is_stuck(facts: Facts, workload: Workload, pod: Pod) -> bool:
+    """A pod of a template that was given up is given no time; without a leader nobody misses it."""
     lasted_s = facts.seen.now_s - pod.since_s
-    return pod.state is PodState.FAILED or (pod.state in STUCK and lasted_s >= STUCK_AFTER_S)
+    given_up = workload.bad_template != "" and workload.template == workload.good_template
+    if pod.state in STUCK:
+        return given_up or pod.state is PodState.FAILED or lasted_s >= STUCK_AFTER_S
+    beginning = (PodState.STARTING, PodState.UNREADY)
+    return given_up and facts.status is None and pod.state in beginning
 
 
 def _turn(facts: Facts, pod: Pod) -> tuple[bool, bool, bool, int]:

@@ -128,6 +128,16 @@ def bad_image(world: World) -> None:
     image("bad")(world)
 
 
+def bad_image_while_one_ends(world: World) -> None:
+    """Another pod than the canary ends, and gets it too, so that nobody leads any more."""
+    image("bad")(world)
+    for _ in range(4):
+        world.operate()
+        world.tick()
+    world.pods[1].terminating = True
+    world.tick()
+
+
 def hibernate(on: bool) -> Turn:
     def turn(world: World) -> None:
         world.spec = world.spec._replace(hibernate=on)
@@ -156,6 +166,7 @@ PATHS: Final = (
     Path("a roll of one", 1, (image("v2"),)),
     Path("a bad image, and back", 3, (bad_image, image("v1"), image("v2"))),
     Path("a bad image among five", 5, (bad_image, scale(3), image("v2"))),
+    Path("a bad image while one ends", 3, (bad_image_while_one_ends, image("v2"))),
     Path("a roll while one hangs", 3, (roll_while_one_hangs,)),
     Path("made anew while some are slow and disk 0 is lost", 3, (recreate_slowly,)),
     Path("one, made anew with three over retired claims", 3, (scale(1), recreate(3))),

@@ -4,6 +4,7 @@
     scale N | image X | size N | hibernate on|off | suspend on|off | delete
     lose N                pod and claim of this ordinal go
     empty N …             the disks of these ordinals are empty, and their pods go
+    end N                 the pod of this ordinal is deleted by somebody
     lead N                the member of this ordinal leads
     hang N | wake         a pod answers nobody; all go on
     recreate N            resource and children go, claims stay; it comes back for N members
@@ -85,6 +86,9 @@ class Player:
             self.world.disks[ordinal].member = None
             self.world.pods.pop(ordinal, None)
         self.world.cluster.leader = None
+
+    def _do_end(self, ordinal: str) -> None:
+        self.world.pods[int(ordinal)].terminating = True
 
     def _do_lead(self, ordinal: str) -> None:
         paths.lead(int(ordinal))(self.world)
