@@ -9,13 +9,13 @@ import pytest
 from replog_operator.kube.apply import Applied
 from replog_operator.kube.children.claim import claim_owner, data_claim
 from replog_operator.kube.children.disruption_budget import disruption_budget
-from replog_operator.kube.children.names import CLUSTER_ID, MEMBER_ID, RETIRED
+from replog_operator.kube.children.names import CLUSTER_ID, MEMBER_ID, PEER_PORT, RETIRED
 from replog_operator.kube.claims import ClaimFacts, claim_facts
 from replog_operator.kube.hands import Hands
 from replog_operator.kube.kinds import BUDGET, CLAIM
-from replog_operator.kube.nodes import Nodes
 from replog_operator.kube.observe import seen_of
-from replog_operator.kube.outcomes import Became, Outcome
+from replog_operator.members.nodes import Nodes
+from replog_operator.members.outcomes import Became, Outcome
 from replog_operator.model.steps import Object as Seen
 from tests.cluster import paths
 from tests.cluster.logs import log
@@ -68,7 +68,7 @@ class Claims:
 async def claims(cluster: Cluster, namespace: str) -> AsyncIterator[Claims]:
     """Hands that hold the lease, for a log that is there: what nobody owns is collected."""
     resource = cluster.api.create(logs(namespace), log("orders"))
-    async with parts(cluster) as made, Nodes() as nodes:
+    async with parts(cluster) as made, Nodes(PEER_PORT) as nodes:
         hands = Hands(namespace, made.writes, nodes, Applied())
         yield Claims(cluster, namespace, hands, resource["metadata"]["uid"])
 

@@ -30,8 +30,8 @@ from replog_operator.kube.kinds import (
     TASK,
     Kind,
 )
-from replog_operator.kube.nodes import Nodes, Silent
 from replog_operator.kube.ports import Reads
+from replog_operator.members.nodes import Nodes, Silent
 
 BELONGING: Final = (
     BUDGET, CLAIM, CONFIG_MAP, NETWORK_POLICY, POD, REVISION, SERVICE, SERVICE_ACCOUNT,

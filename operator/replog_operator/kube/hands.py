@@ -11,39 +11,27 @@ Read next: act.py, outcomes.py.
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
-import msgspec
-
-from replog.client import ApiError, Unavailable
-from replog.wire.schemas import (
-    BootstrapRequest,
-    LevelRequest,
-    MemberAddress,
-    SnapshotRequest,
-    TargetRequest,
-    TransferRequest,
-)
 from replog_operator.kube.apply import Applied, stamped
 from replog_operator.kube.children.names import CLUSTER_ID, GOOD_TEMPLATE, MEMBER_ID, RETIRED
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.kinds import CLAIM, POD, STATEFUL_SET, TASK, Kind, kind_of
-from replog_operator.kube.nodes import TELL_S, Nodes
-from replog_operator.kube.outcomes import DONE, Outcome, of_member, of_server
+from replog_operator.kube.outcomes import of_server
 from replog_operator.kube.ports import Refused, Unanswered, Writes
-from replog_operator.model.observed import Operator
+from replog_operator.members.nodes import Nodes
+from replog_operator.members.orders import Orders
+from replog_operator.members.outcomes import DONE, Outcome
 from replog_operator.model.steps import Object as Seen
 
 TASK_KIND: Final = "ReplicatedLogTask"
-TRANSFER_S: Final = 15.0
-"""A transfer is answered when another member leads: several elections fit."""
 
 
-class Hands:
+class Hands(Orders):
     """For the logs of one namespace."""
 
     def __init__(self, namespace: str, writes: Writes, nodes: Nodes, applied: Applied) -> None:
         self._namespace = namespace
         self._writes = writes
-        self._nodes = nodes
+        super().__init__(nodes)
         self._applied = applied
 
     async def apply(self, child: Object) -> Outcome:
@@ -101,32 +89,6 @@ class Hands:
         """Have a pod that is not ready made anew."""
         return await _to_server(self._writes.delete(POD, self._namespace, pod.name, uid=pod.uid))
 
-    async def bootstrap(self, ip: str, cluster_id: str, operation: str) -> Outcome:
-        """Found the cluster at this member; the same again is the same cluster."""
-        return await self._tell(ip, "cluster:bootstrap", BootstrapRequest(cluster_id, operation))
-
-    async def set_target(
-        self, ip: str, members: Sequence[MemberAddress], operation: str, planned_from: int,
-        operator: Operator,
-    ) -> Outcome:  # fmt: skip
-        """Say which members there should be; the cluster takes itself there."""
-        request = TargetRequest(
-            list(members), operation, planned_from, operator.epoch, operator.holder
-        )
-        return await self._tell(ip, "cluster:target", request)
-
-    async def transfer(self, ip: str, to: str | None) -> Outcome:
-        """Have another member lead; to: None is the best one."""
-        return await self._tell(ip, "cluster:transfer", TransferRequest(to), TRANSFER_S)
-
-    async def raise_level(self, ip: str, level: int) -> Outcome:
-        """Have the log use what every member's build speaks."""
-        return await self._tell(ip, "cluster:raise-feature-level", LevelRequest(level))
-
-    async def take_snapshot(self, ip: str) -> Outcome:
-        """Have every member build a snapshot."""
-        return await self._tell(ip, "log:snapshot", SnapshotRequest())
-
     async def note_task(self, task: Object, state: str, message: str) -> Outcome:
         """Note on a task what became of it."""
         metadata = {name: task["metadata"][name] for name in ("namespace", "name", "uid")}
@@ -139,15 +101,6 @@ class Hands:
 
     async def _apply(self, child: Object) -> None:
         self._applied.note(await self._writes.apply(kind_of(child), stamped(child)))
-
-    async def _tell(
-        self, ip: str, verb: str, request: msgspec.Struct, timeout_s: float = TELL_S
-    ) -> Outcome:
-        try:
-            done = await self._nodes.tell(ip, f"/v1/{verb}", request, timeout_s)
-        except (ApiError, Unavailable) as problem:
-            return of_member(problem)
-        return DONE._replace(message=done.detail)
 
     async def _annotate(self, claim: Seen, notes: dict[str, str]) -> Outcome:
         return await self._patch(CLAIM, claim, metadata={"annotations": notes})

@@ -19,7 +19,6 @@ from replog_operator.kube.children.wanted import OperatorPods
 from replog_operator.kube.gather import Gathered, gather
 from replog_operator.kube.hands import Hands
 from replog_operator.kube.observe import around, foreign_waits, observed, wanted_of
-from replog_operator.kube.outcomes import Became, Outcome
 from replog_operator.kube.portray import portray
 from replog_operator.kube.process import Tools
 from replog_operator.kube.refusals import Refusals
@@ -29,6 +28,7 @@ from replog_operator.kube.telling import Telling
 from replog_operator.kube.wishes import Wishes, wishes
 from replog_operator.kube.workers import Pass
 from replog_operator.kube.workqueue import RESYNC_S, Key
+from replog_operator.members.outcomes import Became, Outcome
 from replog_operator.model.observed import Capabilities, Observed, Operator
 from replog_operator.model.plan import LaneStep, Plan
 from replog_operator.model.steps import ExpandClaim

@@ -17,8 +17,8 @@ from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.client import APPLY, MERGE, Client, path_of, place_of
 from replog_operator.kube.fence import Fence
 from replog_operator.kube.kinds import EVENT, POD, Kind
-from replog_operator.kube.nodes import Nodes
 from replog_operator.kube.ports import Refused
+from replog_operator.members.nodes import Nodes
 
 MANAGER: Final = "replog-operator"
 """Our name among field managers: final, because what it owns is bound to it."""

@@ -11,7 +11,7 @@ from aiohttp import web
 from replog.client import ApiError, Unavailable
 from replog.wire.problems import ApiError as Refusal
 from replog.wire.schemas import ClusterStatus, Done, MayStop, TransferRequest
-from replog_operator.kube.nodes import Nodes, Silent, address
+from replog_operator.members.nodes import Nodes, Silent, address
 from tests.unit.kube.members import leader_of, may_stop, member
 
 Handler = Callable[[web.Request], web.Response]

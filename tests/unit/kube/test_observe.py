@@ -5,8 +5,8 @@ import pytest
 from replog_operator.kube.children.names import BAD_TEMPLATE
 from replog_operator.kube.children.pod import pod_template, template_of
 from replog_operator.kube.kinds import BUDGET, CLAIM, CONFIG_MAP, POD, SERVICE, STATEFUL_SET
-from replog_operator.kube.nodes import Silent
 from replog_operator.kube.observe import foreign_waits
+from replog_operator.members.nodes import Silent
 from replog_operator.model.observed import PodState, TaskKind
 from replog_operator.model.plan import Plan
 from replog_operator.planner.plan import plan

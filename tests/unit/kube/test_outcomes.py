@@ -3,8 +3,9 @@
 import pytest
 
 from replog.client import ApiError, Unavailable
-from replog_operator.kube.outcomes import Became, of_member, of_server
+from replog_operator.kube.outcomes import of_server
 from replog_operator.kube.ports import Refused, Unanswered
+from replog_operator.members.outcomes import Became, of_member
 
 
 @pytest.mark.parametrize(

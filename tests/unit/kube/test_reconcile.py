@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from replog_operator.kube.outcomes import DONE, Became, Outcome
 from replog_operator.kube.reconcile import (
     AFTER_REFUSAL_S,
     AFTER_STEP_S,
@@ -14,6 +13,7 @@ from replog_operator.kube.reconcile import (
 )
 from replog_operator.kube.wishes import wishes
 from replog_operator.kube.workqueue import RESYNC_S
+from replog_operator.members.outcomes import DONE, Became, Outcome
 from replog_operator.model.plan import Lane, Plan, Wait
 from tests.unit.kube.world import resource
 

@@ -22,9 +22,9 @@ from replog_operator.kube.children.pod import pod_template, template_of
 from replog_operator.kube.children.wanted import Object, Wanted
 from replog_operator.kube.gather import BELONGING, Gathered
 from replog_operator.kube.kinds import CLAIM, POD, REVISION, STATEFUL_SET, Kind, kind_of
-from replog_operator.kube.nodes import Silent
 from replog_operator.kube.observe import Around, around, observed, wanted_of
 from replog_operator.kube.wishes import Wishes, wishes
+from replog_operator.members.nodes import Silent
 from replog_operator.model.observed import Capabilities, Observed, Operator
 from tests.unit.kube.members import CLUSTER, leader_of, may_stop, member
 from tests.unit.kube.pod_objects import NOW_S, running

@@ -1,10 +1,10 @@
-"""Members asked and told over their peer listeners, by the addresses of their pods.
+"""Members asked and told over their peer listeners, by the addresses of their pods or processes.
 
 A pod's own address, not its name: so an answer is surely that pod's, whatever DNS remembers.
 
 Decides: how long a member is given, and that nothing is tried twice: the next pass looks again.
 Must not know: what is asked for, or whether it may be.
-Read next: observe.py, act.py.
+Read next: orders.py.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ import msgspec
 from replog.client import ApiError, Unavailable
 from replog.client.transport import Transport
 from replog.wire.schemas import ClusterStatus, Done, MayStop, Why
-from replog_operator.kube.children.names import PEER_PORT
 
 ASK_S: Final = 2.0
 """How long a member is given to say how it is; one that takes longer is taken to be silent."""
@@ -38,11 +37,15 @@ class Silent(NamedTuple):
 
 
 class Nodes:
-    """Use as `async with`; connections are kept between passes. ip: of a pod."""
+    """Use as `async with`; connections are kept between passes.
 
-    def __init__(self, peer_port: int = PEER_PORT) -> None:
+    ip: of a pod, where all listen at one port; else host:port of the listener.
+    """
+
+    def __init__(self, peer_port: int | None, token: str | None = None) -> None:
+        """peer_port: where all listen; None if addresses name it. token: presented to all."""
         self._peer_port = peer_port
-        self._transport = Transport([_NOBODY])
+        self._transport = Transport([_NOBODY], token=token)
         self._turns = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -81,7 +84,7 @@ class Nodes:
         return msgspec.json.decode(answer.body, type=Done)
 
     def _at(self, ip: str) -> str:
-        return address(ip, self._peer_port)
+        return ip if self._peer_port is None else address(ip, self._peer_port)
 
     async def _ask(self, ip: str, path: str, answer: type[T]) -> T | Silent:
         async with self._turns:

@@ -1,0 +1,71 @@
+"""Everything that members can be told: one method a deed, none repeated.
+
+Each names what it was planned from (the configuration offset, the operation, the operator's epoch),
+so that a deed of a plan that is not true any more changes nothing, and says `superseded`.
+
+Decides: which precondition goes with which deed. Must not know: when a deed is due (the planner).
+Read next: nodes.py, outcomes.py.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from replog.client import ApiError, Unavailable
+from replog.wire.schemas import (
+    BootstrapRequest,
+    LevelRequest,
+    MemberAddress,
+    SnapshotRequest,
+    TargetRequest,
+    TransferRequest,
+)
+from replog_operator.members.nodes import TELL_S, Nodes
+from replog_operator.members.outcomes import DONE, Outcome, of_member
+from replog_operator.model.observed import Operator
+
+TRANSFER_S: Final = 15.0
+"""A transfer is answered when another member leads: several elections fit."""
+
+
+class Orders:
+    """To the members behind these nodes. ip: of a member, as Nodes takes it."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+
+    async def bootstrap(self, ip: str, cluster_id: str, operation: str) -> Outcome:
+        """Found the cluster at this member; the same again is the same cluster."""
+        return await self._tell(ip, "cluster:bootstrap", BootstrapRequest(cluster_id, operation))
+
+    async def set_target(
+        self, ip: str, members: Sequence[MemberAddress], operation: str, planned_from: int,
+        operator: Operator,
+    ) -> Outcome:  # fmt: skip
+        """Say which members there should be; the cluster takes itself there."""
+        request = TargetRequest(
+            list(members), operation, planned_from, operator.epoch, operator.holder
+        )
+        return await self._tell(ip, "cluster:target", request)
+
+    async def transfer(self, ip: str, to: str | None) -> Outcome:
+        """Have another member lead; to: None is the best one."""
+        return await self._tell(ip, "cluster:transfer", TransferRequest(to), TRANSFER_S)
+
+    async def raise_level(self, ip: str, level: int) -> Outcome:
+        """Have the log use what every member's build speaks."""
+        return await self._tell(ip, "cluster:raise-feature-level", LevelRequest(level))
+
+    async def take_snapshot(self, ip: str) -> Outcome:
+        """Have every member build a snapshot."""
+        return await self._tell(ip, "log:snapshot", SnapshotRequest())
+
+    async def _tell(
+        self, ip: str, verb: str, request: msgspec.Struct, timeout_s: float = TELL_S
+    ) -> Outcome:
+        try:
+            done = await self._nodes.tell(ip, f"/v1/{verb}", request, timeout_s)
+        except (ApiError, Unavailable) as problem:
+            return of_member(problem)
+        return DONE._replace(message=done.detail)
