@@ -18,6 +18,9 @@ from tests.cluster.locks import alone
 from tests.cluster.versions import CACHE, HERE, ROOT, key
 
 OURS = "localhost/replicated-log:test"
+NEWER = "localhost/replicated-log:newer"
+"""Ours as a later version may be: one feature level more, and a kind of record that ours refuses
+(newer_script.py)."""
 PAUSE = "localhost/pause:1"
 DEBIAN = ("bookworm", "python3,python3-venv,python-is-python3,ca-certificates")
 """The release whose Python is the one of the Dockerfile's own base, and what is taken of it."""
@@ -36,7 +39,7 @@ IMAGES_MAX = 500
 """So many images, layers counted, are kept to build on; then all are made anew."""
 
 ARCHIVES_MAX = 12
-"""So many archives of our image are kept, for so many working trees."""
+"""So many archives of our image, and of the newer one, are kept, for so many working trees."""
 
 BUILD_S = 900
 FROM_THE_MACHINE = ("/etc/ssl/certs", "/etc/pip.conf")
@@ -52,7 +55,8 @@ def missing() -> str:
 def ensure() -> list[Path]:
     """Build what is missing; the archives to load. Raises OSError with the builder's words."""
     with alone(CACHE / "layers.lock"):
-        return [_pause(), _ours()]
+        ours = _ours()
+        return [_pause(), ours, _newer(ours)]
 
 
 def _pause() -> Path:
@@ -78,7 +82,23 @@ def _ours() -> Path:
     shared = [f"--volume={each}:{each}:ro" for each in FROM_THE_MACHINE if Path(each).exists()]
     _build(OURS, ROOT / "Dockerfile", ROOT, f"--build-arg=BASE={base}", "--layers", *shared)
     _write(OURS, archive)
-    _drop_old_archives()
+    _drop_old_archives("ours")
+    return archive
+
+
+def _newer(ours: Path) -> Path:
+    """On top of the archive, since the name of ours may stand for another working tree by now."""
+    dockerfile, script = DOCKERFILES / "newer" / "Dockerfile", HERE / "newer_script.py"
+    archive = ARCHIVES / f"newer-{key([dockerfile, script], ours.name)}.tar"
+    if archive.exists():
+        os.utime(archive)
+        return archive
+    context = _emptied(CACHE / "building")
+    shutil.copy(script, context)
+    _buildah("pull", "--quiet", f"oci-archive:{ours}")
+    _build(NEWER, dockerfile, context, f"--build-arg=BASE={OURS}", "--layers")
+    _write(NEWER, archive)
+    _drop_old_archives("newer")
     return archive
 
 
@@ -126,8 +146,8 @@ def _forget_too_many() -> None:
         _buildah("rmi", "--all", "--force")
 
 
-def _drop_old_archives() -> None:
-    by_age = sorted(ARCHIVES.glob("ours-*.tar"), key=lambda each: each.stat().st_mtime)
+def _drop_old_archives(name: str) -> None:
+    by_age = sorted(ARCHIVES.glob(f"{name}-*.tar"), key=lambda each: each.stat().st_mtime)
     for archive in by_age[:-ARCHIVES_MAX]:
         archive.unlink()
 

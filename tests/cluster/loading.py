@@ -20,13 +20,38 @@ SCRIPT = Path(__file__).parent / "load_script.py"
 CLIENT = "client"
 END_S = 60.0
 RUN_S = 600.0
+TRANSFER_S = 1.0
+"""Whoever leads is gone as planned: for so long nobody's append may wait."""
+
+
+class Gap(NamedTuple):
+    """A time without an acknowledged append. began_s: since 1970, by the clock of the machine."""
+
+    began_s: float
+    lasted_s: float
 
 
 class Loaded(NamedTuple):
-    """acknowledged: appends, numbered from 0. longest_s: between two of them."""
+    """acknowledged: appends, numbered from 0. gaps: those that were not short, in their order."""
 
     acknowledged: int
-    longest_s: float
+    gaps: tuple[Gap, ...]
+
+    @property
+    def longest_s(self) -> float:
+        """Of all gaps; 0 if all were short."""
+        return max((gap.lasted_s for gap in self.gaps), default=0.0)
+
+    def longest_within(self, since_s: float, until_s: float) -> float:
+        """Of those that touch this time, in seconds since 1970; 0 if all were short."""
+        touching = [
+            g for g in self.gaps if g.began_s + g.lasted_s > since_s and g.began_s < until_s
+        ]
+        return max((gap.lasted_s for gap in touching), default=0.0)
+
+    def told(self) -> str:
+        """All gaps, for people."""
+        return ", ".join(f"{gap.lasted_s:.2f}" for gap in self.gaps) or "none"
 
 
 class Load:
@@ -46,7 +71,8 @@ class Load:
         self._cluster.kubectl(*self._inside, "touch", "/tmp/stop")
         said = self._done.result(END_S)
         self._threads.shutdown()
-        return Loaded(**json.loads(said))
+        found = json.loads(said)
+        return Loaded(found["acknowledged"], tuple(Gap(*each) for each in found["gaps"]))
 
 
 @contextmanager

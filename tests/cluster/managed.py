@@ -31,10 +31,14 @@ class ManagedLog:
         self.namespace = namespace
 
     def apply(self, sample: str = "three", **spec: Any) -> None:
-        """`kubectl apply` a sample, on the storage that this cluster has, with other fields."""
+        """`kubectl apply` a sample, on the storage that this cluster has, with other fields.
+
+        None leaves a field out.
+        """
         found = yaml.safe_load((SAMPLES / f"{sample}.yaml").read_text())
         found["metadata"]["name"] = LOG
-        found["spec"] |= {"image": OURS, "storage": STORAGE} | spec
+        fields = {**found["spec"], "image": OURS, "storage": STORAGE, **spec}
+        found["spec"] = {name: value for name, value in fields.items() if value is not None}
         self.kubectl("apply", "-f", "-", said=json.dumps(found))
 
     def scale(self, replicas: int) -> None:
@@ -56,6 +60,16 @@ class ManagedLog:
     def resource(self) -> Any:
         """The ReplicatedLog as it is now."""
         return json.loads(self.kubectl("get", "rlog", LOG, "-o", "json"))
+
+    def condition(self, kind: str, field: str = "status") -> str:
+        """A condition of the log; empty if it has none of that kind yet."""
+        found = self.resource().get("status", {}).get("conditions", ())
+        return str(next((item[field] for item in found if item["type"] == kind), ""))
+
+    def pods(self) -> dict[str, Any]:
+        """The members' pods by their names."""
+        found = self.objects("pods", f"app.kubernetes.io/instance={LOG}")
+        return {item["metadata"]["name"]: item for item in found}
 
     def wait_until_ready(self, replicas: int) -> None:
         """Wait until so many members serve, and the status is about the newest spec."""

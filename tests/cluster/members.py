@@ -15,8 +15,9 @@ from replog_operator.kube.children.wanted import Wanted
 from replog_operator.kube.kinds import kind_of
 from tests.cluster import paths
 from tests.cluster.images import OURS
+from tests.cluster.loading import CLIENT
 from tests.cluster.node import Cluster
-from tests.support.processes import ask, call, eventually
+from tests.support.processes import Refused, ask, call, eventually
 
 LOG = "orders"
 CHANGE_S = 60
@@ -54,6 +55,30 @@ class Members:
     def status(self, ordinal: int) -> Any:
         """What a member says of itself and the cluster. Raises OSError, Refused."""
         return self.call(ordinal, "GET", "/v1/cluster")
+
+    def leader(self) -> int:
+        """The ordinal of the one that leads, once one does."""
+
+        def look() -> list[int]:
+            found = self._cluster.api.items(paths.pods(self.namespace))
+            names = [pod["metadata"]["name"] for pod in found]
+            ordinals = [int(name.removeprefix(f"{LOG}-")) for name in names if name != CLIENT]
+            return [ordinal for ordinal in ordinals if self._leads(ordinal)]
+
+        return eventually("one leads", look, CHANGE_S)[0]
+
+    def lead(self, ordinal: int) -> None:
+        """Have the leader hand over to this one."""
+        body = {"to": self.status(ordinal)["member"]}
+        self.call(self.leader(), "POST", "/v1/cluster:transfer", body)
+        eventually(f"{LOG}-{ordinal} leads", lambda: self.leader() == ordinal, CHANGE_S)
+
+    def _leads(self, ordinal: int) -> bool:
+        """False also for one that says nothing."""
+        try:
+            return bool(self.status(ordinal)["role"] == "leader")
+        except (OSError, Refused):
+            return False
 
     def _address(self, ordinal: int) -> str:
         pod = self._cluster.api.get(paths.pods(self.namespace, f"{LOG}-{ordinal}"))

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -17,12 +17,15 @@ END_S = 30.0
 
 
 class Operator:
-    """One process. module: what is run; it takes the operator's options."""
+    """One process. module: what is run; it takes the operator's options.
+
+    options: more of them; of one that is given twice the last counts.
+    """
 
     def __init__(
         self, cluster: Cluster, namespace: str, name: str, directory: Path, *,
         module: str = "tests.cluster.marking", kubeconfig: Path | None = None,
-        environment: Mapping[str, str] = MappingProxyType({}),
+        environment: Mapping[str, str] = MappingProxyType({}), options: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.name = name
         self._log = directory / f"{name}.log"
@@ -30,6 +33,7 @@ class Operator:
             sys.executable, "-m", module, "--namespace", namespace,
             "--lease-namespace", namespace, "--pod-name", name, "--port", "0",
             "--kubeconfig", str(kubeconfig or cluster.kubeconfig), "--node-image", OURS,
+            *options,
         ]  # fmt: skip
         paths = (ROOT / "operator", ROOT / "node", ROOT)
         path = os.pathsep.join(str(part) for part in paths)

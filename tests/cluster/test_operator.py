@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.loading import CLIENT, Load
+from tests.cluster.loading import CLIENT, TRANSFER_S, Load
 from tests.cluster.managed import ManagedLog
+from tests.cluster.members import Members
 from tests.cluster.node import Cluster
+from tests.cluster.records import JOINT, joint_changes, records
 from tests.support import SHOWN
 
 READY_S = 60.0
@@ -36,16 +38,43 @@ def columns(log: ManagedLog) -> list[str]:
     return log.kubectl("get", "rlog", "orders").splitlines()[1].split()
 
 
-@pytest.mark.timeout(400)
-def test_members_come_and_go_under_load_and_every_acknowledged_record_is_there_once(
-    cluster: Cluster, log: ManagedLog
-) -> None:
-    load = Load(cluster, log.namespace, "orders")
+SCALES = ((5, None), (3, 4), (1, 2), (3, None))
+"""Replicas, and who of those that leave leads before."""
 
-    for replicas in (5, 3, 1, 3):
+
+@pytest.mark.timeout(400, func_only=True)
+def test_members_come_and_go_under_load_by_one_joint_change_each_and_no_record_is_lost(
+    cluster: Cluster, log: ManagedLog, record_property: Callable[[str, object], None]
+) -> None:
+    members = Members(cluster, log.namespace)
+    founded = joint_changes(records(members, log, 0))
+    load, leaving = Load(cluster, log.namespace, "orders"), []
+
+    for replicas, leader in SCALES:
+        if leader is not None:
+            members.lead(leader)
+        began_s = time.time()
         log.scale(replicas)
         log.wait_until_ready(replicas)
+        if leader is not None:
+            leaving.append((began_s, time.time()))
     loaded = load.end()
 
+    record_property(SHOWN, f"3, 5, 3, 1, 3 members: gaps between appends {loaded.told()} s")
     assert loaded.acknowledged > 100
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
+    for ordinal in range(3):
+        changes = joint_changes(records(members, log, ordinal))
+        assert changes[: len(founded)] == founded
+        assert_one_each(changes[len(founded) :])
+    for began_s, until_s in leaving:
+        assert loaded.longest_within(began_s, until_s) < TRANSFER_S, loaded.told()
+
+
+def assert_one_each(changes: list[tuple[str, str, int]]) -> None:
+    """One enter-joint and one leave-joint record for each scale, both of one operation."""
+    wanted = [(kind, replicas) for replicas, _ in SCALES for kind in JOINT]
+    assert [(kind, voters) for kind, _, voters in changes] == wanted
+    operations = [operation for _, operation, _ in changes]
+    assert operations[::2] == operations[1::2]
+    assert len(set(operations)) == len(SCALES)
