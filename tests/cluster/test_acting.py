@@ -1,10 +1,26 @@
 """The operator's own process takes a log where its resource says, and tells so."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from replog_operator.kube.kinds import (
+    BUDGET,
+    CLAIM,
+    CONFIG_MAP,
+    EVENT,
+    LOG,
+    NETWORK_POLICY,
+    POD,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    TASK,
+)
+from replog_operator.kube.process import EXIT_DEPOSED
+from tests.cluster import paths
 from tests.cluster.accounts import operators_kubeconfig
 from tests.cluster.logs import log
 from tests.cluster.members import Members
@@ -71,3 +87,58 @@ def test_a_lease_that_was_deleted_rises_above_the_number_that_the_log_remembers(
 def epoch(cluster: Cluster, namespace: str) -> int:
     """Of the operator that the log obeys."""
     return int(Members(cluster, namespace).status(0)["target"]["epoch"])
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_one_that_was_paused_and_deposed_leaves_all_as_it_is_when_it_wakes_to_work_that_is_due(
+    cluster: Cluster, definitions: None, namespace: str, tmp_path: Path
+) -> None:
+    """Its successor stands still meanwhile, so that whatever is done, the deposed one has done."""
+    cluster.api.create(path(namespace).rpartition("/")[0], log("orders"))
+    deposed, successor = (
+        Operator(cluster, namespace, name, tmp_path, module=OPERATOR) for name in ("a", "b")
+    )
+    with operators(deposed):
+        ready(cluster, namespace, 1)
+        with operators(successor):
+            deposed.signal(signal.SIGSTOP)
+            eventually("the other acts", lambda: epoch(cluster, namespace) == 2, CHANGE_S)
+            ready(cluster, namespace, 1)
+            successor.signal(signal.SIGSTOP)
+            cluster.api.merge(path(namespace), {"spec": {"replicas": 3}})
+            before, said = everything(cluster, namespace), steps(deposed)
+
+            deposed.signal(signal.SIGCONT)
+            assert deposed.wait() == EXIT_DEPOSED, deposed.said()
+            assert everything(cluster, namespace) == before
+            assert steps(deposed) == said
+            assert lease(cluster, namespace)["leaseTransitions"] == 2
+
+            successor.signal(signal.SIGCONT)
+            ready(cluster, namespace, 3)
+            assert successor.alive
+    assert epoch(cluster, namespace) == 2
+    assert lease(cluster, namespace)["holderIdentity"].startswith("b-")
+
+
+def everything(cluster: Cluster, namespace: str) -> dict[str, str]:
+    """The version of every object that an operator may write, by its path; not the lease."""
+    found = {}
+    for kind in (LOG, TASK, POD, CLAIM, SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, EVENT, STATEFUL_SET,
+                 BUDGET, NETWORK_POLICY):  # fmt: skip
+        group = f"/apis/{kind.api_version}" if "/" in kind.api_version else paths.CORE
+        for item in cluster.api.items(paths.of(group, namespace, kind.plural)):
+            metadata = item["metadata"]
+            found[f"{kind.plural}/{metadata['name']}"] = metadata["resourceVersion"]
+    return found
+
+
+def steps(operator: Operator) -> int:
+    """How many it says that it took."""
+    return operator.said().count('"event":"step"')
+
+
+def lease(cluster: Cluster, namespace: str) -> Any:
+    """Who holds it, in which number."""
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    return cluster.api.get(f"{leases}/replog-operator")["spec"]

@@ -1,13 +1,20 @@
 """Who drains a host is given one member, and the next only once the first has caught up."""
 
+import time
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tests.cluster import paths
-from tests.cluster.loading import CLIENT, Load
+from tests.cluster.cutting import cut_off
+from tests.cluster.loading import CLIENT, TRANSFER_S, Load
 from tests.cluster.managed import LOG, ManagedLog
+from tests.cluster.members import Members
 from tests.cluster.node import Cluster
+from tests.cluster.pausing import uids, wait_for_another
+from tests.support import SHOWN
 
 
 @pytest.fixture
@@ -35,17 +42,66 @@ def evicted(cluster: Cluster, namespace: str, ordinal: int) -> int:
 
 
 @pytest.mark.timeout(400, func_only=True)
-def test_one_member_goes_the_second_is_refused_and_writes_go_on(
-    cluster: Cluster, namespace: str, log: ManagedLog
+def test_the_leader_goes_the_second_is_refused_and_no_append_waits_long(
+    cluster: Cluster,
+    namespace: str,
+    log: ManagedLog,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    load = Load(cluster, namespace, LOG)
+    members = Members(cluster, namespace)
+    load, times = Load(cluster, namespace, LOG), []
 
-    assert evicted(cluster, namespace, 0) == 201
-    assert evicted(cluster, namespace, 1) == 429
-    log.wait_until_ready(3)
-    log.wait("the next may be taken", lambda: allowed(cluster, namespace) == 1)
-    assert evicted(cluster, namespace, 1) == 201
-    log.wait_until_ready(3)
+    def leader_goes(go: Callable[[int], None]) -> None:
+        leader = members.leader()
+        name = f"{LOG}-{leader}"
+        uid = cluster.api.get(paths.pods(namespace, name))["metadata"]["uid"]
+        times.append(time.time())
+        go(leader)
+        wait_for_another(cluster, namespace, name, uid)
+        log.wait("the next may be taken", lambda: allowed(cluster, namespace) == 1)
+
+    def drained(leader: int) -> None:
+        assert evicted(cluster, namespace, leader) == 201
+        assert evicted(cluster, namespace, (leader + 1) % 3) == 429
+
+    leader_goes(drained)
+    leader_goes(drained)
+    leader_goes(lambda leader: cluster.api.delete(paths.pods(namespace, f"{LOG}-{leader}")))
+    times.append(time.time())
 
     loaded = load.end()
+    gaps = [loaded.longest_within(*between) for between in pairwise(times)]
+    told = ", ".join(f"{gap:.2f}" for gap in gaps)
+    record_property(SHOWN, f"leader evicted, evicted, deleted: longest gaps {told} s")
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
+    assert max(gaps) < TRANSFER_S, loaded.told()
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_nobody_may_be_taken_while_another_member_is_cut_off(
+    cluster: Cluster, namespace: str, log: ManagedLog
+) -> None:
+    """It stays ready for Kubernetes, whose own budget would let one go."""
+    members = Members(cluster, namespace)
+    leader = members.leader()
+    gone, other = ((leader + step) % 3 for step in (1, 2))
+    assert log.resource()["status"]["tolerates"] == 1
+
+    with cut_off(cluster, namespace, f"{LOG}-{gone}"):
+        log.wait("none may fail", lambda: log.resource()["status"]["tolerates"] == 0)
+        log.wait("none may be taken", lambda: allowed(cluster, namespace) == 0)
+        assert len(ready(cluster, namespace)) == 3
+        for ordinal in (other, leader):
+            assert evicted(cluster, namespace, ordinal) == 429
+        log.append(CLIENT, "meanwhile\n")
+
+    log.wait("one may be taken again", lambda: allowed(cluster, namespace) == 1)
+    assert log.resource()["status"]["tolerates"] == 1
+    assert evicted(cluster, namespace, other) == 201
+    log.wait_until_ready(3)
+    assert log.read(CLIENT) == ["meanwhile"]
+
+
+def ready(cluster: Cluster, namespace: str) -> list[str]:
+    """The members' pods that Kubernetes takes for ready."""
+    return [name for name in uids(cluster, namespace) if name != CLIENT]

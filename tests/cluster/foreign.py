@@ -1,0 +1,96 @@
+"""What other controllers leave on a log's objects: a label, an annotation and a finalizer each.
+
+Decides: what the marks are, and which objects carry them. Must not know: what is done to them.
+Read next: test_foreign.py.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from replog_operator.kube.children.names import LABEL_INSTANCE
+from replog_operator.kube.kinds import (
+    BUDGET,
+    CLAIM,
+    CONFIG_MAP,
+    LOG,
+    NETWORK_POLICY,
+    POD,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    Kind,
+)
+from tests.cluster import paths
+from tests.cluster.node import Cluster
+
+LABEL = "theirs.example/label"
+NOTE = "theirs.example/note"
+HOLD = "theirs.example/hold"
+KEPT = "kept"
+CHILDREN = (
+    SERVICE_ACCOUNT, CONFIG_MAP, NETWORK_POLICY, SERVICE, BUDGET, STATEFUL_SET, POD, CLAIM,
+)  # fmt: skip
+
+
+class Marks:
+    """On the objects of the log of this name; those that come later have none until mark()."""
+
+    def __init__(self, cluster: Cluster, namespace: str, log: str) -> None:
+        self._api = cluster.api
+        self._namespace = namespace
+        self._log = log
+
+    def mark(self) -> list[str]:
+        """Put them on every object that lacks them; the paths of all that are marked now."""
+        for path, item in self._all():
+            metadata = item["metadata"]
+            finalizers = metadata.get("finalizers") or []
+            if "deletionTimestamp" not in metadata and HOLD not in finalizers:
+                marks = {
+                    "labels": {LABEL: KEPT},
+                    "annotations": {NOTE: KEPT},
+                    "finalizers": [*finalizers, HOLD],
+                }
+                self._api.merge(path, {"metadata": marks})
+        return self.marked()
+
+    def marked(self) -> list[str]:
+        """The paths of all that have every mark."""
+        return [path for path, item in self._all() if _is_marked(item["metadata"])]
+
+    def going(self) -> list[str]:
+        """The paths of those that are only held by the finalizer any more."""
+        return [
+            path
+            for path, item in self._all()
+            if "deletionTimestamp" in item["metadata"]
+            and item["metadata"].get("finalizers") == [HOLD]
+        ]
+
+    def release(self, path: str) -> None:
+        """Take the finalizer off, as whoever put it there does when it is done."""
+        item = self._api.found(path)
+        if item is not None:
+            others = [each for each in item["metadata"].get("finalizers") or [] if each != HOLD]
+            version = item["metadata"]["resourceVersion"]
+            self._api.merge(path, {"metadata": {"finalizers": others, "resourceVersion": version}})
+
+    def _all(self) -> Iterator[tuple[str, Any]]:
+        for kind in CHILDREN:
+            selector = f"{LABEL_INSTANCE}={self._log}"
+            found = self._api.ask("GET", self._path(kind), labelSelector=selector)
+            for item in found["items"]:
+                yield self._path(kind, item["metadata"]["name"]), item
+        log = self._api.found(self._path(LOG, self._log))
+        if log is not None:
+            yield self._path(LOG, self._log), log
+
+    def _path(self, kind: Kind, *name: str) -> str:
+        group = f"/apis/{kind.api_version}" if "/" in kind.api_version else paths.CORE
+        return paths.of(group, self._namespace, kind.plural, *name)
+
+
+def _is_marked(metadata: Any) -> bool:
+    label = metadata["labels"].get(LABEL) if "labels" in metadata else None
+    note = (metadata.get("annotations") or {}).get(NOTE)
+    return label == note == KEPT and HOLD in (metadata.get("finalizers") or [])
