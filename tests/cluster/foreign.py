@@ -4,7 +4,7 @@ Decides: what the marks are, and which objects carry them. Must not know: what i
 Read next: test_foreign.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from replog_operator.kube.children.names import LABEL_INSTANCE
@@ -22,6 +22,7 @@ from replog_operator.kube.kinds import (
 )
 from tests.cluster import paths
 from tests.cluster.node import Cluster
+from tests.support.processes import eventually
 
 LABEL = "theirs.example/label"
 NOTE = "theirs.example/note"
@@ -43,15 +44,8 @@ class Marks:
     def mark(self) -> list[str]:
         """Put them on every object that lacks them; the paths of all that are marked now."""
         for path, item in self._all():
-            metadata = item["metadata"]
-            finalizers = metadata.get("finalizers") or []
-            if "deletionTimestamp" not in metadata and HOLD not in finalizers:
-                marks = {
-                    "labels": {LABEL: KEPT},
-                    "annotations": {NOTE: KEPT},
-                    "finalizers": [*finalizers, HOLD],
-                }
-                self._api.merge(path, {"metadata": marks})
+            if "deletionTimestamp" not in item["metadata"]:
+                self._edit(path, _with_marks)
         return self.marked()
 
     def marked(self) -> list[str]:
@@ -69,11 +63,20 @@ class Marks:
 
     def release(self, path: str) -> None:
         """Take the finalizer off, as whoever put it there does when it is done."""
-        item = self._api.found(path)
-        if item is not None:
-            others = [each for each in item["metadata"].get("finalizers") or [] if each != HOLD]
-            version = item["metadata"]["resourceVersion"]
-            self._api.merge(path, {"metadata": {"finalizers": others, "resourceVersion": version}})
+        self._edit(path, _without_hold)
+
+    def _edit(self, path: str, change: Callable[[Any], Any]) -> None:
+        """Change metadata of an object, if it is there; again when others were faster."""
+
+        def edited() -> bool:
+            item = self._api.found(path)
+            if item is not None:
+                version = item["metadata"]["resourceVersion"]
+                wanted = change(item["metadata"]) | {"resourceVersion": version}
+                self._api.merge(path, {"metadata": wanted})
+            return True
+
+        eventually(f"{path} is edited", edited)
 
     def _all(self) -> Iterator[tuple[str, Any]]:
         for kind in CHILDREN:
@@ -90,7 +93,23 @@ class Marks:
         return paths.of(group, self._namespace, kind.plural, *name)
 
 
+def _with_marks(metadata: Any) -> dict[str, Any]:
+    return {
+        "labels": {LABEL: KEPT},
+        "annotations": {NOTE: KEPT},
+        "finalizers": [*_others(metadata), HOLD],
+    }
+
+
+def _without_hold(metadata: Any) -> dict[str, Any]:
+    return {"finalizers": _others(metadata)}
+
+
+def _others(metadata: Any) -> list[str]:
+    return [each for each in metadata.get("finalizers") or [] if each != HOLD]
+
+
 def _is_marked(metadata: Any) -> bool:
-    label = metadata["labels"].get(LABEL) if "labels" in metadata else None
+    label = (metadata.get("labels") or {}).get(LABEL)
     note = (metadata.get("annotations") or {}).get(NOTE)
     return label == note == KEPT and HOLD in (metadata.get("finalizers") or [])

@@ -14,7 +14,7 @@ from typing import Any
 from replog.client import Client, Producer
 
 PAUSE_S = 0.005
-SHORT_S = 0.2
+SHORT_S = 0.05
 STOP = Path("/tmp/stop")
 
 

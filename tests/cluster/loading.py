@@ -20,6 +20,7 @@ SCRIPT = Path(__file__).parent / "load_script.py"
 CLIENT = "client"
 END_S = 60.0
 RUN_S = 600.0
+NOTICED_S = 0.2
 TRANSFER_S = 1.0
 """Whoever leads is gone as planned: for so long nobody's append may wait."""
 
@@ -50,8 +51,9 @@ class Loaded(NamedTuple):
         return max((gap.lasted_s for gap in touching), default=0.0)
 
     def told(self) -> str:
-        """All gaps, for people."""
-        return ", ".join(f"{gap.lasted_s:.2f}" for gap in self.gaps) or "none"
+        """The gaps, for people: the longest, and all that somebody may notice."""
+        long = ", ".join(f"{g.lasted_s:.2f}" for g in self.gaps if g.lasted_s >= NOTICED_S)
+        return f"{self.longest_s:.2f} s at most; of {NOTICED_S} s and more: {long or 'none'}"
 
 
 class Load:

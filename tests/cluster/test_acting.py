@@ -105,7 +105,8 @@ def test_one_that_was_paused_and_deposed_leaves_all_as_it_is_when_it_wakes_to_wo
             eventually("the other acts", lambda: epoch(cluster, namespace) == 2, CHANGE_S)
             ready(cluster, namespace, 1)
             successor.signal(signal.SIGSTOP)
-            cluster.api.merge(path(namespace), {"spec": {"replicas": 3}})
+            due = {"replicas": 3, "networkPolicy": {"enabled": False}}
+            cluster.api.merge(path(namespace), {"spec": due})
             before, said = everything(cluster, namespace), steps(deposed)
 
             deposed.signal(signal.SIGCONT)

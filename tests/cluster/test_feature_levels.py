@@ -54,7 +54,7 @@ def test_the_level_rises_once_every_member_speaks_it_and_the_older_image_is_give
     log.wait_until_ready(3)
 
     loaded = load.end()
-    record_property(SHOWN, f"up a level, and not down: gaps between appends {loaded.told()} s")
+    record_property(SHOWN, f"up a level, and not down: gaps between appends {loaded.told()}")
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
     assert loaded.longest_s < TRANSFER_S, loaded.told()
     assert level(members) == LEVEL

@@ -34,10 +34,20 @@ def test_labels_annotations_and_finalizers_of_others_stay_on_every_kind_of_objec
     assert len(marked) == 14, marked
 
     log.merge(podTemplate={"annotations": {"round": "2"}})
-    held = time.monotonic() + HELD_S
-    log.wait("all are replaced", lambda: renewed(log, marks, held))
+    held_until_s, released = time.monotonic() + HELD_S, set[str]()
+
+    def renewed() -> bool:
+        """Whether every pod is of the second round; those that end are let go, after a while."""
+        for path in marks.going() if time.monotonic() > held_until_s else ():
+            marks.release(path)
+            released.add(path)
+        found = [pod["metadata"]["annotations"].get("round") for pod in log.pods().values()]
+        return found == ["2"] * 3 and log.condition("Updated") == "True"
+
+    log.wait("all are replaced", renewed)
     log.wait_until_ready(3)
     of_pods = {paths.pods(log.namespace, f"{LOG}-{ordinal}") for ordinal in range(3)}
+    assert released == of_pods, "none went before it was let go"
     assert set(marks.marked()) == set(marked) - of_pods
 
     assert len(marks.mark()) == 14
@@ -49,15 +59,6 @@ def test_labels_annotations_and_finalizers_of_others_stay_on_every_kind_of_objec
     assert set(marked) <= set(marks.marked()), "it is held, and nobody lets it go"
     for path in marks.marked():
         marks.release(path)
-
-
-def renewed(log: ManagedLog, marks: Marks, held_until_s: float) -> bool:
-    """Whether every pod is of the second round; those that end are let go, after a while."""
-    if time.monotonic() > held_until_s:
-        for path in marks.going():
-            marks.release(path)
-    found = [pod["metadata"]["annotations"].get("round") for pod in log.pods().values()]
-    return found == ["2"] * 3 and log.condition("Updated") == "True"
 
 
 @pytest.mark.timeout(500, func_only=True)

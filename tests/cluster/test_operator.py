@@ -60,7 +60,7 @@ def test_members_come_and_go_under_load_by_one_joint_change_each_and_no_record_i
             leaving.append((began_s, time.time()))
     loaded = load.end()
 
-    record_property(SHOWN, f"3, 5, 3, 1, 3 members: gaps between appends {loaded.told()} s")
+    record_property(SHOWN, f"3, 5, 3, 1, 3 members: gaps between appends {loaded.told()}")
     assert loaded.acknowledged > 100
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
     for ordinal in range(3):

@@ -44,7 +44,7 @@ def test_every_pod_is_replaced_once_under_load_and_nothing_is_lost(
     log.wait_until_ready(3)
     loaded = load.end()
 
-    record_property(SHOWN, f"a roll of three: gaps between appends {loaded.told()} s")
+    record_property(SHOWN, f"a roll of three: gaps between appends {loaded.told()}")
     assert loaded.longest_s < TRANSFER_S, loaded.told()
     assert len({template for _, template in pods(log).values()}) == 1
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
