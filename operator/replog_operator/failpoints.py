@@ -10,7 +10,7 @@ Read next: kube/writing.py.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 VARIABLE: Final = "REPLOG_OPERATOR_FAILPOINT"
@@ -23,6 +23,14 @@ WRITES: Final = (
 )  # fmt: skip
 """Kinds of writes: to Kubernetes, then to members."""
 
+LOCAL_WRITES: Final = (
+    "state", "aside", "start", "stop", "bootstrap", "raise-feature-level", "target", "transfer",
+)  # fmt: skip
+"""Of `replog up`: what it remembers, a directory put aside, processes; then to members."""
+
+LOCAL_NAMES: Final = tuple(
+    f"{when}-{write}" for write in LOCAL_WRITES for when in ("before", "after")
+)
 NAMES: Final = tuple(f"{when}-{write}" for write in WRITES for when in ("before", "after"))
 
 
@@ -30,13 +38,15 @@ class UnknownFailpoint(Exception):
     """The variable names none that there is."""
 
 
-def failpoint(environment: Mapping[str, str]) -> Callable[[str], None]:
-    """What to call at each place, with its name. Raises UnknownFailpoint."""
+def failpoint(
+    environment: Mapping[str, str], names: Sequence[str] = NAMES
+) -> Callable[[str], None]:
+    """What to call at each place, with its name. Raises UnknownFailpoint for none of `names`."""
     chosen = environment.get(VARIABLE, "")
     if not chosen:
         return _pass
-    if chosen not in NAMES:
-        raise UnknownFailpoint(f"{VARIABLE}={chosen}: there is only {', '.join(NAMES)}")
+    if chosen not in names:
+        raise UnknownFailpoint(f"{VARIABLE}={chosen}: there is only {', '.join(names)}")
 
     def die(name: str) -> None:
         if name == chosen:

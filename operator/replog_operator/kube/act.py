@@ -17,10 +17,10 @@ from replog_operator.kube.gather import Gathered, pod_ip
 from replog_operator.kube.hands import Hands
 from replog_operator.kube.kinds import CLAIM, POD, REVISION
 from replog_operator.kube.observe import Around
-from replog_operator.kube.quantities import bytes_of
 from replog_operator.members.outcomes import DONE, Became, Outcome
 from replog_operator.model import steps
 from replog_operator.model.observed import Operator, Workload
+from replog_operator.quantities import bytes_of
 
 
 class Scene(NamedTuple):

@@ -30,7 +30,6 @@ from replog_operator.kube.kinds import (
     kind_of,
 )
 from replog_operator.kube.pods import PodFacts, pod_facts
-from replog_operator.kube.quantities import bytes_of
 from replog_operator.kube.sets import set_facts
 from replog_operator.kube.tolerance import tolerates
 from replog_operator.kube.wishes import Wishes, open_tasks
@@ -44,6 +43,7 @@ from replog_operator.model.observed import (
 )
 from replog_operator.model.plan import Lane, Wait
 from replog_operator.model.steps import Object as Seen
+from replog_operator.quantities import bytes_of
 
 Due = Callable[[Object, Object | None], bool]
 """Whether a child must be applied, given how it is stored (apply.Applied.due)."""

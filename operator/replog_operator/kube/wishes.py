@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from replog_operator.kube.children.names import CLIENT_PORT
 from replog_operator.kube.children.wanted import Object, Template
-from replog_operator.kube.quantities import bytes_of, ms_of
 from replog_operator.model.observed import Task, TaskKind
 from replog_operator.model.spec import LogSpec
+from replog_operator.quantities import bytes_of, ms_of
 
 UPDATE_TIMEOUT: Final = "10m"
 REPLICAS: Final = 3

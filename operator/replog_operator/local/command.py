@@ -1,41 +1,56 @@
 """`replog up`: what was asked for, checked before anything is started.
 
-Decides: options, and which faults end it at once. Must not know: how members are kept running.
-Read next: supervisor.py, docs/cli.md.
+Decides: options, which file is followed, and which faults end it at once.
+Must not know: how members are kept running.
+Read next: supervisor.py, followed.py, docs/cli.md.
 """
 
 import asyncio
+import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import yaml
+from msgspec.structs import replace
 
 from replog.cli.exits import EXIT_REFUSED, EXIT_USAGE, Failure
-from replog_operator.local.directory import DirectoryBusy, existing_members, held, taken
-from replog_operator.local.display import Display
-from replog_operator.local.settings import DEFAULT_CLIENT_PORT, DEFAULT_PEER_PORT, UpSettings
-from replog_operator.local.spec import (
-    FILE_BYTES_MAX,
-    LocalSpec,
-    SpecFaults,
-    parse_spec,
-    replicas_fault,
+from replog_operator.failpoints import LOCAL_NAMES, UnknownFailpoint, failpoint
+from replog_operator.local.directory import (
+    DirectoryBusy,
+    existing_members,
+    held,
+    ordinals_in,
+    taken,
 )
+from replog_operator.local.display import Display
+from replog_operator.local.followed import (
+    RESOURCE_NAME,
+    Followed,
+    new_resource,
+    read_resource,
+    set_replicas,
+)
+from replog_operator.local.notes import ClaimNote, State
+from replog_operator.local.settings import DEFAULT_CLIENT_PORT, DEFAULT_PEER_PORT, UpSettings
+from replog_operator.local.spec import LocalSpec, SpecFaults, replicas_fault
+from replog_operator.local.state import StateFile, StateUnusable, load, new_uid, write_durably
 from replog_operator.local.supervisor import Supervisor
 
 _PORT = click.IntRange(1, 65535)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NAME: Final = "replog"
 
 
 @click.command()
-@click.option("-f", "--file", type=_FILE, help="A ReplicatedLog resource (YAML).")
+@click.option("-f", "--file", type=_FILE, help="A ReplicatedLog resource (YAML), followed.")
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".replog"),
     show_default=True,
-    help="Where the members keep their data.",
+    help="Where the members keep their data, and log.yaml the resource without --file.",
 )
 @click.option("--replicas", type=int, help="How many members; 3 without a file.")
 @click.option("--client-port", type=_PORT, default=DEFAULT_CLIENT_PORT, show_default=True)
@@ -51,82 +66,135 @@ def up(
 ) -> None:
     """Run the members of a log on this machine until Ctrl-C.
 
-    A member that dies is started again. Data that is there already is continued.
+    A member that dies is started again. Data that is there already is continued. When the resource
+    is edited, or by `replog scale`, what it asks for is carried out.
     """
-    spec = _spec(file, replicas)
+    _check_replicas(replicas)
     settings = UpSettings(
-        replicas=spec.replicas,
         data_dir=data_dir,
         client_port=client_port,
         peer_port=peer_port,
-        name=spec.name,
         token_file=None if token_file is None else token_file.absolute(),
-        token=None if token_file is None else _admin_token(token_file),
+        token=None if token_file is None else admin_token(token_file),
     )
-    fault = settings.port_fault()
+    if file is not None:
+        parsed(file)  # its faults are told before anything is made
+    fault = settings.port_fault(replicas or 1)
     if fault is not None:
         raise Failure(fault, EXIT_USAGE)
     try:
         with held(data_dir):
-            code = _run(settings, spec.ignored)
-    except (DirectoryBusy, OSError) as problem:
+            code = _run(settings, file, replicas)
+    except (DirectoryBusy, StateUnusable, OSError) as problem:
         raise Failure(str(problem), EXIT_REFUSED) from problem
     raise click.exceptions.Exit(code)
 
 
-def _run(settings: UpSettings, ignored: tuple[str, ...]) -> int:
-    _check(settings)
+def _check_replicas(replicas: int | None) -> None:
+    fault = None if replicas is None else replicas_fault(replicas, allow_even=False)
+    if fault is not None:
+        raise Failure(f"--replicas: {fault}", EXIT_USAGE)
+
+
+def _run(settings: UpSettings, file: Path | None, replicas: int | None) -> int:
+    state = load(settings.data_dir)
+    path = resource_of(settings.data_dir, file, state, replicas).absolute()
+    if replicas is not None and file is None:
+        set_replicas_or_fail(path, replicas)
+    spec = parsed(path)
+    if replicas is not None:
+        spec = spec._replace(replicas=replicas)
+    _check(settings, spec, state)
+    try:
+        reach = failpoint(os.environ, LOCAL_NAMES)
+    except UnknownFailpoint as problem:
+        raise Failure(str(problem), EXIT_USAGE) from problem
+    kept = StateFile(settings.data_dir, state or _first(settings, path), reach)
+    kept.save(
+        replace(
+            kept.now, resource=str(path), client_port=settings.client_port,
+            peer_port=settings.peer_port, token_file=str(settings.token_file or ""),
+            fixed_replicas=replicas if file is not None and replicas is not None else 0,
+        )
+    )  # fmt: skip
     with Display() as display:
-        if ignored:
-            display.tell(f"without meaning on one machine: {', '.join(ignored)}")
-        display.tell(f"{settings.replicas} members of {settings.name!r} in {settings.data_dir}")
-        return asyncio.run(_supervise(settings, display))
+        if spec.ignored:
+            display.tell(f"without meaning on one machine: {', '.join(spec.ignored)}")
+        display.tell(f"{spec.replicas} members of {spec.name!r} in {settings.data_dir}, by {path}")
+        followed = Followed(path, spec, display.tell, replicas if file is not None else None)
+        return asyncio.run(_supervise(kept, followed, settings, display))
 
 
-async def _supervise(settings: UpSettings, display: Display) -> int:
-    return await Supervisor(settings, display).run()
+async def _supervise(
+    kept: StateFile, followed: Followed, settings: UpSettings, display: Display
+) -> int:
+    return await Supervisor(kept, followed, settings, display, kept.reach).run()
 
 
-def _check(settings: UpSettings) -> None:
-    busy = taken(settings.ports)
+def resource_of(
+    data_dir: Path, file: Path | None, state: State | None, replicas: int | None
+) -> Path:
+    """The file to follow: the one that is named, was followed last, or is made now."""
+    if file is not None:
+        return file
+    if state is not None and Path(state.resource).exists():
+        return Path(state.resource)
+    path = data_dir / RESOURCE_NAME
+    if not path.exists():
+        wanted = replicas or max(LocalSpec().replicas, existing_members(data_dir))
+        write_durably(path, new_resource(_NAME, wanted).encode())
+    return path
+
+
+def _first(settings: UpSettings, path: Path) -> State:
+    """Of a directory that remembers nothing. Members that are there are taken as they are."""
+    return State(
+        new_uid(), str(path), settings.client_port, settings.peer_port,
+        claims={at: ClaimNote(new_uid()) for at in ordinals_in(settings.data_dir)},
+    )  # fmt: skip
+
+
+def _check(settings: UpSettings, spec: LocalSpec, state: State | None) -> None:
+    """Refuse what can't begin at all: ports that can't be, or are in use."""
+    running = 0 if state is None or state.workload is None else state.workload.replicas
+    first = max(spec.replicas, running, existing_members(settings.data_dir))
+    fault = settings.port_fault(spec.replicas)
+    if fault is not None:
+        raise Failure(fault, EXIT_USAGE)
+    busy = taken(settings.ports(range(first)))
     if busy:
         raise Failure(
             f"in use already: {', '.join(busy)}; is the log running? "
             "Other ports: --client-port, --peer-port",
             EXIT_REFUSED,
         )
-    there = existing_members(settings.data_dir)
-    if there > settings.replicas:
-        raise Failure(
-            f"{settings.data_dir} holds {there} members, so {settings.replicas} are too few: "
-            "this command adds members and never takes any away",
-            EXIT_REFUSED,
-        )
 
 
-def _spec(file: Path | None, replicas: int | None) -> LocalSpec:
-    spec = LocalSpec() if file is None else _parsed(file)
-    if replicas is None:
-        return spec
-    fault = replicas_fault(replicas, allow_even=False)
-    if fault is not None:
-        raise Failure(f"--replicas: {fault}", EXIT_USAGE)
-    return spec._replace(replicas=replicas)
-
-
-def _parsed(file: Path) -> LocalSpec:
+def set_replicas_or_fail(path: Path, replicas: int) -> None:
+    """Ask for so many members in the file; what is there already is not written again."""
+    with suppress(SpecFaults):
+        if read_resource(path).replicas == replicas:
+            return
     try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise SpecFaults((f"longer than {FILE_BYTES_MAX} bytes",))
-        return parse_spec(file.read_text())
+        set_replicas(path, replicas)
     except SpecFaults as problem:
-        lines = "\n".join(f"  {fault}" for fault in problem.faults)
-        raise Failure(f"{file} can't be followed:\n{lines}", EXIT_USAGE) from problem
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Failure(f"{file}: {problem}", EXIT_USAGE) from problem
+        raise _followed_not(path, problem) from problem
 
 
-def _admin_token(file: Path) -> str:
+def parsed(file: Path) -> LocalSpec:
+    """What a file asks for; raises Failure with all its faults."""
+    try:
+        return read_resource(file)
+    except SpecFaults as problem:
+        raise _followed_not(file, problem) from problem
+
+
+def _followed_not(file: Path, problem: SpecFaults) -> Failure:
+    lines = "\n".join(f"  {fault}" for fault in problem.faults)
+    return Failure(f"{file} can't be followed:\n{lines}", EXIT_USAGE)
+
+
+def admin_token(file: Path) -> str:
     """The first token of the file that is given as text and permits `admin`."""
     try:
         found: Any = yaml.safe_load(file.read_text())

@@ -49,10 +49,35 @@ def member_directory(directory: Path, index: int) -> Path:
     return directory / f"{MEMBER}{index}"
 
 
+def aside_of(directory: Path) -> list[Path]:
+    """The directories of members that were given up and are kept."""
+    return sorted(directory.glob(f"{MEMBER}*.retired-*"))
+
+
+def ordinals_in(directory: Path) -> list[int]:
+    """The members that have a directory."""
+    names = [path.name.removeprefix(MEMBER) for path in directory.glob(f"{MEMBER}*")]
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a supervisor uses the directory just now."""
+    try:
+        file = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def existing_members(directory: Path) -> int:
     """One more than the highest member that has a directory; 0 for none."""
-    names = [path.name.removeprefix(MEMBER) for path in directory.glob(f"{MEMBER}*")]
-    return max((int(name) + 1 for name in names if name.isascii() and name.isdigit()), default=0)
+    return 1 + max(ordinals_in(directory), default=-1)
 
 
 def taken(addresses: list[tuple[str, int]]) -> list[str]:

@@ -53,14 +53,16 @@ class Member:
         tell: Callable[[str], None],
         replaceable: Callable[[], bool] = lambda: False,
     ) -> None:
-        """tell: is told of each start and death. replaceable: would a new member be taken in?
+        """tell: is told of each start and death; `deaths` counts those in a row.
 
+        replaceable: would a new member be taken in?
         That is asked when this one has lost its vote: an empty directory that nobody takes in would
         be the beginning of another log.
         """
         self.name = name
         self.pid: int | None = None
         self.starts = 0
+        self.deaths = 0
         self.hopeless: str | None = None
         self._command = tuple(command)
         self._directory = directory
@@ -84,6 +86,7 @@ class Member:
             try:
                 code = await self._once()
             except OSError as problem:  # a full disk, a file in the way: the others go on
+                self.deaths += 1
                 self._tell(f"{self.name} can't be started: {problem}; again in {pause_s:.1f} s")
                 await self._pause(pause_s)
                 pause_s = min(2 * pause_s, PAUSE_MOST_S)
@@ -98,7 +101,8 @@ class Member:
                 self._tell(f"{self.name} is given up: {self.hopeless}; see {self.log}")
                 return
             if loop.time() - began_s > STEADY_S:
-                pause_s = PAUSE_FIRST_S
+                pause_s, self.deaths = PAUSE_FIRST_S, 0
+            self.deaths += 1
             why = f"; see {self.log}" if code > 0 else ""
             self._tell(f"{self.name} {_ended(code)}; starting it again in {pause_s:.1f} s{why}")
             await self._pause(pause_s)

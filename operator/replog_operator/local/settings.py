@@ -5,16 +5,19 @@ Read next: supervisor.py.
 """
 
 import os
-import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from replog_operator.local.directory import member_directory
+from replog_operator.local.notes import Template
+
 HOST: Final = "127.0.0.1"
 NODE_COMMAND: Final = "REPLOG_NODE_COMMAND"
 NOT_FOR_NODES: Final = frozenset({NODE_COMMAND, "REPLOG_ENDPOINTS", "REPLOG_CLIENT_TOKEN_FILE"})
+PORT_MAX: Final = 65535
 DEFAULT_CLIENT_PORT: Final = 7401
 DEFAULT_PEER_PORT: Final = 7411
 
@@ -23,7 +26,6 @@ DEFAULT_PEER_PORT: Final = 7411
 class UpSettings:
     """One run. token_file: the nodes' (docs/api.md, Permissions); token: one of it with `admin`."""
 
-    replicas: int
     data_dir: Path
     client_port: int = DEFAULT_CLIENT_PORT
     peer_port: int = DEFAULT_PEER_PORT
@@ -31,52 +33,57 @@ class UpSettings:
     token_file: Path | None = None
     token: str | None = None
 
-    @property
-    def client_addresses(self) -> list[str]:
-        """The members' client listeners."""
-        return [f"{HOST}:{self.client_port + index}" for index in range(self.replicas)]
+    def client_address(self, ordinal: int) -> str:
+        """A member's client listener."""
+        return f"{HOST}:{self.client_port + ordinal}"
 
-    @property
-    def peer_addresses(self) -> list[str]:
-        """The members' peer listeners."""
-        return [f"{HOST}:{self.peer_port + index}" for index in range(self.replicas)]
+    def peer_address(self, ordinal: int) -> str:
+        """A member's peer listener."""
+        return f"{HOST}:{self.peer_port + ordinal}"
 
-    @property
-    def ports(self) -> list[tuple[str, int]]:
-        """All that will be listened at."""
+    def peer_addresses(self, replicas: int) -> tuple[str, ...]:
+        """Of so many members."""
+        return tuple(map(self.peer_address, range(replicas)))
+
+    def ports(self, ordinals: Iterable[int]) -> list[tuple[str, int]]:
+        """All that these members listen at."""
+        listed = list(ordinals)
         first = (self.client_port, self.peer_port)
-        return [(HOST, port + index) for port in first for index in range(self.replicas)]
+        return [(HOST, port + ordinal) for port in first for ordinal in listed]
 
-    def port_fault(self) -> str | None:
-        """What is wrong with the ports, if anything."""
-        ports = [port for _, port in self.ports]
-        if max(ports) > 65535:
-            return f"port {max(ports)}: the highest is 65535"
+    def port_fault(self, replicas: int) -> str | None:
+        """What is wrong with the ports of so many members, if anything."""
+        ports = [port for _, port in self.ports(range(replicas))]
+        if max(ports, default=0) > PORT_MAX:
+            return f"port {max(ports)}: the highest is {PORT_MAX}"
         if len(set(ports)) < len(ports):
             return (
-                f"{self.replicas} members take client ports from {self.client_port} and peer "
+                f"{replicas} members take client ports from {self.client_port} and peer "
                 f"ports from {self.peer_port} on, and these overlap"
             )
         return None
 
-    def command(self, index: int, directory: Path, environment: Mapping[str, str]) -> list[str]:
-        """What starts member `index`; the environment may name another program (for tests)."""
-        program = environment.get(NODE_COMMAND)
-        # -P: a file of the current directory, such as queue.py, is no module of the node
-        begun = shlex.split(program) if program else [sys.executable, "-P", "-m", "replog_node"]
-        others = (a for at, a in enumerate(self.peer_addresses) if at != index)
+    def command(self, ordinal: int, template: Template, replicas: int) -> list[str]:
+        """What starts this member of so many."""
+        others = (self.peer_address(at) for at in range(replicas) if at != ordinal)
         seeds = (part for address in others for part in ("--seed-peer", address))
         tokens = ("--token-file", str(self.token_file)) if self.token_file is not None else ()
+        settings = (
+            part
+            for name, value in sorted(template.settings.items())
+            for part in (f"--{name.replace('_', '-')}", str(value))
+        )
         return [
-            *begun,
+            *template.program,
             "--data-dir",
-            str(directory),
+            str(member_directory(self.data_dir, ordinal).absolute()),
             "--client-address",
-            self.client_addresses[index],
+            self.client_address(ordinal),
             "--peer-address",
-            self.peer_addresses[index],
+            self.peer_address(ordinal),
             *seeds,
             *tokens,
+            *settings,
         ]
 
 

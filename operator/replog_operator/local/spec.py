@@ -1,17 +1,28 @@
 """A ReplicatedLog resource as YAML: what `replog up` takes of it, and all its faults at once.
 
+The limits are those of the resource's own rules (resource/, tests/unit/local compares them).
+
 Decides: which fields there are. The ones that only a cluster manager can follow are named as
 ignored; any other unknown one is a fault, because it is most likely a slip.
 Must not know: processes.
-Read next: supervisor.py.
+Read next: followed.py.
 """
 
 import re
 import reprlib
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import yaml
+
+from replog_operator.local.wishes import (
+    DEFAULT_TIMEOUT,
+    log_faults,
+    settings_of,
+    update_faults,
+)
+from replog_operator.quantities import ms_of
 
 API_VERSION: Final = "replog.dev/v1alpha1"
 KIND: Final = "ReplicatedLog"
@@ -20,10 +31,13 @@ REPLICAS_MAX: Final = 9
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 
+FOLLOWED: Final = ("replicas", "allowEvenReplicas", "log", "update", "suspend", "hibernate")
 NOT_LOCAL: Final = (
-    "hibernate", "image", "log", "monitoring", "networkPolicy", "podTemplate", "resources",
-    "service", "storage", "suspend", "update",
+    "image", "monitoring", "networkPolicy", "podTemplate", "resources", "service", "storage",
 )  # fmt: skip
+NODE_COMMAND_NOTE: Final = "replog.dev/node-command"
+"""An annotation: the program of the members, as one would type it; another one is rolled out."""
+COMMAND_CHARS_MAX: Final = 1024
 SHOWN_CHARS: Final = 80
 """So much of a text is told back."""
 
@@ -34,11 +48,20 @@ _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?")
 
 
 class LocalSpec(NamedTuple):
-    """What is wanted. ignored: fields of the file that have no meaning here."""
+    """What is wanted. ignored: fields of the file that have no meaning here.
+
+    settings: of every node, by name. node_command: "" for the one of this installation.
+    """
 
     name: str = "replog"
     replicas: int = 3
     ignored: tuple[str, ...] = ()
+    settings: Mapping[str, int] = {}
+    leader_last: bool = True
+    update_timeout_s: float = 600.0
+    suspend: bool = False
+    hibernate: bool = False
+    node_command: str = ""
 
 
 class SpecFaults(Exception):
@@ -60,18 +83,26 @@ def parse_spec(text: str) -> LocalSpec:
     faults = tuple(_faults(found))
     if faults:
         raise SpecFaults(faults)
-    spec = found["spec"]
+    spec, metadata = found["spec"], found["metadata"]
+    update = spec.get("update") or {}
+    timeout = str(update.get("timeout", DEFAULT_TIMEOUT))
     return LocalSpec(
-        name=found["metadata"]["name"],
+        name=metadata["name"],
         replicas=spec.get("replicas", LocalSpec().replicas),
         ignored=tuple(name for name in spec if name in NOT_LOCAL),
+        settings=settings_of(spec.get("log") or {}),
+        leader_last=update.get("strategy") != "OnDelete",
+        update_timeout_s=ms_of(timeout) / 1000,
+        suspend=spec.get("suspend", False),
+        hibernate=spec.get("hibernate", False),
+        node_command=(metadata.get("annotations") or {}).get(NODE_COMMAND_NOTE, ""),
     )
 
 
 def replicas_fault(replicas: int, *, allow_even: bool) -> str | None:
     """What is wrong with so many members, if anything."""
     if replicas == 0:
-        return "0 members: stop `replog up` instead, the data stays"
+        return "0 members: stop `replog up` instead, or set hibernate: true; the data stays"
     if not 1 <= replicas <= REPLICAS_MAX:
         return f"{_shown(replicas)} members: from 1 to {REPLICAS_MAX} are possible"
     if replicas % 2 == 0 and not allow_even:
@@ -100,16 +131,33 @@ def _metadata_faults(metadata: Any) -> Iterator[str]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         wanted = "lower-case letters, digits and dashes, at most 52"
         yield f"metadata.name: {_shown(name)}, expected {wanted}"
+    annotations = metadata.get("annotations") or {}
+    if not isinstance(annotations, dict):
+        yield "metadata.annotations: a mapping is needed"
+    elif NODE_COMMAND_NOTE in annotations:
+        yield from _command_faults(annotations[NODE_COMMAND_NOTE])
+
+
+def _command_faults(command: Any) -> Iterator[str]:
+    try:
+        words = shlex.split(command) if isinstance(command, str) else []
+    except ValueError:
+        words = []
+    if not words or len(command) > COMMAND_CHARS_MAX:
+        yield f"metadata.annotations.{NODE_COMMAND_NOTE}: {_shown(command)}, expected a command"
 
 
 def _spec_faults(spec: Any) -> Iterator[str]:
     if not isinstance(spec, dict):
         yield "spec: a mapping is needed, for example {replicas: 3}"
         return
-    yield from _unknown("spec.", spec, ("replicas", "allowEvenReplicas", *NOT_LOCAL))
+    yield from _unknown("spec.", spec, (*FOLLOWED, *NOT_LOCAL))
+    for name in ("allowEvenReplicas", "suspend", "hibernate"):
+        if not isinstance(spec.get(name, False), bool):
+            yield f"spec.{name}: {_shown(spec[name])}, expected true or false"
+    yield from log_faults(spec.get("log") or {})
+    yield from update_faults(spec.get("update") or {})
     allow_even = spec.get("allowEvenReplicas", False)
-    if not isinstance(allow_even, bool):
-        yield f"spec.allowEvenReplicas: {_shown(allow_even)}, expected true or false"
     replicas = spec.get("replicas", LocalSpec().replicas)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         yield f"spec.replicas: {_shown(replicas)}, expected a number"

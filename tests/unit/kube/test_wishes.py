@@ -9,9 +9,9 @@ import yaml
 
 from replog_operator.kube.children.names import CLIENT_PORT
 from replog_operator.kube.children.wanted import Template
-from replog_operator.kube.quantities import bytes_of, ms_of
 from replog_operator.kube.wishes import Wishes, open_tasks, wishes
 from replog_operator.model.observed import Task, TaskKind
+from replog_operator.quantities import bytes_of, ms_of
 from tests.support.definitions import fields, part
 from tests.unit.house.files import ROOT
 

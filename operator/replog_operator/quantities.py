@@ -1,7 +1,7 @@
 """Amounts and times as Kubernetes writes them: `10Gi`, `0.5T`, `7d`.
 
 Decides: what such a text means. Must not know: what it is an amount of.
-Read next: wishes.py.
+Read next: kube/wishes.py, local/spec.py.
 """
 
 import re

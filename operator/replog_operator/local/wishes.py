@@ -1,0 +1,88 @@
+"""The parts `log` and `update` of a resource: their faults, and the settings that follow.
+
+Decides: that. Must not know: the rest of the resource (spec.py).
+Read next: spec.py, ../quantities.py.
+"""
+
+import re
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from replog_operator.quantities import bytes_of, ms_of
+
+_MI: Final = 1024 * 1024
+SIZES: Final[Mapping[str, tuple[str, int, int, str]]] = {
+    "retentionBytes": ("retention_bytes", 0, 2**62, "a quantity such as 100Gi"),
+    "segmentBytes": ("segment_bytes", 2 * _MI, 1024 * _MI, "a quantity from 2Mi to 1Gi"),
+    "snapshotBytes": ("snapshot_bytes", 64 * 1024, 16 * 1024 * _MI, "a quantity from 64Ki to 16Gi"),
+}
+"""Field: the node's setting, the least, the most, in words."""
+AGE: Final = "retentionAge"
+DEFAULT_TIMEOUT: Final = "10m"
+STRATEGIES: Final = ("LeaderLast", "OnDelete")
+
+_AGE_FORM: Final = re.compile(r"0|[0-9]{1,7}(ms|s|m|h|d)")
+_TIMEOUT_FORM: Final = re.compile(r"[0-9]{1,6}(s|m|h)")
+_TIMEOUT_S: Final = range(10, 24 * 3600 + 1)
+
+
+def settings_of(log: Mapping[str, Any]) -> dict[str, int]:
+    """Of every node, from a part that has no faults; what is left out is the node's default."""
+    found = {
+        setting: bytes_of(str(log[field]))
+        for field, (setting, _, _, _) in SIZES.items()
+        if field in log
+    }
+    if AGE in log:
+        found["retention_age_ms"] = ms_of(str(log[AGE]))
+    return found
+
+
+def log_faults(log: Any) -> Iterator[str]:
+    """What is wrong with `log`."""
+    if not isinstance(log, dict):
+        yield "spec.log: a mapping is needed"
+        return
+    yield from _unknown("spec.log.", log, (*SIZES, AGE))
+    for field, (_, least, most, words) in SIZES.items():
+        if field in log and not _is_within(bytes_of, log[field], least, most):
+            yield f"spec.log.{field}: {_shown(log[field])}, expected {words}"
+    if AGE in log and not _AGE_FORM.fullmatch(str(log[AGE])):
+        yield f"spec.log.{AGE}: {_shown(log[AGE])}, expected a duration such as 168h or 7d"
+
+
+def update_faults(update: Any) -> Iterator[str]:
+    """What is wrong with `update`."""
+    if not isinstance(update, dict):
+        yield "spec.update: a mapping is needed"
+        return
+    yield from _unknown("spec.update.", update, ("strategy", "timeout"))
+    if update.get("strategy", STRATEGIES[0]) not in STRATEGIES:
+        words = " or ".join(STRATEGIES)
+        yield f"spec.update.strategy: {_shown(update['strategy'])}, expected {words}"
+    timeout = update.get("timeout", DEFAULT_TIMEOUT)
+    if not _TIMEOUT_FORM.fullmatch(str(timeout)) or ms_of(str(timeout)) // 1000 not in _TIMEOUT_S:
+        yield f"spec.update.timeout: {_shown(timeout)}, expected from 10s to 24h"
+
+
+def _is_within(read: Callable[[str], int], value: Any, least: int, most: int) -> bool:
+    if not isinstance(value, str | int) or isinstance(value, bool) or len(str(value)) > _CHARS_MAX:
+        return False
+    try:
+        return least <= read(str(value)) <= most
+    except ValueError:
+        return False
+
+
+_CHARS_MAX: Final = 20
+
+
+def _unknown(where: str, found: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
+    for name in found:
+        if name not in known:
+            yield f"{where}{_shown(name)}: unknown; known are {', '.join(known)}"
+
+
+def _shown(value: Any) -> str:
+    return reprlib.repr(value)
