@@ -62,6 +62,7 @@ class LocalSpec(NamedTuple):
     suspend: bool = False
     hibernate: bool = False
     node_command: str = ""
+    allow_even: bool = False
 
 
 class SpecFaults(Exception):
@@ -95,6 +96,7 @@ def parse_spec(text: str) -> LocalSpec:
         update_timeout_s=ms_of(timeout) / 1000,
         suspend=spec.get("suspend", False),
         hibernate=spec.get("hibernate", False),
+        allow_even=spec.get("allowEvenReplicas", False),
         node_command=(metadata.get("annotations") or {}).get(NODE_COMMAND_NOTE, ""),
     )
 
