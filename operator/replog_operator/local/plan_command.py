@@ -1,4 +1,4 @@
-"""`replog plan`: what `replog up` would do now, by the same look and the same planner; does nothing.
+"""`replog plan`: what `replog up` would do now, by the same look and planner; it does nothing.
 
 It holds no lock and changes nothing, so it may be asked at any time, also while nothing runs.
 
@@ -19,6 +19,7 @@ from replog_operator.local.followed import read_resource
 from replog_operator.local.gather import LocalNodes, gather
 from replog_operator.local.notes import State
 from replog_operator.local.observe import observed, operator_of, ordinals_of, wishes_of
+from replog_operator.local.reconcile import words_of
 from replog_operator.local.said import Said
 from replog_operator.local.scale import DATA_DIR, settings_of, state_of
 from replog_operator.local.settings import UpSettings
@@ -64,7 +65,7 @@ async def _show(spec: LocalSpec, state: State, settings: UpSettings, output: str
     if not running:
         click.echo("`replog up` does not run there; at its next start, before any process runs:")
     for line in describe(made):
-        click.echo(line)
+        click.echo(words_of(line))
 
 
 def _world(

@@ -7,9 +7,10 @@ Read next: gather.py, observe.py, hands.py, ../planner/plan.py.
 
 import asyncio
 import os
+import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from replog.wire.schemas import ClusterStatus
 from replog_operator.local.followed import Followed
 from replog_operator.local.gather import LocalNodes, gather
 from replog_operator.local.hands import Hands
+from replog_operator.local.notes import Template
 from replog_operator.local.observe import cluster_of, observed, operator_of, ordinals_of, wishes_of
 from replog_operator.local.processes import LOOP_AFTER, Processes, Slot, TooManyAside
 from replog_operator.local.said import Said
@@ -26,7 +28,8 @@ from replog_operator.local.spec import LocalSpec
 from replog_operator.local.state import StateFile
 from replog_operator.local.template import hash_of, wanted_template
 from replog_operator.members.outcomes import Became, Outcome
-from replog_operator.model.observed import Observed, Pod, PodState
+from replog_operator.model import steps
+from replog_operator.model.observed import Observed, Operator, Pod, PodState
 from replog_operator.model.plan import LaneStep, Plan
 from replog_operator.planner.plan import plan
 
@@ -36,6 +39,9 @@ AFTER_REFUSAL_S: Final = 1.0
 CALM_S: Final = 1.0
 
 Tell = Callable[[str], None]
+
+UNTOLD: Final = (steps.StampClaim, steps.RetireClaim, steps.DeleteClaim, steps.NoteGood)
+"""Notes that nobody needs to hear of; what becomes of a directory is told where it is done."""
 
 
 class Reconciler:
@@ -108,10 +114,7 @@ class Reconciler:
         self._rise(made, seen)
         self._show(made)
         self._note_settled(spec, seen, made)
-        outcomes = [
-            self._outcome(step, await self._hands.do(step.step, operator, wanted))
-            for step in self._order(made)
-        ]
+        outcomes = [await self._take(step, operator, wanted) for step in made.steps]
         was_calm, self._calm = self._calm, self._is_calm(made, seen)
         if any(outcome.became is Became.REFUSED for outcome in outcomes):
             return AFTER_REFUSAL_S
@@ -119,14 +122,14 @@ class Reconciler:
             return AFTER_STEP_S
         return CALM_S if self._calm else UNDER_WAY_S
 
-    def _order(self, made: Plan) -> Sequence[LaneStep]:
-        for step in made.steps:
-            self._tell(step.why)
-        return made.steps
-
-    def _outcome(self, step: LaneStep, outcome: Outcome) -> Outcome:
+    async def _take(
+        self, step: LaneStep, operator: Operator, wanted: tuple[str, Template]
+    ) -> Outcome:
+        if not isinstance(step.step, UNTOLD):
+            self._tell(words_of(step.why))
+        outcome = await self._hands.do(step.step, operator, wanted)
         if outcome.became is not Became.DONE:
-            self._tell(f"not yet: {step.why}: {outcome.message}")
+            self._tell(words_of(f"not yet: {step.why}: {outcome.message}"))
         return outcome
 
     def _remember(self, said: Said) -> None:
@@ -148,7 +151,7 @@ class Reconciler:
 
     def _show(self, made: Plan) -> None:
         self.waits = frozenset(wait.code for wait in made.waits)
-        self._tell_waits(tuple(f"{wait.code}: {wait.evidence}" for wait in made.waits))
+        self._tell_waits(tuple(words_of(f"{wait.code}: {wait.evidence}") for wait in made.waits))
 
     def _tell_waits(self, waits: tuple[str, ...]) -> None:
         for wait in waits:
@@ -159,19 +162,26 @@ class Reconciler:
     def _note_settled(self, spec: LocalSpec, seen: Observed, made: Plan) -> None:
         """How many members there are once all is as it is wanted; 0 until then."""
         leader = self.said.leader
-        done = leader is not None and not made.steps and not made.waits
-        voters = 0
-        if done and leader is not None and seen.answers[leader].admitting:
-            known = seen.answers[leader]
-            if known.target is not None and known.target.reached and not known.joint:
-                voters = len(known.members)
-        if voters == spec.replicas and self.settled_at != voters:
-            self._tell(f"ready: member-{leader} leads {voters} member{'s' * (voters > 1)}")
-        self.settled_at = voters if voters == spec.replicas else 0
+        settled = self._is_calm(made, seen) and leader is not None and len(seen.pods) > 0
+        if settled and leader is not None and seen.answers[leader].admitting:
+            if self.settled_at != spec.replicas:
+                members = "member" if spec.replicas == 1 else "members"
+                self._tell(f"ready: member-{leader} leads {spec.replicas} {members}")
+            self.settled_at = spec.replicas
+        else:
+            self.settled_at = 0
 
     def _is_calm(self, made: Plan, seen: Observed) -> bool:
         well = all(pod.state is PodState.READY for pod in seen.pods)
         return well and not made.steps and not made.waits
+
+
+def words_of(text: str) -> str:
+    """The planner's words as people know things here: processes, where elsewhere pods are."""
+    return _POD.sub(lambda found: f"process{'es' if found[1] else ''}", text)
+
+
+_POD: Final = re.compile(r"\bpod(s?)\b")
 
 
 def state_of(ordinal: int, slot: Slot, said: Said) -> PodState:
