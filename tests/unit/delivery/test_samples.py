@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from replog_operator.kube.wishes import wishes
-from replog_operator.local.spec import NOT_LOCAL, parse_spec
+from replog_operator.local.spec import FOLLOWED, NOT_LOCAL, parse_spec
 from tests.support.definitions import fields, part, unknown
 from tests.unit.house.files import project_files, text_of
 
@@ -35,4 +35,4 @@ def test_a_sample_is_read_by_both_platforms(path: str) -> None:
 def test_without_kubernetes_every_field_is_followed_or_named_as_ignored() -> None:
     known = {path for path, _ in fields(part("ReplicatedLog", "spec")) if "." not in path}
 
-    assert known - {"replicas", "allowEvenReplicas"} == set(NOT_LOCAL)
+    assert known == {*FOLLOWED, *NOT_LOCAL}

@@ -2,7 +2,9 @@
 
 import pytest
 
+from replog_operator.definitions import source
 from replog_operator.local.spec import LocalSpec, SpecFaults, parse_spec
+from replog_operator.local.wishes import SIZES
 
 GOOD = """
 apiVersion: replog.dev/v1alpha1
@@ -20,6 +22,43 @@ def _faults(text: str) -> tuple[str, ...]:
 
 def test_a_good_file_is_followed_and_what_means_nothing_here_is_named() -> None:
     assert parse_spec(GOOD) == LocalSpec("orders", 5, ("storage",))
+
+
+def test_what_a_process_is_made_of_is_followed() -> None:
+    found = parse_spec(
+        GOOD.replace(
+            "spec: {replicas: 5, storage: {size: 10Gi}}",
+            "spec: {log: {segmentBytes: 4Mi, retentionAge: 7d}, update: {timeout: 20s}}",
+        ).replace("{name: orders}", "{name: orders, annotations: {replog.dev/node-command: a b}}")
+    )
+    assert found.settings == {"segment_bytes": 4 * 1024 * 1024, "retention_age_ms": 7 * 86_400_000}
+    assert (found.update_timeout_s, found.leader_last, found.node_command) == (20.0, True, "a b")
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("{log: {segmentBytes: 1Mi}}", "spec.log.segmentBytes: '1Mi', expected a quantity from"),
+        ("{log: {segmentBytes: many}}", "spec.log.segmentBytes"),
+        ("{log: {snapshotBytes: [1]}}", "spec.log.snapshotBytes"),
+        ("{log: {retentionAge: 7 days}}", "spec.log.retentionAge"),
+        ("{log: {sise: 1}}", "spec.log.'sise': unknown"),
+        ("{log: 3}", "spec.log: a mapping"),
+        ("{update: {timeout: 1s}}", "spec.update.timeout: '1s', expected from 10s to 24h"),
+        ("{update: {strategy: Never}}", "spec.update.strategy"),
+        ("{suspend: 1}", "spec.suspend: 1, expected true or false"),
+    ],
+)
+def test_a_part_that_can_not_be_followed_is_told(spec: str, told: str) -> None:
+    (fault,) = _faults(GOOD.replace("spec: {replicas: 5, storage: {size: 10Gi}}", f"spec: {spec}"))
+    assert told in fault
+
+
+def test_the_limits_are_those_of_the_resource_on_kubernetes() -> None:
+    definition = source("replicatedlogs.yaml")
+    for field, (_, _, _, words) in SIZES.items():
+        assert f"spec.log.{field}: {words}" in definition
+    assert "spec.update.timeout: from 10s to 24h" in definition
 
 
 def test_three_members_when_nothing_is_said() -> None:

@@ -17,9 +17,13 @@ from click.testing import CliRunner, Result
 
 from replog.client import ApiError, Appender, Client, Unavailable, read
 from replog.wire.schemas import ClusterStatus
-from replog_operator.local.command import up
+from replog_operator.local.command import resource_of, up
 from replog_operator.local.directory import held, taken
+from replog_operator.local.followed import new_resource, read_resource
+from replog_operator.local.notes import State
 from replog_operator.local.settings import UpSettings, node_environment
+from replog_operator.local.spec import LocalSpec
+from replog_operator.local.template import wanted_template
 
 PORTS = range(20_000, 29_000)
 SECRET = "a-secret-of-the-test"
@@ -58,11 +62,19 @@ def test_a_directory_in_use_is_named_with_its_user(tmp_path: Path) -> None:
     assert found.exit_code == 1 and f"process {os.getpid()}" in found.stderr
 
 
-def test_fewer_members_than_there_are_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "data" / "member-4").mkdir(parents=True)
-    port = str(_free_port(6))
-    found = _refused(tmp_path, "--client-port", port, "--peer-port", str(int(port) + 3))
-    assert found.exit_code == 1 and "holds 5 members, so 3 are too few" in found.stderr
+def test_a_directory_that_remembers_nothing_keeps_as_many_members_as_it_has(tmp_path: Path) -> None:
+    for ordinal in (0, 3):
+        (tmp_path / f"member-{ordinal}").mkdir()
+    spec = read_resource(resource_of(tmp_path, None, None, None))
+    assert (spec.replicas, spec.allow_even) == (4, True)
+
+
+def test_the_file_that_was_followed_last_is_followed_again(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    state = State("uid", str(file), 1, 2)
+    assert resource_of(tmp_path, None, state, None) == tmp_path / "log.yaml"
+    file.write_text(new_resource("mine", 5))
+    assert resource_of(tmp_path, None, state, None) == file
 
 
 def test_faults_of_the_file_are_told_at_once(tmp_path: Path) -> None:
@@ -100,20 +112,25 @@ def test_a_token_file_without_a_token_to_use_is_refused(tmp_path: Path, second: 
 
 
 def test_a_member_is_told_where_it_listens_and_who_else_there_is() -> None:
-    settings = UpSettings(replicas=2, data_dir=Path("d"), client_port=100, peer_port=200)
-    command = settings.command(1, Path("d/member-1"), {"REPLOG_NODE_COMMAND": "node --x"})
-    assert command == [
-        "node", "--x", "--data-dir", "d/member-1", "--client-address", "127.0.0.1:101",
+    settings = UpSettings(data_dir=Path("/d"), client_port=100, peer_port=200)
+    spec = LocalSpec(settings={"segment_bytes": 4096})
+    template = wanted_template(spec, {"REPLOG_NODE_COMMAND": "node --x"})
+    assert settings.command(1, template, 2) == [
+        "node", "--x", "--data-dir", "/d/member-1", "--client-address", "127.0.0.1:101",
         "--peer-address", "127.0.0.1:201", "--seed-peer", "127.0.0.1:200",
+        "--segment-bytes", "4096",
     ]  # fmt: skip
+
+
+def test_what_the_resource_names_wins_over_the_environment() -> None:
+    named = LocalSpec(node_command="/other/python -m replog_node")
+    assert wanted_template(named, {"REPLOG_NODE_COMMAND": "node --x"}).program[0] == "/other/python"
 
 
 def test_files_where_the_command_runs_are_no_modules_of_the_node(tmp_path: Path) -> None:
     (tmp_path / "queue.py").write_text("raise SystemExit('taken for the module')")
-    settings = UpSettings(replicas=1, data_dir=Path("d"))
-    program = settings.command(0, Path("d/member-0"), {})
     ended = subprocess.run(
-        [*program[: program.index("--data-dir")], "--help"],
+        [*wanted_template(LocalSpec(), {}).program, "--help"],
         cwd=tmp_path, env=node_environment(os.environ), capture_output=True, timeout=60, text=True,
         check=False,
     )  # fmt: skip

@@ -1,0 +1,288 @@
+"""`replog up` under the planner: edited, scaled, replaced, rolled, and killed at every write.
+
+All of it under a load whose every acknowledged record is there once, in order, at the end.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replog.client import Client, Producer, read
+from replog_operator.failpoints import EXIT_FAILPOINT, LOCAL_NAMES, VARIABLE
+from replog_operator.local.spec import NODE_COMMAND_NOTE
+from tests.integration.supervised import REPLOG, ports_in_a_row
+from tests.support.build_node import BUILD, LEVEL_VARIABLE
+from tests.support.processes import FAST, ask, eventually
+
+MOST = 5
+WAIT_S = 60.0
+PAUSE_S = 0.005
+NEWER = shlex.join(["env", f"{LEVEL_VARIABLE}=2", sys.executable, *BUILD])
+"""The program of a build that speaks a higher feature level."""
+BROKEN = shlex.join([sys.executable, "-c", "raise SystemExit(7)"])
+
+
+class Log:
+    """A data directory, and the `replog up` of it that runs, if one does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.first = ports_in_a_row(2 * MOST)
+        self.said = folder / "up.log"
+        self.file = self.data / "log.yaml"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoints(self) -> list[str]:
+        return [f"127.0.0.1:{self.first + at}" for at in range(MOST)]
+
+    def start(self, failpoint: str = "") -> None:
+        """Run it; to die at that place."""
+        kept = {name: v for name, v in os.environ.items() if not name.startswith("REPLOG")}
+        environment = {**kept, **FAST, VARIABLE: failpoint}
+        with self.said.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    REPLOG, "up", "--data-dir", str(self.data), "--client-port", str(self.first),
+                    "--peer-port", str(self.first + MOST),
+                ],
+                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def died(self) -> None:
+        """Wait until it has died at its failpoint."""
+        assert self.process is not None
+        assert self.process.wait(WAIT_S) == EXIT_FAILPOINT
+
+    def end(self) -> None:
+        """As Ctrl-C does."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(WAIT_S)
+            finally:
+                self.process.kill()
+                self.process.wait()
+
+    def type(self, *arguments: str) -> str:
+        """A command about this directory; what it prints."""
+        done = subprocess.run(
+            [REPLOG, *arguments, "--data-dir", str(self.data)],
+            capture_output=True, text=True, timeout=WAIT_S, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def annotate(self, command: str) -> None:
+        """Have the members be of another program."""
+        text = self.file.read_text()
+        head, _, tail = text.partition("  name: replog\n")
+        rest = tail.partition("spec:")[2]
+        note = f"  annotations:\n    {NODE_COMMAND_NOTE}: {json.dumps(command)}\n" if command else ""
+        self.file.write_text(f"{head}  name: replog\n{note}spec:{rest}")
+
+    def status(self, at: int) -> Any:
+        """What a member says; None if it says nothing."""
+        try:
+            return ask("GET", self.endpoints[at], "/v1/cluster", timeout_s=2)
+        except OSError:
+            return None
+
+    def settled(self, replicas: int) -> None:
+        """Wait until there is nothing to do for so many members, and all of them run."""
+
+        def look() -> bool:
+            plan = self.type("plan")
+            said = [self.status(at) for at in range(replicas)]
+            voters = [s and len([m for m in s["members"] if m["role"] == "voter"]) for s in said]
+            return plan.startswith("nothing to do") and voters == [replicas] * replicas
+
+        eventually(f"{replicas} members and nothing to do", look, timeout_s=WAIT_S)
+
+    def failing(self) -> str:
+        """What went wrong, for a person."""
+        return self.said.read_text()
+
+
+class Load:
+    """One producer that appends 0, 1, 2 … until it is told to stop."""
+
+    def __init__(self, endpoints: list[str]) -> None:
+        self._endpoints = endpoints
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self.acknowledged = 0
+        self.problem: BaseException | None = None
+        self._thread.start()
+
+    async def _run(self) -> None:
+        try:
+            async with (
+                Client(self._endpoints, timeout_s=WAIT_S) as client,
+                Producer(client) as producer,
+            ):
+                while not self._stop.is_set():
+                    await producer.append(str(self.acknowledged).encode())
+                    self.acknowledged += 1
+                    await asyncio.sleep(PAUSE_S)
+        except Exception as problem:  # noqa: BLE001 - told by end()
+            self.problem = problem
+
+    def end(self) -> None:
+        """Stop, and see that every record is there once and in order."""
+        self._stop.set()
+        self._thread.join(2 * WAIT_S)
+        assert self.problem is None, self.problem
+        assert self.acknowledged > 0
+        assert asyncio.run(_values(self._endpoints)) == list(range(self.acknowledged))
+
+
+async def _values(endpoints: list[str]) -> list[int]:
+    async with Client(endpoints) as client:
+        return [int(r.value or b"") async for page in read(client) for r in page.records]
+
+
+@contextmanager
+def log_in(folder: Path) -> Iterator[Log]:
+    """A log that is ended with the block."""
+    log = Log(folder)
+    try:
+        yield log
+    except BaseException as problem:
+        problem.add_note(log.failing())
+        raise
+    finally:
+        log.end()
+
+
+@pytest.mark.timeout(240)
+def test_a_log_is_scaled_replaced_and_rolled_under_load_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    with log_in(tmp_path) as log:
+        log.start()
+        eventually("there is a log", lambda: log.file.exists(), timeout_s=WAIT_S)
+        log.settled(3)
+        load = Load(log.endpoints)
+        for replicas in (5, 3, 1, 3):
+            assert f"{replicas} of {replicas} members vote" in log.type("scale", str(replicas))
+            log.settled(replicas)
+        _a_lost_directory(log)
+        _another_version_and_a_broken_one(log)
+        load.end()
+
+
+def _a_lost_directory(log: Log) -> None:
+    """The member's directory vanishes, and with it the member: a new one takes its place."""
+    before = log.status(2)
+    assert before is not None
+    lost = log.data / "member-2"
+    process = _process_of(lost)
+    os.kill(process, signal.SIGSTOP)
+    lost.rename(log.data.parent / "lost")
+    os.kill(process, signal.SIGKILL)
+
+    def replaced() -> bool:
+        now = log.status(2)
+        return now is not None and now["member"] != before["member"] and now["state"] == "member"
+
+    eventually("a new member is there", replaced, timeout_s=WAIT_S)
+    log.settled(3)
+
+
+def _another_version_and_a_broken_one(log: Log) -> None:
+    before = _processes(log)
+    log.annotate(NEWER)
+    eventually("all are renewed", lambda: not before & _processes(log), timeout_s=WAIT_S)
+    eventually("the level is raised", lambda: _level(log) == 2, timeout_s=WAIT_S)
+    log.settled(3)
+    good = _processes(log)
+    log.annotate(BROKEN)
+    text = log.file.read_text().replace("spec:\n", "spec:\n  update: {timeout: 10s}\n")
+    log.file.write_text(text)
+    eventually("it is given up", lambda: "BadVersion" in log.type("plan"), timeout_s=WAIT_S)
+    eventually("the former is back", lambda: len(_processes(log)) == 3, timeout_s=WAIT_S)
+    assert len(good & _processes(log)) == 2, "one member was tried, and no other touched"
+    assert "SystemExit(7)" in log.file.read_text(), "the file is not edited"
+
+
+def _level(log: Log) -> int:
+    found = log.status(0)
+    return 0 if found is None else int(found["feature_level"])
+
+
+def _processes(log: Log) -> frozenset[int]:
+    found = (_process_or_none(log.data / f"member-{at}") for at in range(3))
+    return frozenset(process for process in found if process is not None)
+
+
+def _process_of(directory: Path) -> int:
+    found = _process_or_none(directory)
+    assert found is not None, f"no process of {directory}"
+    return found
+
+
+def _process_or_none(directory: Path) -> int | None:
+    """The process that keeps this member's data."""
+    wanted = str(directory).encode()
+    for found in Path("/proc").iterdir():
+        if found.name.isdigit():
+            try:
+                words = (found / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended meanwhile
+            if wanted in words and b"--client-address" in words:
+                return int(found.name)
+    return None
+
+
+@pytest.mark.timeout(400)
+def test_it_may_die_at_every_write_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    """Each place in an order in which it is reached: found, 3→5→3→5, a roll to a newer build."""
+    points = list(LOCAL_NAMES)
+    with log_in(tmp_path) as log:
+
+        def dies(*writes: str) -> None:
+            for write in writes:
+                for when in ("before", "after"):
+                    log.start(f"{when}-{write}")
+                    log.died()
+                    points.remove(f"{when}-{write}")
+
+        dies("state", "start", "bootstrap")
+        log.start()
+        log.settled(3)
+        load = Load(log.endpoints)
+        log.end()
+        dies("target")
+        log.type("scale", "5", "--no-wait")
+        log.start()
+        log.settled(5)
+        log.end()
+        log.type("scale", "3", "--no-wait")
+        dies("stop")
+        log.start()
+        log.settled(3)
+        log.end()
+        log.type("scale", "5", "--no-wait")
+        dies("aside")
+        log.start()
+        log.settled(5)
+        log.annotate(NEWER)
+        log.end()
+        dies("transfer", "raise-feature-level")
+        log.start()
+        log.settled(5)
+        load.end()
+    assert points == [], "a place that is not reached"

@@ -1,0 +1,50 @@
+"""What `replog up` remembers, and what it does with a file that it can't read."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from replog_operator.local.notes import ClaimNote, State, Template, WorkloadNote
+from replog_operator.local.state import (
+    STATE_BYTES_MAX,
+    STATE_NAME,
+    StateFile,
+    StateUnusable,
+    load,
+)
+
+FIRST = State("uid", "/log.yaml", 1, 2)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    assert load(tmp_path) is None
+    file = StateFile(tmp_path, FIRST)
+    state = replace(
+        FIRST, epoch=3, claims={1: ClaimNote("c", member_id="m")},
+        workload=WorkloadNote("w", 3, "t"), templates={"t": Template(("node",), {"a": 1})},
+    )  # fmt: skip
+    file.save(state)
+    assert load(tmp_path) == state == file.now
+
+
+def test_templates_that_nothing_can_come_back_to_are_forgotten(tmp_path: Path) -> None:
+    templates = {name: Template((name,)) for name in ("now", "good", "old")}
+    workload = WorkloadNote("w", 3, "now", good_template="good")
+    StateFile(tmp_path, FIRST).save(replace(FIRST, workload=workload, templates=templates))
+    found = load(tmp_path)
+    assert found is not None and set(found.templates) == {"now", "good"}
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff", b'{"uid": 3}', b" " * (STATE_BYTES_MAX + 1)])
+def test_a_file_that_can_not_be_read_is_told_with_what_to_do(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / STATE_NAME).write_bytes(data)
+    with pytest.raises(StateUnusable, match="move it away"):
+        load(tmp_path)
+
+
+def test_a_state_that_can_not_be_written_is_not_in_force(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "missing", FIRST)
+    with pytest.raises(OSError, match="missing"):
+        file.save(replace(FIRST, epoch=9))
+    assert file.now.epoch == 0
