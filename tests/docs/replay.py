@@ -77,8 +77,8 @@ def _is_free(port: int) -> bool:
 @contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
     """Start `replog up` in this folder, wait until it serves, stop it as Ctrl-C would."""
-    first = free_ports(6)
-    made = Cluster(folder=folder, first_client=first, first_peer=first + 3)
+    first = free_ports(10)  # five members, after a `replog scale 5`
+    made = Cluster(folder=folder, first_client=first, first_peer=first + 5)
     ports = ["--client-port", str(made.first_client), "--peer-port", str(made.first_peer)]
     with (folder / "up.log").open("w") as log:
         up = Popen(
