@@ -21,6 +21,7 @@ from tests.simulation.oracles.exactly_once import ExactlyOnce
 from tests.simulation.oracles.folds import TrueSnapshots
 from tests.simulation.oracles.frames import EqualFrames
 from tests.simulation.oracles.holes import Holes
+from tests.simulation.oracles.levels import SpokenLevels
 from tests.simulation.oracles.linearizable import Linearizable
 from tests.simulation.oracles.liveness import Liveness
 from tests.simulation.oracles.machine import StateMachineSafety
@@ -43,8 +44,11 @@ from tests.simulation.oracles.time_reads import TimeReads
 from tests.simulation.oracles.unharmed import Unharmed
 from tests.simulation.oracles.views import View, look
 from tests.simulation.oracles.votes import OneVote
+from tests.simulation.oracles.whole_logs import EqualLogs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from replog_node.driver.view import ReadView
     from replog_node.model.entries import Entry
     from replog_node.model.positions import MemberId
@@ -79,6 +83,7 @@ class Checks:
         self._readiness = Readiness(commits)
         self._votes = OneVote()
         self._acknowledgements = TrueAcknowledgements(chains)
+        self._levels = SpokenLevels()
         self.retention = Retention()
         self.liveness = Liveness()
         self._stepping = (
@@ -101,6 +106,7 @@ class Checks:
         self._local_reads = LocalReads(commits)
         self._bounded_reads = BoundedReads()
         self._times = TimeReads(self.log)
+        self._whole_logs = EqualLogs()
         self._exactly_once = ExactlyOnce()
         self._answers = DefiniteAnswers()
         self._linearizable = Linearizable()
@@ -129,6 +135,7 @@ class Checks:
         self._holes.forget(node.name)
         self._readiness.started(node.name)
         self._durable.started(node)
+        self._levels.began(node.member, node.speaks)
         self._chains.tips[node.name] = store.tail.chain
         self._views.pop(node.name, None)
 
@@ -157,6 +164,13 @@ class Checks:
     def writing(self, node: SimNode, persist: Persist) -> None:
         """A member gives something to its disk."""
         self._matching.writing(node.name, persist)
+        if node.driver is not None and node.leads and persist.entries:
+            term = node.driver.kernel.term()
+            self._levels.appends(node.member, [e for e in persist.entries if e.term == term])
+
+    def hears(self, node: SimNode, of: MemberId, level: int) -> None:
+        """A member was told which feature level another one's build speaks."""
+        self._levels.hears(node.member, of, level)
 
     def installing(self, node: SimNode, snapshot: SnapshotMeta) -> None:
         """A member lets its log begin anew behind a snapshot."""
@@ -234,6 +248,10 @@ class Checks:
         self._times.found(node, view, time_ms, offset)
 
     # At the end.
+
+    def whole_log(self, node: SimNode, entries: Sequence[Entry], *, first: int, last: int) -> None:
+        """This is all of a member's log."""
+        self._whole_logs.shown(node.name, entries, first=first, last=last)
 
     def values(self) -> dict[bytes, list[int]]:
         """Every value in the committed log, with its offsets."""

@@ -103,7 +103,12 @@ def hear(
 def _hear_level(node: SimNode, hello: Hello, verdict: Verdict) -> None:
     """Tell what the other's build speaks, also when just that is why it isn't let in."""
     if isinstance(verdict, Accept) or verdict.code == "feature_level_unsupported":
-        node.do(lambda driver: driver.peer_speaks(hello.sender, hello.feature_level))
+        node.do(lambda driver: _told(node, driver, hello))
+
+
+def _told(node: SimNode, driver: Driver, hello: Hello) -> None:
+    node.world.checks.hears(node, hello.sender, hello.feature_level)
+    driver.peer_speaks(hello.sender, hello.feature_level)
 
 
 def _carried_out(node: SimNode, verdict: Accept | Refuse) -> bool:

@@ -6,10 +6,13 @@ Read next: answers.py.
 
 from __future__ import annotations
 
+from replog_node.frames.build import build_entry
 from replog_node.frames.decode import tail_of
 from replog_node.model.configuration import Configuration
+from replog_node.model.entries import Entry, Payload
 from replog_node.model.positions import ORIGIN, ClusterId, Lineage, Offset, Position, Term
 from replog_node.model.snapshots import SnapshotMeta
+from replog_node.raft.membership import with_level
 from replog_node.raft.messages import AppendReply, RequestVote, VoteReply
 from tests.simulation.oracles.appendonly import LeaderAppendOnly
 from tests.simulation.oracles.chains import Chains
@@ -18,6 +21,7 @@ from tests.simulation.oracles.committed import CommittedLog
 from tests.simulation.oracles.completeness import LeaderCompleteness
 from tests.simulation.oracles.elections import ElectionSafety
 from tests.simulation.oracles.frames import EqualFrames
+from tests.simulation.oracles.levels import SpokenLevels
 from tests.simulation.oracles.machine import StateMachineSafety
 from tests.simulation.oracles.matching import LogMatching
 from tests.simulation.oracles.memory import NothingForgotten
@@ -28,7 +32,19 @@ from tests.simulation.oracles.retention import Retention
 from tests.simulation.oracles.snapshots import EqualSnapshots
 from tests.simulation.oracles.states import EqualStates
 from tests.simulation.oracles.votes import OneVote
-from tests.simulation.violations.material import A, B, C, chains, entries, kept, persist, view
+from tests.simulation.oracles.whole_logs import EqualLogs
+from tests.simulation.violations.material import (
+    SEED,
+    VOTERS,
+    A,
+    B,
+    C,
+    chains,
+    entries,
+    kept,
+    persist,
+    view,
+)
 from tests.simulation.violations.registry import breaks
 
 
@@ -268,3 +284,49 @@ def what_is_retained_is_said_to_be_trimmed() -> None:
     oracle.stepped("m0", was, was)
     oracle.refused("m0", 1, 2)
     oracle.refused("m0", 2, 3)
+
+
+@breaks(EqualLogs)
+def two_logs_differ_where_nobody_looked() -> None:
+    first, *rest = entries("x", "y")
+    oracle = EqualLogs()
+    oracle.shown("m0", [first, *rest], first=0, last=1)
+    oracle.shown("m1", [], first=2, last=1)
+    oracle.shown("m2", [first, *entries("z", behind=tail_of(first))], first=0, last=1)
+
+
+@breaks(EqualLogs)
+def a_log_lacks_its_last_entry() -> None:
+    EqualLogs().shown("m0", entries("x"), first=0, last=1)
+
+
+@breaks(EqualLogs)
+def a_log_has_a_gap() -> None:
+    one, _, three = entries("x", "y", "z")
+    EqualLogs().shown("m0", [one, three], first=0, last=2)
+
+
+def _raise_to(level: int) -> list[Entry]:
+    change = with_level(VOTERS, level)
+    return [build_entry(Payload((change,), (), 0), Term(1), SEED, 0)]
+
+
+@breaks(SpokenLevels)
+def a_level_is_raised_that_a_member_has_not_said() -> None:
+    oracle = SpokenLevels()
+    for member in (A, B, C):
+        oracle.began(member, 2)
+    oracle.hears(A, B, 2)
+    oracle.hears(A, C, 2)
+    oracle.appends(A, _raise_to(2))
+    oracle.began(A, 2)
+    oracle.hears(A, B, 2)
+    oracle.appends(A, _raise_to(2))
+
+
+@breaks(SpokenLevels)
+def a_member_is_said_to_speak_what_it_never_did() -> None:
+    oracle = SpokenLevels()
+    oracle.began(A, 2)
+    oracle.began(B, 1)
+    oracle.hears(A, B, 2)
