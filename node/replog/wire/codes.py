@@ -217,7 +217,7 @@ WAITS: Final = (
           "See the evidence; it ends when the others are caught up and alive."),
     _wait("RollQueued", "Roll queued", "As many logs are being rolled as may be at a time.",
           "Wait, or raise the operator's limit of concurrent rolls."),
-    _wait("BadVersion", "Bad version", "The first member that got the new template did not come to be well in time, so the last good one is in force again.",
+    _wait("BadVersion", "Bad version", "What got the new template did not come to be well, so the last good one is in force again.",
           "Correct the resource; to try the same once more, make a ReplicatedLogTask with the action RetryVersion."),
     _wait("ExpansionRefused", "Expansion refused", "A claim does not grow to the size that is asked for.",
           "See the evidence; choose a storage class that can expand, or a size that it allows."),
