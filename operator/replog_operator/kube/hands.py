@@ -90,8 +90,9 @@ class Hands(Orders):
         return await _to_server(self._writes.delete(POD, self._namespace, pod.name, uid=pod.uid))
 
     async def note_task(self, task: Object, state: str, message: str) -> Outcome:
-        """Note on a task what became of it."""
-        metadata = {name: task["metadata"][name] for name in ("namespace", "name", "uid")}
+        """Note on a task what became of it; not if somebody has noted that meanwhile."""
+        fence = ("namespace", "name", "uid", "resourceVersion")
+        metadata = {name: task["metadata"][name] for name in fence}
         status = {"state": state, "message": message}
         found = {
             "apiVersion": TASK.api_version, "kind": TASK_KIND, "metadata": metadata,

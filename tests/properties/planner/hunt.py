@@ -10,13 +10,17 @@ import sys
 
 from hypothesis import given, settings
 
-from tests.properties.planner.paths import PATHS
+from tests.properties.planner.paths import PATHS, TASK_PATHS
 from tests.properties.planner.test_gates import GATES, test_a_gate_holds_the_members_and_says_why
 from tests.properties.planner.test_paths import (
     test_a_way_is_gone_to_its_end,
     test_an_operator_that_dies_at_any_write_is_gone_on_from,
 )
 from tests.properties.planner.test_random import LISTS, REPLICAS, check_random
+from tests.properties.planner.test_tasks import (
+    test_an_operator_that_dies_at_any_write_does_it_once_all_the_same,
+    test_what_is_asked_for_is_done_once,
+)
 
 EXAMPLES = 600
 
@@ -25,6 +29,9 @@ def hunt() -> None:
     """Raise what is found first."""
     for path in PATHS:
         test_a_way_is_gone_to_its_end(path)
+    for path in TASK_PATHS:
+        test_what_is_asked_for_is_done_once(path)
+        test_an_operator_that_dies_at_any_write_does_it_once_all_the_same(path, after=False)
     tried = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
     tried(given(replicas=REPLICAS, events=LISTS)(check_random))()
     for code, happens in GATES:

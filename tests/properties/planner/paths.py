@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from replog_operator.model.observed import Operator, TaskKind
 from replog_operator.model.spec import LogSpec
-from tests.properties.planner.world import World
+from tests.properties.planner.world import Disk, World
 
 Turn = Callable[[World], None]
 SETTLES_WITHIN = 60
@@ -151,6 +152,57 @@ def grow_disks(size_bytes: int) -> Turn:
 
     return turn
 
+
+def ask(kind: TaskKind, subject: str = "") -> Turn:
+    def turn(world: World) -> None:
+        world.asked.ask(kind, subject)
+
+    return turn
+
+
+def ask_to_lead(ordinal: int) -> Turn:
+    def turn(world: World) -> None:
+        world.asked.ask(TaskKind.TRANSFER, world.disks[ordinal].member or "")
+
+    return turn
+
+
+def ask_to_lead_and(ordinal: int, then: Turn) -> Turn:
+    def turn(world: World) -> None:
+        ask_to_lead(ordinal)(world)
+        then(world)
+
+    return turn
+
+
+def unknown_data_acknowledged(world: World) -> None:
+    """A claim of which nobody knows is in the way of a member, and a person gives it up."""
+    world.disks[3] = Disk(world.uid("claim"), size_bytes=10, member=None)
+    scale(5)(world)
+    world.asked.ask(TaskKind.ACKNOWLEDGE_DATA, "data-log-3", world.disks[3].uid)
+
+
+def other_operator_acknowledged(world: World) -> None:
+    """Another operator than the one that the log knows, and a person says that this is right."""
+    world.operator = Operator(7, "other/lease#7")
+    world.asked.ask(TaskKind.ACKNOWLEDGE_OPERATOR, "ns/lease")
+    scale(5)(world)
+
+
+TASK_PATHS: Final = (
+    Path("a snapshot", 3, (ask(TaskKind.SNAPSHOT),)),
+    Path("another leads", 3, (ask_to_lead(2),)),
+    Path("another leads, of one that leaves", 3, (ask_to_lead_and(2, scale(1)),)),
+    Path("another leads, in a roll", 3, (ask_to_lead_and(2, image("v2")),)),
+    Path("nobody's name is to lead", 3, (ask(TaskKind.TRANSFER, "member-nobody"),)),
+    Path("a bad image is tried again", 3, (bad_image, ask(TaskKind.RETRY_VERSION))),
+    Path("unknown data are given up", 3, (unknown_data_acknowledged,)),
+    Path("the other operator is gone", 3, (other_operator_acknowledged,)),
+    Path("several at once", 3, (
+        ask(TaskKind.SNAPSHOT), ask_to_lead_and(1, ask(TaskKind.SNAPSHOT)),
+    )),
+)  # fmt: skip
+"""Ways with something that is asked for once."""
 
 PATHS: Final = (
     Path("one three five three one", 1, (scale(3), scale(5), scale(3), scale(1))),

@@ -17,24 +17,30 @@ class OperatorDied(Exception):
 
 def settle(world: World) -> Plan:
     """Pass after pass, by an operator that is started anew whenever it dies."""
-    found = Plan()
+    found: Plan | None = None
     for _ in range(SETTLES_WITHIN):
         try:
             found = world.operate()
         except OperatorDied:
-            world.before_write = world.after_write = None
+            world.before_write = world.after_write = found = None
         world.tick()
         if is_there(world) and is_done(found):
-            return found
-    return found
+            break
+    return found or world.plan()
 
 
-def is_done(found: Plan) -> bool:
+def is_done(found: Plan | None) -> bool:
     """Nothing is left to do, and nothing waited for but what only a person can end."""
-    return not found.steps and {wait.code for wait in found.waits} <= STUCK_ON_PURPOSE
+    return (
+        found is not None
+        and not found.steps
+        and {wait.code for wait in found.waits} <= STUCK_ON_PURPOSE
+    )
 
 
 def is_there(world: World) -> bool:
+    if world.asked.open:
+        return False
     if world.spec.hibernate:
         return not world.pods
     members = {world.disks[at].member for at in range(world.spec.replicas) if at in world.disks}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from replog_operator.model.observed import Operator
-from tests.properties.planner.paths import hibernate, image, lose_disk, scale, spec, wake
+from replog_operator.model.observed import Operator, TaskKind
+from tests.properties.planner.paths import ask, hibernate, image, lose_disk, scale, spec, wake
 from tests.properties.planner.test_paths import OperatorDied, is_done, is_there
 from tests.properties.planner.world import World
 
@@ -101,6 +101,16 @@ def lose(ordinal: int) -> Event:
     return event
 
 
+def wish_to_lead(ordinal: int) -> Event:
+    """Also where there is no such member, or soon will be none."""
+
+    def event(world: World) -> None:
+        disk = world.disks.get(ordinal)
+        ask(TaskKind.TRANSFER, "" if disk is None else disk.member or "")(world)
+
+    return event
+
+
 def has(world: World, member: str) -> bool:
     """Whether its disk is still there."""
     return any(disk.member == member for disk in world.disks.values())
@@ -118,6 +128,8 @@ EVENTS = st.one_of(
     ORDINAL.map(lose),
     st.sampled_from(["v1", "v2", "bad"]).map(image),
     st.booleans().map(hibernate),
+    st.sampled_from([TaskKind.SNAPSHOT, TaskKind.RETRY_VERSION]).map(ask),
+    ORDINAL.map(wish_to_lead),
 )
 
 REPLICAS = st.sampled_from([1, 2, 3, 5])

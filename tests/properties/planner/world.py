@@ -18,6 +18,7 @@ from replog_operator.model.observed import (
     Operator,
     Pod,
     PodState,
+    TaskKind,
     Workload,
 )
 from replog_operator.model.plan import Plan
@@ -47,6 +48,7 @@ from replog_operator.model.steps import (
     Transfer,
 )
 from replog_operator.planner.plan import plan
+from tests.properties.planner.asked import Asked
 from tests.properties.planner.cluster import Cluster, Member, QuorumBroken
 
 ORDINALS = 10
@@ -56,6 +58,10 @@ BAD_IMAGES = ("bad",)
 
 
 FIRST = Operator(1, "ns/lease#1")
+
+
+def _claim_name(ordinal: int) -> str:
+    return f"data-log-{ordinal}"
 
 
 class Wrong(AssertionError):
@@ -114,6 +120,7 @@ class World:
     remembered_cluster: str = ""
     slow: frozenset[int] = frozenset()
     counts_canaries: bool = False
+    asked: Asked = field(default_factory=Asked)
 
     def uid(self, what: str) -> str:
         self.counter += 1
@@ -133,6 +140,7 @@ class World:
             pods=tuple(self._pod(at, pod) for at, pod in sorted(self.pods.items())),
             claims=tuple(self._claim(at, disk) for at, disk in sorted(self.disks.items())),
             answers=answers, stops=stops, cluster_id=self.remembered_cluster,
+            tasks=self.asked.seen({_claim_name(at): d.uid for at, d in self.disks.items()}),
         )  # fmt: skip
 
     def plan(self) -> Plan:
@@ -238,7 +246,7 @@ class World:
 
     def _claim(self, at: int, disk: Disk) -> Claim:
         return Claim(
-            f"data-log-{at}", disk.uid, str(disk.version), at, disk.cluster_id, disk.member_id,
+            _claim_name(at), disk.uid, str(disk.version), at, disk.cluster_id, disk.member_id,
             disk.retired, disk.terminating, disk.size_bytes, disk.owned,
         )  # fmt: skip
 
@@ -281,11 +289,21 @@ class World:
                 self.cluster.level = level
             case EvictPod(pod=pod) | DeletePod(pod=pod):
                 self._stop_pod(pod)
-            case FinishTask() | TakeSnapshot():
-                raise AssertionError("there are no tasks here")
+            case TakeSnapshot(task=task):
+                self._take_snapshot(task, operator)
+            case FinishTask(task=task, done=done, message=message):
+                if operator == self.operator or task not in self.asked.ended:
+                    self.asked.finish(task, done=done, message=message)
             case _:
                 self._do_to_workload(step)
                 self._do_to_claim(step)
+
+    def _take_snapshot(self, task: str, operator: Operator) -> None:
+        """Two writes, as kube/act.py makes them: an operator may die between them."""
+        if self.cluster.leader is None:
+            return
+        self.asked.effects[TaskKind.SNAPSHOT] += 1
+        self.act(FinishTask(task, True, "every member builds a snapshot"), operator)
 
     def _do_to_workload(self, step: Step) -> None:
         match step:
@@ -294,18 +312,20 @@ class World:
                 self._change(of, replicas=replicas)
             case ApplyTemplate(workload=of, template=template, forget_bad=forget):
                 bad = {"bad_template": ""} if forget else {}
-                self._change(of, template=template, revision=template, **bad)
+                if self._change(of, template=template, revision=template, **bad) and forget:
+                    self.asked.effects[TaskKind.RETRY_VERSION] += 1
             case RollBack(workload=of, good_template=good, bad_template=bad_template):
                 self._change(of, template=good, revision=good, bad_template=bad_template)
             case NoteGood(workload=of, template=template):
                 self._change(of, good_template=template)
 
-    def _change(self, of: Object, **fields: Any) -> None:
+    def _change(self, of: Object, **fields: Any) -> bool:
         now = self.workload
         if now is None or (now.uid, now.resource_version) != (of.uid, of.resource_version):
-            return
+            return False
         version = str(int(now.resource_version) + 1)
         self.workload = now._replace(resource_version=version, **fields)
+        return True
 
     def _do_to_claim(self, step: Step) -> None:
         match step:
@@ -319,6 +339,8 @@ class World:
                 if (disk := self._disk(of)) is not None:
                     self._check_not_configured(disk)
                     disk.terminating = True
+                    if disk.uid in self.asked.claims.values():
+                        self.asked.effects[TaskKind.ACKNOWLEDGE_DATA] += 1
             case ExpandClaim(claim=of, size_bytes=size):
                 if (disk := self._disk(of)) is not None:
                     disk.size_bytes = size
