@@ -19,12 +19,15 @@ from replog_operator.kube.children.names import (
 from replog_operator.kube.children.pod import pod_template, template_of
 from replog_operator.kube.children.wanted import Object, OperatorPods, Wanted
 from replog_operator.kube.claims import ClaimFacts, claim_facts
+from replog_operator.kube.former import former_settings
 from replog_operator.kube.gather import Gathered, leader_of
 from replog_operator.kube.kinds import (
     BUDGET,
     CLAIM,
+    CONFIG_MAP,
     NETWORK_POLICY,
     POD,
+    REVISION,
     STATEFUL_SET,
     Kind,
     kind_of,
@@ -82,6 +85,9 @@ def wanted_of(wishes: Wishes, found: Gathered, image: str, operator: OperatorPod
         template_size=first or wishes.size,
         storage_class=wishes.storage_class,
         settings=wishes.settings,
+        former=former_settings(
+            _config_map(log.name, found), stored, found.objects[POD], found.objects[REVISION]
+        ),
         lineage=remembered if status is None else status.lineage or remembered,
         tolerates=tolerates(status, found.stops),
         service_type=wishes.service_type,
@@ -221,6 +227,11 @@ def seen_of(item: Object) -> Seen:
 
 def _is_labelled(item: Object, log: str) -> bool:
     return bool((item["metadata"].get("labels") or {}).get(LABEL_INSTANCE) == log)
+
+
+def _config_map(name: str, found: Gathered) -> Object | None:
+    maps = found.objects[CONFIG_MAP]
+    return next((item for item in maps if item["metadata"]["name"] == name), None)
 
 
 def _set(wishes: Wishes, found: Gathered) -> Object | None:

@@ -1,6 +1,10 @@
 """The ConfigMap: the settings of all nodes as the file that they read, and the lineage in force.
 
-Decides: which settings the operator fixes. Must not know: what settings mean.
+Each file has its hash in its key, and a template names the key: so a pod that is made from a former
+template, as in a roll that is taken back, reads the settings that belong to that one.
+
+Decides: which settings the operator fixes, how files are called. Must not know: what settings mean,
+which former files are still needed (../former.py).
 Read next: pod.py.
 """
 
@@ -12,7 +16,8 @@ import yaml
 from replog_operator.kube.children.names import CLIENT_PORT, DATA_DIR, PEER_PORT
 from replog_operator.kube.children.wanted import Object, Wanted, metadata
 
-CONFIG_KEY: Final = "node.yaml"
+CONFIG_FILE: Final = "node.yaml"
+"""How pods see the file, whatever its key."""
 LINEAGE_KEY: Final = "lineage"
 HASH_CHARS: Final = 16
 
@@ -35,8 +40,17 @@ def config_map(wanted: Wanted) -> Object:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(wanted),
-        "data": {CONFIG_KEY: node_config(wanted), LINEAGE_KEY: wanted.lineage},
+        "data": {
+            **wanted.former,
+            config_key(config_hash(wanted)): node_config(wanted),
+            LINEAGE_KEY: wanted.lineage,
+        },
     }
+
+
+def config_key(settings: str) -> str:
+    """The key of the file of this hash."""
+    return f"node-{settings}.yaml"
 
 
 def node_config(wanted: Wanted) -> str:

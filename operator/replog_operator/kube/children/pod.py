@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from replog_operator.kube.apply import digest
-from replog_operator.kube.children.config_map import CONFIG_KEY, GRACE_MS, config_hash
+from replog_operator.kube.children.config_map import CONFIG_FILE, GRACE_MS, config_hash, config_key
 from replog_operator.kube.children.names import (
     CLIENT_PORT,
     CONFIG_HASH,
@@ -85,7 +85,7 @@ def _fixed(wanted: Wanted) -> Object:
                 "name": "config",
                 "configMap": {
                     "name": wanted.name,
-                    "items": [{"key": CONFIG_KEY, "path": CONFIG_KEY}],
+                    "items": [{"key": config_key(config_hash(wanted)), "path": CONFIG_FILE}],
                 },
             },
             {"name": "tmp", "emptyDir": {}},
@@ -97,7 +97,7 @@ def _container(wanted: Wanted) -> Object:
     container: Object = {
         "name": CONTAINER,
         "image": wanted.image,
-        "args": ["--config", f"{CONFIG_DIR}/{CONFIG_KEY}"],
+        "args": ["--config", f"{CONFIG_DIR}/{CONFIG_FILE}"],
         "env": _environment(wanted),
         "ports": [
             {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},

@@ -44,6 +44,7 @@ class Wanted(NamedTuple):
     replicas: pods to run now, which while members can't be asked, and within a change, is not
     spec.replicas. template_size: of the StatefulSet's claim template, which can't change;
     claim_size: of claims made from now on. settings: a node's settings by name (docs/settings.md).
+    former: settings files that templates in use still name, by key.
     lineage: of the log; empty while there is none. tolerates: members that may fail now; None: not
     known.
     """
@@ -57,6 +58,7 @@ class Wanted(NamedTuple):
     template_size: str
     storage_class: str
     settings: Mapping[str, int | str | bool] = {}
+    former: Mapping[str, str] = {}
     lineage: str = ""
     tolerates: int | None = None
     service_type: str = "ClusterIP"
