@@ -64,19 +64,21 @@ def test_an_image_that_does_not_exist_stops_at_one_pod_and_the_former_comes_back
     before = pods(log)
     load = Load(cluster, log.namespace, LOG)
 
-    log.merge(image=NOWHERE, update={"timeout": TIMEOUT})
+    log.merge(image=NOWHERE, update={"timeout": TIMEOUT}, log={"segmentBytes": "3Mi"})
     log.wait("it is given up", lambda: log.condition("Updated", "reason") == "BadVersion")
     log.wait("the former is back", lambda: templates(pods(log)) == templates(before))
     log.wait_until_ready(3)
     replaced = [name for name, (uid, _) in pods(log).items() if uid != before[name][0]]
     assert len(replaced) == 1, "one pod was tried, and no other touched"
+    settings = log.kubectl("exec", replaced[0], "--", "cat", "/etc/replog/node.yaml")
+    assert "segment_bytes" not in settings, "its settings are the former ones, too"
 
     untouched = next(name for name in before if name not in replaced)
     log.kubectl("delete", "pod", untouched)
     log.wait("it is of the former", lambda: templates(pods(log)) == templates(before))
     log.wait_until_ready(3)
 
-    log.merge(image=OURS, update={"timeout": "10m"})
+    log.merge(image=OURS, update={"timeout": "10m"}, log=None)
     log.wait("all is well again", lambda: log.condition("Updated") == "True")
     log.wait_until_ready(3)
     assert sum(uid == before[name][0] for name, (uid, _) in pods(log).items()) == 1
