@@ -88,7 +88,9 @@ class Reconciler:
         self._rolls.note(key, seen, made)
         self._rise(made, seen)
         picture = portray(log, wanted, seen, made)
-        await self._telling.tell(found.resource, picture, now_s)
+        stored = await self._telling.tell(found.resource, picture, now_s)
+        if not (stored or log.image):
+            return AFTER_REFUSAL_S  # the image of the first pods must be remembered before them
         scene = Scene(wanted, found, children, seen.workload, operator)
         outcomes = [await self._do(key, step, scene, now_s) for step in made.steps]
         return next_in_s(log, made, outcomes, calm=picture.reached and picture.operation is None)

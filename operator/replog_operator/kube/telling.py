@@ -3,15 +3,16 @@
 The status is applied as a whole under our name, so that nothing of it stays that isn't said any
 more. An event is posted after the status that it is about; one that is lost is told by the status.
 
-Decides: the order, and that a refused event stops nothing.
+Decides: the order, and that a refused event stops nothing, nor a status that can't be stored.
 Must not know: what is told (status.py, events.py).
 Read next: status.py, events.py, gauges.py.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from secrets import token_hex
-from typing import Any
+from typing import Any, Final
 
 from replog.logs import Log
 from replog_operator.kube.children.names import API_VERSION, KIND, MANAGER
@@ -22,6 +23,9 @@ from replog_operator.kube.kinds import EVENT, LOG
 from replog_operator.kube.picture import Picture
 from replog_operator.kube.ports import Refused, Unanswered, Writes
 from replog_operator.kube.status import status
+
+OTHER_BY_NOW: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+"""Answers which say that the resource is not the one that was looked at."""
 
 
 class Telling:
@@ -34,16 +38,32 @@ class Telling:
         self._log = log
         self._limiter = Limiter()
 
-    async def tell(self, resource: Object, picture: Picture, now_s: float) -> None:
-        """Tell what is new. Raises what a write of the status raises."""
+    async def tell(self, resource: Object, picture: Picture, now_s: float) -> bool:
+        """Tell what is new; False if the status was refused, so that it stands as it was.
+
+        Members that wait for their operator are worse than a status that is old. Raises Unanswered,
+        and the refusal of a resource that is another by now.
+        """
         before: Mapping[str, Any] = resource.get("status") or {}
         now = status(picture, before, now_s)
-        if now != before:
-            await self._writes.apply_status(LOG, _with_status(resource, now))
+        stored = now == before or await self._store(resource, now)
         self._gauges.show(picture.namespace, picture.name, now)
         uid = resource["metadata"]["uid"]
         for told in self._limiter.fresh(uid, events(before, now), now_s):
             await self._post(resource, told, now_s)
+        return stored
+
+    async def _store(self, resource: Object, now: Mapping[str, Any]) -> bool:
+        try:
+            await self._writes.apply_status(LOG, _with_status(resource, now))
+        except Refused as problem:
+            if problem.status in OTHER_BY_NOW:
+                raise
+            metadata = resource["metadata"]
+            bound = self._log.bind(namespace=metadata["namespace"], name=metadata["name"])
+            bound.error("status_refused", why=str(problem))
+            return False
+        return True
 
     async def _post(self, resource: Object, told: Told, now_s: float) -> None:
         """A lost event is no reason to do the pass again."""

@@ -81,11 +81,13 @@ class Disk:
     owned: bool = False
     size_bytes: int = 0
     member: str | None = None
+    refusal: str = ""
 
 
 @dataclass
 class Running:
-    """A pod. hung: it does not come up, or answers nobody."""
+    """A pod. hung: it does not come up, or answers nobody. lost: its host does not answer, so it
+    answers nobody, and does not go before the host is back."""
 
     uid: str
     revision: str
@@ -94,6 +96,7 @@ class Running:
     started: bool = False
     terminating: bool = False
     hung: bool = False
+    lost: bool = False
 
 
 @dataclass
@@ -102,6 +105,7 @@ class World:
 
     counts_canaries: a second pod that gets a bad image is a fault (where nothing else ends pods).
     slow: ordinals whose pods hang from their start on, until somebody wakes them.
+    rigid: disks do not grow. held: a budget of somebody else forbids each eviction.
     """
 
     spec: LogSpec
@@ -120,6 +124,8 @@ class World:
     remembered_cluster: str = ""
     slow: frozenset[int] = frozenset()
     counts_canaries: bool = False
+    rigid: bool = False
+    held: bool = False
     asked: Asked = field(default_factory=Asked)
 
     def uid(self, what: str) -> str:
@@ -169,7 +175,7 @@ class World:
     def tick(self) -> None:
         """Ten seconds: pods come and go, the cluster goes on."""
         self.now_s += TICK_S
-        for at in [at for at, pod in self.pods.items() if pod.terminating]:
+        for at in [at for at, pod in self.pods.items() if pod.terminating and not pod.lost]:
             del self.pods[at]
         for at in [at for at, d in self.disks.items() if d.terminating and at not in self.pods]:
             del self.disks[at]
@@ -209,7 +215,7 @@ class World:
         return 1 if self.workload is not None and self.counts_canaries else ORDINALS
 
     def _comes_up(self, pod: Running) -> bool:
-        return not (pod.terminating or pod.hung or pod.revision in BAD_IMAGES)
+        return not (pod.terminating or pod.hung or pod.lost or pod.revision in BAD_IMAGES)
 
     def _start(self, at: int) -> None:
         disk, pod = self.disks[at], self.pods[at]
@@ -229,13 +235,16 @@ class World:
         found = {}
         for at, pod in self.pods.items():
             member = self.disks[at].member if at in self.disks else None
-            if member is not None and pod.started and not pod.terminating and not pod.hung:
+            silent = pod.terminating or pod.hung or pod.lost
+            if member is not None and pod.started and not silent:
                 found[at] = member
         return found
 
     def _pod(self, at: int, pod: Running) -> Pod:
         if pod.terminating:
             state = PodState.TERMINATING
+        elif pod.lost:
+            state = PodState.LOST
         elif pod.revision in BAD_IMAGES:
             state = PodState.IMAGE_ERROR
         elif not pod.started:
@@ -248,6 +257,7 @@ class World:
         return Claim(
             _claim_name(at), disk.uid, str(disk.version), at, disk.cluster_id, disk.member_id,
             disk.retired, disk.terminating, disk.size_bytes, disk.owned,
+            disk.refusal,
         )  # fmt: skip
 
     # --- deeds
@@ -287,6 +297,8 @@ class World:
                 if self.workload is None or self.workload.good_template != self.workload.template:
                     raise Wrong("the level is raised before every pod was well")
                 self.cluster.level = level
+            case EvictPod() if self.held:
+                pass
             case EvictPod(pod=pod) | DeletePod(pod=pod):
                 self._stop_pod(pod)
             case TakeSnapshot(task=task):
@@ -343,7 +355,8 @@ class World:
                         self.asked.effects[TaskKind.ACKNOWLEDGE_DATA] += 1
             case ExpandClaim(claim=of, size_bytes=size):
                 if (disk := self._disk(of)) is not None:
-                    disk.size_bytes = size
+                    disk.refusal = "the storage class does not expand" if self.rigid else ""
+                    disk.size_bytes = disk.size_bytes if self.rigid else size
             case OwnClaim(claim=of, owned=owned):
                 if (disk := self._disk(of)) is not None:
                     disk.owned = owned

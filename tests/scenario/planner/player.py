@@ -8,6 +8,12 @@
     lead N                the member of this ordinal leads
     hang N | wake         a pod answers nobody; all go on
     recreate N            resource and children go, claims stay; it comes back for N members
+    unhost N | host N     the host of this pod does not answer; it does again
+    rigid on|off          disks do not grow any more; they do (what was refused is asked again)
+    budget on|off         a budget forbids every eviction; it does no more
+    update OnDelete|LeaderLast
+    foreign on|off        the workload belongs to somebody else
+    task KIND [SUBJECT]   somebody makes a task; a subject that is an ordinal means its member
     stranger pod|claim    an object with the log's labels that can't be its own
     stamp N ID            the claim of this ordinal is of another cluster
     operator EPOCH [LEASE]  another operator acts from now on
@@ -28,7 +34,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from replog_operator.model.observed import Claim, Observed, Operator, Pod, PodState
+from replog_operator.model.observed import Claim, Observed, Operator, Pod, PodState, TaskKind
 from replog_operator.planner.describe import describe
 from replog_operator.planner.plan import plan
 from tests.properties.planner import paths
@@ -102,6 +108,33 @@ class Player:
 
     def _do_recreate(self, replicas: str) -> None:
         paths.recreate(int(replicas))(self.world)
+
+    def _do_unhost(self, ordinal: str) -> None:
+        self.world.pods[int(ordinal)].lost = True
+        self.world.tick()
+
+    def _do_host(self, ordinal: str) -> None:
+        self.world.pods[int(ordinal)].lost = False
+
+    def _do_rigid(self, word: str) -> None:
+        self.world.rigid = word == "on"
+        for disk in self.world.disks.values():
+            disk.refusal = ""
+
+    def _do_budget(self, word: str) -> None:
+        self.world.held = word == "on"
+
+    def _do_update(self, strategy: str) -> None:
+        self.world.spec = self.world.spec._replace(leader_last=strategy == "LeaderLast")
+
+    def _do_foreign(self, word: str) -> None:
+        if self.world.workload is not None:
+            self.world.workload = self.world.workload._replace(foreign=word == "on")
+
+    def _do_task(self, kind: str, subject: str = "") -> None:
+        if subject.isdigit():
+            subject = self.world.disks[int(subject)].member or ""
+        self.world.asked.ask(TaskKind(kind), subject)
 
     def _do_stranger(self, kind: str) -> None:
         self._strangers += (kind,)
