@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable
+from pathlib import Path
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
+from replog.wire.codes import WAITS
 from replog.wire.schemas import MayStop
 from replog_operator.model.observed import Operator
 from replog_operator.model.plan import Lane, Plan
 from replog_operator.model.steps import DeleteClaim, DeletePod, EvictPod, SetTarget
+from replog_operator.planner import plan as plan_module
 from replog_operator.planner.plan import plan
 from tests.properties.planner.paths import recreate, scale, spec
 from tests.properties.planner.test_paths import settle
@@ -77,6 +82,95 @@ GATES: tuple[tuple[str, Callable[[World], None]], ...] = (
     ("UnknownData", unknown_data),
     ("TwinMembers", twins),
 )
+
+
+def held_otherwise(world: World) -> dict[str, Plan]:
+    """What is waited for in the end where a fact of the platform is in the way, by code."""
+    seen = world.observe()
+    workload = seen.workload
+    assert workload is not None
+    more = world.spec._replace(replicas=5)
+    fourth = seen.claims[0]._replace(name="data-log-3", ordinal=3, uid="c3", member_id="gone")
+    refused = tuple(claim._replace(refusal="its class does not allow it") for claim in seen.claims)
+    word = seen.answers[1]
+    ended = {
+        state: seen._replace(answers={**seen.answers, 1: replace(word, state=state)})
+        for state in ("fenced", "removed")
+    }
+    outdated = seen._replace(
+        workload=workload._replace(template="v2", revision="v2"), template="v2"
+    )
+    return {
+        "ClaimTerminating": plan(
+            more, seen._replace(claims=(*seen.claims, fourth._replace(terminating=True)))
+        ),
+        "ExpansionRefused": plan(
+            world.spec._replace(storage_bytes=99), seen._replace(claims=refused)
+        ),
+        "Fenced": plan(world.spec, ended["fenced"]),
+        "Removed": plan(world.spec, ended["removed"]),
+        "RollQueued": plan(
+            world.spec, outdated._replace(platform=seen.platform._replace(may_roll=False))
+        ),
+        "WorkloadTerminating": plan(
+            world.spec, seen._replace(workload=workload._replace(terminating=True))
+        ),
+    }
+
+
+def test_what_the_platform_is_in_the_way_of_waits_and_says_why() -> None:
+    for code, found in held_otherwise(three()).items():
+        assert code in {wait.code for wait in found.waits}, (code, found)
+        dangerous = (DeleteClaim, DeletePod, EvictPod, SetTarget)
+        assert not [step for step in found.steps if isinstance(step.step, dangerous)], found
+
+
+def test_a_target_whose_majority_is_silent_is_not_set() -> None:
+    world = World(spec(5))
+    settle(world)
+    for at in (0, 1):
+        world.pods[at].hung = True
+    world.cluster.leader = world.disks[4].member
+    world.tick()
+    scale(3)(world)
+    before = world.cluster.operations.copy()
+    found = world.run(6)
+    assert members_waits(found) == {"TargetMemberUnavailable"}
+    assert world.cluster.operations == before
+
+
+def test_every_code_of_the_planner_has_a_row_and_is_reached_here_or_in_a_scenario() -> None:
+    """A new gate without a row in the table of codes, or that no test reaches, fails this."""
+    reached = {code for code, _ in GATES} | set(held_otherwise(three())) | HERE
+    for path in SCENARIOS.glob("*.txt"):
+        reached |= set(re.findall(r"waits: (\w+)", path.read_text()))
+    codes = codes_in(PLANNER)
+    assert len(codes) >= 15, "the planner's source is not read any more as it is written"
+    assert codes - {row.code for row in WAITS} == set()
+    assert codes - reached == set()
+
+
+HERE = {"TargetMemberUnavailable", "MayNotStop", "Suspended", "ForeignObject"}
+"""Reached by tests of this module, one for each."""
+PLANNER = Path(plan_module.__file__).parent
+SCENARIOS = Path(__file__).parents[2] / "scenario" / "planner" / "testdata"
+
+
+def codes_in(package: Path) -> set[str]:
+    """The codes of all waits that are written down in a package, also such as have no row."""
+    rows, found = {row.code for row in WAITS}, set[str]()
+    for path in package.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and node.value in rows:
+                found.add(str(node.value))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Hold", "Wait"):
+                words = (each for word in node.args[:2] for each in ast.walk(word))
+                texts = (w.value for w in words if isinstance(w, ast.Constant))
+                found |= {t for t in texts if isinstance(t, str) and CODE.fullmatch(t)}
+    return found
+
+
+CODE = re.compile(r"[A-Z][A-Za-z]+")
 
 
 def members_waits(found: Plan) -> set[str]:
@@ -150,4 +244,4 @@ def test_a_member_that_lags_holds_the_roll() -> None:
 
 
 def _forbidden(stop: MayStop) -> MayStop:
-    return msgspec.structs.replace(stop, may_stop=False, reasons=["another one lags"])
+    return replace(stop, may_stop=False, reasons=["another one lags"])
