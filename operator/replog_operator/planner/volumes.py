@@ -43,13 +43,18 @@ def _wrong(facts: Facts, claim: Claim) -> Iterator[Do | Hold]:
 
 
 def _stamp(facts: Facts, claim: Claim) -> Iterator[Do]:
-    """Whose disk it is, by the member's own word, once the log counts it among its members."""
+    """Whose disk it is, by the member's own word, once the log counts it among its members.
+
+    Where two say that they are one member, the notes of before are what tells them apart.
+    """
     ordinal, status = claim.ordinal, facts.status
     member = None if ordinal is None else facts.members.get(ordinal)
     if ordinal is None or status is None or member is None or status.cluster_id is None:
         return
     answer = facts.seen.answers.get(ordinal)
     if answer is None or answer.member != member.id or claim.retired:
+        return
+    if sum(other.member == member.id for other in facts.seen.answers.values()) > 1:
         return
     if (claim.cluster_id, claim.member_id) != (status.cluster_id, member.id):
         step = StampClaim(the(claim), status.cluster_id, member.id)

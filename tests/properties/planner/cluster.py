@@ -170,14 +170,15 @@ class Cluster:
         reached = self.outgoing is None and set(self.target) == set(self.voters)
         return TargetStatus(list(self.target), self.operation, reached, self.epoch, self.holder)
 
-    def may_stop(self, member: str) -> MayStop:
-        """As the leader answers it."""
+    def may_stop(self, member: str, lags: bool = False) -> MayStop:
+        """As the leader answers it. lags: another one does."""
         changing = self.outgoing is not None or set(self.target) != set(self.voters)
         others = [m for m in self.voters if m != member]
         well = [m for m in others if m in self.alive and self.members[m].holds]
         enough = member not in self.voters or len(well) >= len(self.voters) // 2 + 1
         reasons = [*(["a change is under way"] if changing else [])]
         reasons += [] if enough else ["the others are too few"]
+        reasons += ["another one lags"] if lags else []
         caught_up = member in self.alive and self.members[member].holds
         role = "voter" if member in self.voters else "learner"
         return MayStop(member, not reasons, reasons, caught_up, 0, role, member == self.leader)

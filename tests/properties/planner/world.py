@@ -70,7 +70,8 @@ class Wrong(AssertionError):
 
 @dataclass
 class Disk:
-    """A claim. member: whose identity is on it; None while it is empty."""
+    """A claim. member: whose identity is on it; None while it is empty. pinned: somebody's
+    finalizer keeps it while it is being deleted."""
 
     uid: str
     version: int = 1
@@ -82,6 +83,7 @@ class Disk:
     size_bytes: int = 0
     member: str | None = None
     refusal: str = ""
+    pinned: bool = False
 
 
 @dataclass
@@ -105,7 +107,8 @@ class World:
 
     counts_canaries: a second pod that gets a bad image is a fault (where nothing else ends pods).
     slow: ordinals whose pods hang from their start on, until somebody wakes them.
-    rigid: disks do not grow. held: a budget of somebody else forbids each eviction.
+    rigid: disks do not grow. held: a budget of somebody else forbids each eviction. queued: other
+    logs are being rolled. lags: one lags, so the leader lets nobody be stopped.
     """
 
     spec: LogSpec
@@ -126,6 +129,8 @@ class World:
     counts_canaries: bool = False
     rigid: bool = False
     held: bool = False
+    queued: bool = False
+    lags: bool = False
     asked: Asked = field(default_factory=Asked)
 
     def uid(self, what: str) -> str:
@@ -139,9 +144,10 @@ class World:
         stops = {}
         if self.cluster.leader is not None and self.cluster.leader in self._answering().values():
             known = self.cluster.status(self.cluster.leader).members
-            stops = {member.id: self.cluster.may_stop(member.id) for member in known}
+            stops = {member.id: self.cluster.may_stop(member.id, self.lags) for member in known}
         return Observed(
-            now_s=self.now_s, operator=self.operator, platform=Capabilities(),
+            now_s=self.now_s, operator=self.operator,
+            platform=Capabilities(may_roll=not self.queued),
             workload=self.workload, template=self.image, addresses=ADDRESSES, stale=self.stale,
             pods=tuple(self._pod(at, pod) for at, pod in sorted(self.pods.items())),
             claims=tuple(self._claim(at, disk) for at, disk in sorted(self.disks.items())),
@@ -177,7 +183,8 @@ class World:
         self.now_s += TICK_S
         for at in [at for at, pod in self.pods.items() if pod.terminating and not pod.lost]:
             del self.pods[at]
-        for at in [at for at, d in self.disks.items() if d.terminating and at not in self.pods]:
+        going = [at for at, d in self.disks.items() if d.terminating and not d.pinned]
+        for at in [at for at in going if at not in self.pods]:
             del self.disks[at]
         self._keep_pods()
         self._see_alive()

@@ -14,6 +14,14 @@
     update OnDelete|LeaderLast
     foreign on|off        the workload belongs to somebody else
     task KIND [SUBJECT]   somebody makes a task; a subject that is an ordinal means its member
+    lag on|off            a member lags, so the leader lets nobody be stopped
+    queue on|off          other logs are being rolled
+    twin N M              the disk of N is copied to M
+    fence N | removed N   the member says so of itself, whatever the others say
+    unknown N             a claim at this ordinal of which nobody knows anything
+    acknowledge N         a task: the claim of this ordinal may go with its data
+    pin N | unpin N       a finalizer of somebody's keeps the claim
+    workload going|gone   somebody deletes the workload, and its pods with it
     stranger pod|claim    an object with the log's labels that can't be its own
     stamp N ID            the claim of this ordinal is of another cluster
     operator EPOCH [LEASE]  another operator acts from now on
@@ -38,7 +46,7 @@ from replog_operator.model.observed import Claim, Observed, Operator, Pod, PodSt
 from replog_operator.planner.describe import describe
 from replog_operator.planner.plan import plan
 from tests.properties.planner import paths
-from tests.properties.planner.world import World
+from tests.properties.planner.world import Disk, World
 from tests.scenario.script import Step, parse
 
 PASSES_MAX: Final = 80
@@ -135,6 +143,47 @@ class Player:
         if subject.isdigit():
             subject = self.world.disks[int(subject)].member or ""
         self.world.asked.ask(TaskKind(kind), subject)
+
+    def _do_lag(self, word: str) -> None:
+        self.world.lags = word == "on"
+
+    def _do_queue(self, word: str) -> None:
+        self.world.queued = word == "on"
+
+    def _do_twin(self, of: str, at: str) -> None:
+        self.world.disks[int(at)].member = self.world.disks[int(of)].member
+
+    def _do_fence(self, ordinal: str) -> None:
+        self._says(ordinal, "fenced")
+
+    def _do_removed(self, ordinal: str) -> None:
+        self._says(ordinal, "removed")
+
+    def _says(self, ordinal: str, state: str) -> None:
+        member = self.world.disks[int(ordinal)].member
+        if member is not None:
+            self.world.cluster.members[member].state = state
+
+    def _do_unknown(self, ordinal: str) -> None:
+        uid = self.world.uid("claim")
+        self.world.disks[int(ordinal)] = Disk(uid, size_bytes=self.world.spec.storage_bytes)
+
+    def _do_acknowledge(self, ordinal: str) -> None:
+        uid = self.world.disks[int(ordinal)].uid
+        self.world.asked.ask(TaskKind.ACKNOWLEDGE_DATA, f"data-log-{ordinal}", uid)
+
+    def _do_pin(self, ordinal: str) -> None:
+        self.world.disks[int(ordinal)].pinned = True
+
+    def _do_unpin(self, ordinal: str) -> None:
+        self.world.disks[int(ordinal)].pinned = False
+
+    def _do_workload(self, word: str) -> None:
+        if self.world.workload is not None:
+            self.world.workload = self.world.workload._replace(terminating=True)
+        if word == "gone":
+            self.world.workload = None
+            self.world.pods.clear()
 
     def _do_stranger(self, kind: str) -> None:
         self._strangers += (kind,)
