@@ -1,6 +1,6 @@
 """A last look at what a run leaves: disks and flight recorders, by the tools that people use.
 
-It costs about as much as a quarter of the run, so some seeds only get it.
+It costs about half as much as the run, so some seeds only get it; whole logs are compared by all.
 
 Decides: what is looked at, and by which seeds. Must not know: what went on before.
 Read next: swarm.py, replog_node/storage/verify.py, replog_node/driver/replay.py.
@@ -8,28 +8,24 @@ Read next: swarm.py, replog_node/storage/verify.py, replog_node/driver/replay.py
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Final
 
-from replog_node.driver.flight import unpack
-from replog_node.driver.replay import replay
-from replog_node.model.positions import Offset
-from replog_node.raft.render import render_effect, render_event
 from replog_node.storage.errors import LogDamaged
 from replog_node.storage.verify import check_directory
+from tests.simulation.autopsy import all_of, autopsy
 from tests.simulation.oracles.oracle import Broken
+from tests.simulation.recordings import damaged, replayed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from replog_node.model.entries import Entry
-    from replog_node.storage.store import Store
     from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
-EVERY: Final = 8
+EVERY: Final = 4
 """One seed in so many."""
 
-PAGE_BYTES: Final = 64 * 1024
+COPIES: Final = 6
+"""Of one disk, that are damaged."""
 
 ROT: Final = frozenset({"rot-flip", "rot-misdirected", "rot-stale"})
 
@@ -40,11 +36,15 @@ def look_back(world: World) -> None:
         compared(node)
     if world.seed % EVERY:
         return
+    random = Random(f"autopsy {world.seed}")
     rotten = ROT.intersection(world.effects)
     for node in world.nodes:
         if not rotten:
             verified(node)
-        replayed(node)
+        recording = replayed(node)
+        if recording is not None:
+            damaged(node, recording, random)
+    autopsy(random.choice(world.nodes), random, COPIES)
 
 
 def compared(node: SimNode) -> None:
@@ -62,33 +62,8 @@ def compared(node: SimNode) -> None:
     world.checks.whole_log(node, entries, first=first, last=last)
 
 
-def all_of(store: Store) -> Iterator[Entry]:
-    """Every entry of a log from its start on, read from the disk."""
-    at = Offset(store.start.position.offset + 1)
-    while found := store.read(at, PAGE_BYTES):
-        yield from found
-        at = Offset(found[-1].last + 1)
-
-
 def verified(node: SimNode) -> None:
     """`replog verify` finds nothing wrong on this disk."""
     wrong = [each for each in check_directory(node.disk) if not each.sound]
     if wrong:
         raise Broken(f"{node.name}'s disk isn't sound: {wrong}", oracle="verify")
-
-
-def replayed(node: SimNode) -> None:
-    """`replog debug replay` finds that a core does the same again; each step can be shown."""
-    if node.driver is None:
-        return
-    recording = unpack(node.driver.recording(build="", why="the end of a run"))
-    if not recording.generations:
-        return
-    for outcome in replay(recording):
-        if outcome.difference is not None:
-            where = f"{node.name}, step {outcome.number}"
-            raise Broken(f"the replay differs: {where}: {outcome.difference}", oracle="replay")
-        lines = [render_event(outcome.member, outcome.step.event)]
-        lines += [render_effect(outcome.member, effect) for effect in outcome.effects]
-        if not all(lines):
-            raise Broken(f"{node.name}, step {outcome.number}, can't be shown", oracle="replay")

@@ -14,7 +14,8 @@ from replog_node.storage.limits import StoreLimits
 @dataclass(frozen=True)
 class Sizes:
     """Bytes: a segment, a block, entries kept in memory, a group, the log between two snapshots,
-    what retention keeps (0: all), a piece of a transferred snapshot."""
+    what retention keeps (0: all), a piece of a transferred snapshot, the flight recorder.
+    """
 
     segment_bytes: int = 16 * 1024
     block_bytes: int = 4096
@@ -23,6 +24,7 @@ class Sizes:
     snapshot_bytes: int = 24 * 1024
     retention_bytes: int = 48 * 1024
     piece_bytes: int = 256
+    flight_bytes: int = 128 * 1024
 
     def core(self, feature_level: int) -> CoreLimits:
         """A small cache, so that followers behind are served from disk, too."""
@@ -34,6 +36,7 @@ class Sizes:
             group_bytes=self.group_bytes,
             snapshot_bytes=self.snapshot_bytes,
             retention_bytes=self.retention_bytes,
+            flight_bytes=self.flight_bytes,
         )
 
     def store(self) -> StoreLimits:

@@ -29,6 +29,7 @@ from tests.simulation.oracles.monotonic import Monotonic
 from tests.simulation.oracles.promises import TrueAcknowledgements
 from tests.simulation.oracles.readiness import Readiness
 from tests.simulation.oracles.retention import Retention
+from tests.simulation.oracles.served import ServedTrue
 from tests.simulation.oracles.snapshots import EqualSnapshots
 from tests.simulation.oracles.states import EqualStates
 from tests.simulation.oracles.votes import OneVote
@@ -330,3 +331,19 @@ def a_member_is_said_to_speak_what_it_never_did() -> None:
     oracle.began(A, 2)
     oracle.began(B, 1)
     oracle.hears(A, B, 2)
+
+
+@breaks(ServedTrue)
+def a_damaged_disk_serves_another_entry() -> None:
+    log = entries("x", "y")
+    oracle = ServedTrue("m0", {each.base: each for each in log})
+    oracle.served("nothing", log)
+    oracle.missing("a hole", log[:1], [(1, 1)], range(2))
+    oracle.served("a flip", entries("z"))
+
+
+@breaks(ServedTrue)
+def a_damaged_disk_loses_an_entry_in_silence() -> None:
+    log = entries("x", "y")
+    oracle = ServedTrue("m0", {each.base: each for each in log})
+    oracle.missing("a flip", log[:1], [], range(2))
