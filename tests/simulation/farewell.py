@@ -1,0 +1,102 @@
+"""The last calls of a run, to a cluster that is well: what can't be is refused, and all may stop.
+
+Nothing else is drawn or asked anew by this, so what a seed does before is what it did without it.
+
+Decides: what is asked, and what may be answered. Must not know: what went on before.
+Read next: finale.py, oracles/liveness.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from replog.wire.batches import NewRecord, build_batch
+from replog.wire.problems import ApiError
+from replog.wire.schemas import (
+    BootstrapRequest,
+    LevelRequest,
+    MemberAddress,
+    TargetRequest,
+    TransferRequest,
+    TrimRequest,
+)
+from tests.simulation.oracles.oracle import Broken
+
+if TYPE_CHECKING:
+    from replog_node.driver.driver import Driver
+    from tests.simulation.node import SimNode
+    from tests.simulation.world import World
+
+FAR: Final = 1 << 40
+"""An offset that no log reaches."""
+
+ANSWERED_WITHIN_S: Final = 4.0
+STOPPED_WITHIN_S: Final = 2.0
+
+INVALID: Final = frozenset(("invalid_target", "json_invalid", "stale_plan"))
+"""A target that makes no sense; a leader that is sent on what doesn't parse says so."""
+
+
+def ask_nonsense(world: World) -> None:
+    """Each call is refused by its own code, at any member; raises Broken."""
+    told: list[tuple[SimNode, Any, frozenset[str], list[Any]]] = []
+    for node in world.nodes:
+        driver = node.able()
+        if driver is None or driver.membership.refusal() is not None:
+            continue  # one that belongs to nobody would take a founding for what it is
+        deadline_s = driver.clock.monotonic_s() + ANSWERED_WITHIN_S - 1
+        for request, codes in _nonsense(driver):
+            answers: list[Any] = []
+            told.append((node, request, codes, answers))
+            if isinstance(request, BootstrapRequest):
+                driver.bootstrap(request, answers.append)
+            else:
+                driver.call(request, answers.append, deadline_s=deadline_s)
+        node.flush_soon()
+    world.run(ANSWERED_WITHIN_S)
+    for node, request, codes, answers in told:
+        found = [a.code if isinstance(a, ApiError) else repr(a) for a in answers]
+        if len(found) != 1 or not {*found} <= codes:
+            raise Broken(f"{request} at {node.name} was answered {answers}", oracle="refusals")
+
+
+def _nonsense(driver: Driver) -> list[tuple[Any, frozenset[str]]]:
+    me = driver.kernel.member
+    one, offset = MemberAddress(me, "m:1"), driver.status("sim", {}).configuration_offset
+    wrong = (
+        [], [one, one], [MemberAddress(me, "")], [MemberAddress("", "m:1")],
+        [MemberAddress(me, "m:1", priority=1 << 20)],
+    )  # fmt: skip
+    targets = [TargetRequest(members, "nonsense", offset) for members in wrong]
+    targets.append(TargetRequest([one], "", offset))
+    stale = TargetRequest([one], "nonsense", offset - 1)
+    return [
+        *((target, INVALID) for target in targets),
+        (stale, frozenset(("stale_plan",))),
+        (TrimRequest(FAR), frozenset(("offset_out_of_range",))),
+        (LevelRequest(0), frozenset(("feature_level_lower", "json_invalid"))),
+        (LevelRequest(99), frozenset(("feature_level_unsupported", "feature_level_unknown"))),
+        (TransferRequest("nobody"), frozenset(("unknown_member",))),
+        (BootstrapRequest("a cluster", ""), frozenset(("body_invalid",))),
+        (BootstrapRequest("a cluster", "again"), frozenset(("already_bootstrapped",))),
+    ]
+
+
+def all_stop(world: World) -> None:
+    """Each member in turn is asked to stop with a call on its way: it ends, and answers it."""
+    for node in world.nodes:
+        driver = node.able()
+        if driver is None:
+            continue
+        answers: list[Any] = []
+        deadline_s = driver.clock.monotonic_s() + 60
+        batch = build_batch([NewRecord(f"last-{node.name}".encode())])
+        driver.append(batch, answers.append, deadline_s=deadline_s)
+        driver.read_index(answers.append, deadline_s=deadline_s)
+        node.flush_soon()
+        node.do(lambda driver: driver.begin_stop())
+        world.run(STOPPED_WITHIN_S)
+        driver.close()
+        if len(answers) != 2:
+            raise Broken(f"{node.name} stops, and 2 calls have {answers}", oracle="stopping")
+        node.kill()
