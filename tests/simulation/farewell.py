@@ -63,7 +63,7 @@ def ask_nonsense(world: World) -> None:
 def _nonsense(driver: Driver) -> list[tuple[Any, frozenset[str]]]:
     me = driver.kernel.member
     one, offset = MemberAddress(me, "m:1"), driver.status("sim", {}).configuration_offset
-    wrong = (
+    wrong: tuple[list[MemberAddress], ...] = (
         [], [one, one], [MemberAddress(me, "")], [MemberAddress("", "m:1")],
         [MemberAddress(me, "m:1", priority=1 << 20)],
     )  # fmt: skip
