@@ -51,7 +51,19 @@ def _told_to_leader(facts: Facts, task: Task) -> Answer:
         return Do(FinishTask(task.name, False, f"{task.subject} is no member"), "no such member")
     if facts.status.member == task.subject:
         return _finish(task, True, f"{task.subject} leads")
-    return Do(Transfer(facts.leader, task.subject), f"{task.subject} is to lead")
+    return _unfit(facts, task) or Do(
+        Transfer(facts.leader, task.subject), f"{task.subject} is to lead"
+    )
+
+
+def _unfit(facts: Facts, task: Task) -> Hold | None:
+    """Why the member that a task names can't lead yet: the leader would refuse over and over."""
+    if task.subject not in {answer.member for answer in facts.seen.answers.values()}:
+        return Hold("MembersSilent", f"task {task.name}: no answer from {task.subject}")
+    voters = {member.id for member in facts.members.values() if member.role == "voter"}
+    if task.subject not in voters:
+        return Hold("ChangeInProgress", f"task {task.name}: {task.subject} has no lasting vote")
+    return None
 
 
 def _finish(task: Task, over: bool, message: str) -> Answer:
