@@ -16,7 +16,8 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from replog_node.model.entries import Entry
-from replog_node.model.positions import Offset
+from replog_node.model.positions import Offset, Position, Term
+from replog_node.raft.effects import Persist
 from replog_node.storage.disk import Disk, DiskError, Sync
 from replog_node.storage.errors import (
     LogDamaged,
@@ -24,6 +25,7 @@ from replog_node.storage.errors import (
     RepairRefused,
     StorageError,
     StorageFailed,
+    StoreMisused,
 )
 from replog_node.storage.readonly import open_reader
 from replog_node.storage.scrub import REST_S, Scrub
@@ -43,8 +45,12 @@ DAMAGES: Final = ("flip", "flip", "zeros", "cut", "gone", "swap", "refuse", "twi
 HEADER: Final = "its header"
 """What a check says of a segment that is known again from its first block, header or not."""
 
+CUTS: Final = 0.4
+"""The part of copies whose log is cut, as a new leader would, and not repaired."""
+
 TIMES: Final = 4
 """Times that are asked of each copy."""
+FAR: Final = 1 << 40
 STEPS_MAX: Final = 10_000
 
 
@@ -69,6 +75,9 @@ def autopsy(node: SimNode, random: Random, copies: int) -> None:
         except (StorageError, DiskError):
             continue  # it says what it can't go on from; nothing was served
         _examined(opened, oracle, log, what, random)
+        if log and random.random() < CUTS:
+            _cut(opened, oracle, log, what, random)
+            continue
         _undone(disk, opened, oracle, log, what, sizes, random)
 
 
@@ -242,6 +251,33 @@ def _known(store: Store, problem: LogDamaged) -> None:
         return
     if examined is not None:
         store.damaged(examined)
+
+
+def _cut(
+    store: Store, oracle: ServedTrue, log: Mapping[int, Entry], what: str, random: Random
+) -> None:
+    """Cut where an entry ends, then append some again and cut those; elsewhere it is refused."""
+    bases = sorted(log)
+    place = random.randrange(len(bases))
+    end, behind = log[bases[place]], [log[base] for base in bases[place + 1 : place + 6]]
+    try:
+        for wrong in (Position(Term(end.term + 1), end.last), Position(end.term, Offset(FAR))):
+            try:
+                store.write([Persist(1, None, wrong, ())])
+            except StoreMisused:
+                continue
+            raise Broken(f"{what}: the log was cut at {wrong}", oracle="autopsy")
+        store.write([Persist(1, None, end.position, ())])
+        if store.tail.position != end.position:
+            raise Broken(f"{what}: cut at {end.position}, {store.tail}", oracle="autopsy")
+        _served(store, oracle, f"{what}, cut at {end.position}")
+        if behind:
+            some = [Persist(2, None, None, tuple(behind))]
+            store.write([*some, Persist(3, None, random.choice(behind).position, ())])
+            store.write([Persist(4, None, end.position, ()), *some])
+        _served(store, oracle, f"{what}, cut at {end.position} and appended again")
+    except (LogDamaged, StorageFailed):
+        return  # within damage: it ends before it, and goes on after a start
 
 
 # Damage undone.

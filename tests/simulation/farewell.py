@@ -8,6 +8,8 @@ Read next: finale.py, oracles/liveness.py.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from replog.wire.batches import NewRecord, build_batch
@@ -20,6 +22,7 @@ from replog.wire.schemas import (
     TransferRequest,
     TrimRequest,
 )
+from replog_node.driver.wire import WireError, decode, encode
 from tests.simulation.oracles.oracle import Broken
 
 if TYPE_CHECKING:
@@ -80,6 +83,20 @@ def _nonsense(driver: Driver) -> list[tuple[Any, frozenset[str]]]:
         (BootstrapRequest("a cluster", ""), frozenset(("body_invalid",))),
         (BootstrapRequest("a cluster", "again"), frozenset(("already_bootstrapped",))),
     ]
+
+
+def garble(world: World, random: Random) -> None:
+    """A message whose bytes are wrong is refused whole, or is one; whole ones mean the same."""
+    for kind, data in sorted(world.samples.items()):
+        if encode(decode(data)) != data:
+            raise Broken(f"{kind} is other bytes once it was decoded", oracle="wire")
+        wrong = [data[:at] for at in (random.randrange(len(data)), len(data) - 1, 1)]
+        wrong += [data + b"\0" * count for count in (1, 4, 9)]
+        for at in (*range(8), *(random.randrange(len(data)) for _ in range(8))):
+            wrong.append(data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + data[at + 1 :])
+        for each in wrong:
+            with suppress(WireError):
+                decode(each)
 
 
 def all_stop(world: World) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from replog_node.storage.errors import LogDamaged
 from replog_node.storage.verify import check_directory
 from tests.simulation.autopsy import all_of, autopsy
-from tests.simulation.farewell import all_stop, ask_nonsense
+from tests.simulation.farewell import all_stop, ask_nonsense, garble
 from tests.simulation.oracles.oracle import Broken
 from tests.simulation.recordings import damaged, replayed
 
@@ -46,6 +46,7 @@ def look_back(world: World) -> None:
         if recording is not None:
             damaged(node, recording, random)
     autopsy(random.choice(world.nodes), random, COPIES)
+    garble(world, random)
     ask_nonsense(world)
     all_stop(world)
 

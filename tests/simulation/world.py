@@ -41,6 +41,7 @@ class World:
 
     faults: struck, by kind; effects: of those, how many took effect; notes: events
     that members told their logs; steps: of all cores.
+    samples: the last message of each kind.
     lost: members whose disks are gone for good; healed: faults are over, for some or all.
     """
 
@@ -63,6 +64,7 @@ class World:
         self.faults: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.samples: dict[str, bytes] = {}
         self.healed = False
         self.moved: SimNode | None = None
         self.lost: set[MemberId] = set()
@@ -139,6 +141,7 @@ class World:
     def sent(self, node: SimNode, to: MemberId, message: bytes) -> None:
         """A member sends a message."""
         kind = kind_of(message)
+        self.samples[kind] = message
         self.clockwork.note(node.name, "send", self.name_of(to), kind, len(message))
         self.triggers.sent(node, to, kind)
 
