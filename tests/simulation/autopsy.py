@@ -273,7 +273,10 @@ def _cut(
         _served(store, oracle, f"{what}, cut at {end.position}")
         if behind:
             some = [Persist(2, None, None, tuple(behind))]
-            store.write([*some, Persist(3, None, random.choice(behind).position, ())])
+            to = random.choice(behind).position
+            store.write([*some, Persist(3, None, to, ())])
+            if store.tail.position != to:
+                raise Broken(f"{what}: cut at {to}, it ends at {store.tail}", oracle="autopsy")
             store.write([Persist(4, None, end.position, ()), *some])
         _served(store, oracle, f"{what}, cut at {end.position} and appended again")
     except (LogDamaged, StorageFailed):
