@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from replog.wire.codes import WAITS
 from replog.wire.schemas import MayStop
 from replog_operator.model.observed import Operator
 from replog_operator.model.plan import Lane, Plan
 from replog_operator.model.steps import DeleteClaim, DeletePod, EvictPod, SetTarget
-from replog_operator.planner import plan as plan_module
 from replog_operator.planner.plan import plan
 from tests.properties.planner.paths import recreate, scale, spec
 from tests.properties.planner.test_paths import settle
@@ -137,40 +132,6 @@ def test_a_target_whose_majority_is_silent_is_not_set() -> None:
     found = world.run(6)
     assert members_waits(found) == {"TargetMemberUnavailable"}
     assert world.cluster.operations == before
-
-
-def test_every_code_of_the_planner_has_a_row_and_is_reached_here_or_in_a_scenario() -> None:
-    """A new gate without a row in the table of codes, or that no test reaches, fails this."""
-    reached = {code for code, _ in GATES} | set(held_otherwise(three())) | HERE
-    for path in SCENARIOS.glob("*.txt"):
-        reached |= set(re.findall(r"waits: (\w+)", path.read_text()))
-    codes = codes_in(PLANNER)
-    assert len(codes) >= 15, "the planner's source is not read any more as it is written"
-    assert codes - {row.code for row in WAITS} == set()
-    assert codes - reached == set()
-
-
-HERE = {"TargetMemberUnavailable", "MayNotStop", "Suspended", "ForeignObject"}
-"""Reached by tests of this module, one for each."""
-PLANNER = Path(plan_module.__file__).parent
-SCENARIOS = Path(__file__).parents[2] / "scenario" / "planner" / "testdata"
-
-
-def codes_in(package: Path) -> set[str]:
-    """The codes of all waits that are written down in a package, also such as have no row."""
-    rows, found = {row.code for row in WAITS}, set[str]()
-    for path in package.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and node.value in rows:
-                found.add(str(node.value))
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Hold", "Wait"):
-                words = (each for word in node.args[:2] for each in ast.walk(word))
-                texts = (w.value for w in words if isinstance(w, ast.Constant))
-                found |= {t for t in texts if isinstance(t, str) and CODE.fullmatch(t)}
-    return found
-
-
-CODE = re.compile(r"[A-Z][A-Za-z]+")
 
 
 def members_waits(found: Plan) -> set[str]:
