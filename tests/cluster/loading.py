@@ -19,6 +19,7 @@ from tests.support.processes import eventually
 SCRIPT = Path(__file__).parent / "load_script.py"
 CLIENT = "client"
 END_S = 60.0
+PLACE = "/tmp/load"
 RUN_S = 600.0
 NOTICED_S = 0.2
 TRANSFER_S = 1.0
@@ -75,6 +76,30 @@ class Load:
         self._threads.shutdown()
         found = json.loads(said)
         return Loaded(found["acknowledged"], tuple(Gap(*each) for each in found["gaps"]))
+
+
+class LastingLoad:
+    """The same, begun in the pod and left there: so it outlives the API server."""
+
+    def __init__(self, cluster: Cluster, namespace: str, log: str) -> None:
+        self._cluster = cluster
+        self._inside = ("exec", "-i", "-n", namespace, CLIENT, "--")
+        run = f"setsid python {PLACE}.py {endpoint(log, namespace)} > {PLACE}.json 2> {PLACE}.err"
+        begin = f"cat > {PLACE}.py; {run} < /dev/null &"
+        cluster.kubectl(*self._inside, "sh", "-c", begin, said=SCRIPT.read_text())
+
+    def end(self) -> Loaded:
+        """Have it stop; what it did. Raises AssertionError with its complaint."""
+        self._cluster.kubectl(*self._inside, "touch", "/tmp/stop")
+        try:
+            said = eventually("the load ends", lambda: self._file("json"), END_S)
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}\n{self._file('err')}") from problem
+        found = json.loads(said)
+        return Loaded(found["acknowledged"], tuple(Gap(*each) for each in found["gaps"]))
+
+    def _file(self, kind: str) -> str:
+        return self._cluster.kubectl(*self._inside, "cat", f"{PLACE}.{kind}")
 
 
 @contextmanager

@@ -32,17 +32,20 @@ def test_a_deleted_stateful_set_is_made_anew_over_the_same_data(log: ManagedLog)
 
 
 @pytest.mark.timeout(400, func_only=True)
-def test_a_resource_that_is_made_anew_with_fewer_replicas_finds_its_data(log: ManagedLog) -> None:
+def test_a_resource_that_is_made_anew_with_fewer_or_more_replicas_finds_its_data(
+    log: ManagedLog,
+) -> None:
     before = cluster_id(log)
 
-    log.kubectl("delete", "rlog", LOG)
-    log.wait("its pods go with it", lambda: not log.objects("pods", MEMBERS))
-    assert len(log.objects("pvc", MEMBERS)) == 3, "data stays"
-    log.apply("one")
-    log.wait_until_ready(1)
+    for sample, replicas in (("one", 1), ("three", 3)):
+        log.kubectl("delete", "rlog", LOG)
+        log.wait("its pods go with it", lambda: not log.objects("pods", MEMBERS))
+        assert len(log.objects("pvc", MEMBERS)) == 3, "data stays"
+        log.apply(sample)
+        log.wait_until_ready(replicas)
 
-    assert log.read(CLIENT) == ["one", "two"]
-    assert cluster_id(log) == before
+        assert log.read(CLIENT) == ["one", "two"]
+        assert cluster_id(log) == before
 
 
 @pytest.mark.timeout(400, func_only=True)
