@@ -101,6 +101,11 @@ def read_entries(
         found += entries
         if not more:
             break
+        if not entries:  # between two segments lies what neither holds
+            if found:
+                break
+            name = view.segment_of(at).header.name
+            raise LogDamaged(name, at, "no segment holds it")
         room -= sum(entry.size_bytes for entry in entries)
         at = Offset(found[-1].last + 1)
     return tuple(found)

@@ -98,6 +98,8 @@ def _check_replicas(replicas: int | None) -> None:
 
 def _run(settings: UpSettings, file: Path | None, replicas: int | None) -> int:
     state = load(settings.data_dir)
+    if state is not None:
+        _check_is_no_twin(settings.data_dir, state)
     path = resource_of(settings.data_dir, file, state, replicas).absolute()
     if replicas is not None and file is None:
         set_replicas_or_fail(path, replicas)
@@ -112,7 +114,8 @@ def _run(settings: UpSettings, file: Path | None, replicas: int | None) -> int:
     kept = StateFile(settings.data_dir, state or _first(settings, path), reach)
     kept.save(
         replace(
-            kept.now, resource=str(path), client_port=settings.client_port,
+            kept.now, resource=_kept_as(settings.data_dir, path),
+            place=str(settings.data_dir.resolve()), client_port=settings.client_port,
             peer_port=settings.peer_port, token_file=str(settings.token_file or ""),
             fixed_replicas=replicas if file is not None and replicas is not None else 0,
         )
@@ -122,13 +125,13 @@ def _run(settings: UpSettings, file: Path | None, replicas: int | None) -> int:
             display.tell(f"without meaning on one machine: {', '.join(spec.ignored)}")
         display.tell(f"{spec.replicas} members of {spec.name!r} in {settings.data_dir}, by {path}")
         followed = Followed(path, spec, display.tell, replicas if file is not None else None)
-        return asyncio.run(_supervise(kept, followed, settings, display))
+        return asyncio.run(_supervise(kept, followed, settings, display, fresh=state is None))
 
 
 async def _supervise(
-    kept: StateFile, followed: Followed, settings: UpSettings, display: Display
+    kept: StateFile, followed: Followed, settings: UpSettings, display: Display, *, fresh: bool
 ) -> int:
-    return await Supervisor(kept, followed, settings, display, kept.reach).run()
+    return await Supervisor(kept, followed, settings, display, fresh=fresh).run()
 
 
 def resource_of(
@@ -137,13 +140,41 @@ def resource_of(
     """The file to follow: the one that is named, was followed last, or is made now."""
     if file is not None:
         return file
-    if state is not None and Path(state.resource).exists():
-        return Path(state.resource)
     path = data_dir / RESOURCE_NAME
+    if state is not None:
+        path = followed_by(data_dir, state)
+        if not path.exists() and path != data_dir / RESOURCE_NAME:
+            raise Failure(f"{path}, which was followed, is gone: name one with -f", EXIT_REFUSED)
     if not path.exists():
         wanted = replicas or max(LocalSpec().replicas, existing_members(data_dir))
         write_durably(path, new_resource(_NAME, wanted).encode())
     return path
+
+
+def followed_by(data_dir: Path, state: State) -> Path:
+    """The file that a directory follows; its own one goes with it wherever that is moved to."""
+    return data_dir / state.resource
+
+
+def _kept_as(data_dir: Path, path: Path) -> str:
+    own = path.resolve() == (data_dir / RESOURCE_NAME).resolve()
+    return RESOURCE_NAME if own else str(path)
+
+
+def _check_is_no_twin(data_dir: Path, state: State) -> None:
+    """A copy that runs beside the original is the same members twice: records would be lost."""
+    if state.place in ("", str(data_dir.resolve())):
+        return
+    running = 0 if state.workload is None else state.workload.replicas
+    before = UpSettings(data_dir=data_dir, client_port=state.client_port, peer_port=state.peer_port)
+    busy = taken(before.ports(range(running)))
+    if busy:
+        raise Failure(
+            f"{data_dir} was {state.place} when it was used last, and somebody still answers at "
+            f"{', '.join(busy)}: if it is a copy, the same members would run twice and records "
+            "would be lost; stop the other one first",
+            EXIT_REFUSED,
+        )
 
 
 def _first(settings: UpSettings, path: Path) -> State:
@@ -158,7 +189,7 @@ def _check(settings: UpSettings, spec: LocalSpec, state: State | None) -> None:
     """Refuse what can't begin at all: ports that can't be, or are in use."""
     running = 0 if state is None or state.workload is None else state.workload.replicas
     first = max(spec.replicas, running, existing_members(settings.data_dir))
-    fault = settings.port_fault(spec.replicas)
+    fault = settings.port_fault(first)
     if fault is not None:
         raise Failure(fault, EXIT_USAGE)
     busy = taken(settings.ports(range(first)))

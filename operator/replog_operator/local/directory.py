@@ -14,6 +14,8 @@ from typing import Final
 
 LOCK: Final = "supervisor.lock"
 MEMBER: Final = "member-"
+DIGITS: Final = 1
+"""Of a member's number: there are nine at most."""
 
 
 class DirectoryBusy(Exception):
@@ -55,9 +57,10 @@ def aside_of(directory: Path) -> list[Path]:
 
 
 def ordinals_in(directory: Path) -> list[int]:
-    """The members that have a directory."""
+    """The members that have a directory; one beyond all numbers that can be is nobody's."""
     names = [path.name.removeprefix(MEMBER) for path in directory.glob(f"{MEMBER}*")]
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+    plain = [name for name in names if name.isascii() and name.isdigit() and len(name) <= DIGITS]
+    return sorted(int(name) for name in plain if name == str(int(name)))
 
 
 def is_held(directory: Path) -> bool:

@@ -50,7 +50,8 @@ def set_replicas(path: Path, replicas: int) -> None:
     """
     path = path.resolve()
     text = with_replicas(_text(path), replicas)
-    parse_spec(text)
+    if parse_spec(text).replicas != replicas:
+        raise SpecFaults(("spec.replicas: it is there twice",))
     try:
         write_durably(path, text.encode())
     except OSError as problem:
@@ -86,9 +87,11 @@ def _node(text: str, path: tuple[str, ...]) -> yaml.Node | None:
 
 def _text(path: Path) -> str:
     try:
+        if not path.is_file():
+            raise SpecFaults(("no regular file",))
         if path.stat().st_size > FILE_BYTES_MAX:
             raise SpecFaults((f"longer than {FILE_BYTES_MAX} bytes",))
-        return path.read_text()
+        return path.read_bytes().decode()  # line ends stay as they are
     except (OSError, UnicodeDecodeError) as problem:
         raise SpecFaults((str(problem),)) from problem
 

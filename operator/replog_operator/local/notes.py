@@ -49,7 +49,8 @@ class ProcessNote(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All of it. uid: of the resource, made once. resource: the file that is followed, absolute.
+    """All of it. uid: of the resource, made once. resource: the file that is followed, absolute or
+    within the directory. place: where the directory was when it was used last.
 
     fixed_replicas: given by `--replicas` for this run instead of the file's; 0: the file's count.
     cluster_id: of the log, once it was founded. templates: those that workload and good need, by
@@ -63,6 +64,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: int = 0
     cluster_id: str = ""
     token_file: str = ""
+    place: str = ""
     fixed_replicas: int = 0
     workload: WorkloadNote | None = None
     templates: dict[str, Template] = {}

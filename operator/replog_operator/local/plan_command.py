@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from replog.cli.exits import EXIT_USAGE, Failure, run
+from replog_operator.local.command import followed_by
 from replog_operator.local.directory import is_held
 from replog_operator.local.followed import read_resource
 from replog_operator.local.gather import LocalNodes, gather
@@ -39,7 +40,7 @@ from replog_operator.planner.plan import plan
 def plan_command(file: Path | None, data_dir: Path, output: str) -> None:
     """Show the steps that `replog up` would take now, and what it waits for. Takes none."""
     state = state_of(data_dir)
-    spec = _spec(file or Path(state.resource))
+    spec = _spec(file or followed_by(data_dir, state))
     if file is None and state.fixed_replicas:
         spec = spec._replace(replicas=state.fixed_replicas)
     run(_show(spec, state, settings_of(data_dir, state), output))

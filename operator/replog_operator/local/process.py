@@ -85,7 +85,8 @@ class Member:
             began_s = loop.time()
             try:
                 code = await self._once()
-            except OSError as problem:  # a full disk, a file in the way: the others go on
+            except (OSError, ValueError) as problem:  # a full disk, a file in the way, a program
+                # that can't be named: the others go on
                 self.deaths += 1
                 self._tell(f"{self.name} can't be started: {problem}; again in {pause_s:.1f} s")
                 await self._pause(pause_s)
@@ -110,9 +111,12 @@ class Member:
 
     def _has_lost_its_vote(self) -> bool:
         """Whether the node said so at its end: it must never vote again under its id."""
-        with self.log.open("rb") as log:
-            log.seek(max(0, self.log.stat().st_size - LOG_TAIL_BYTES))
-            lines = log.read().splitlines()
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, self.log.stat().st_size - LOG_TAIL_BYTES))
+                lines = log.read().splitlines()
+        except OSError:  # the directory is gone, and with it whatever it said
+            return False
         return bool(lines) and LOST_VOTE in lines[-1]
 
     async def _make_way(self) -> None:

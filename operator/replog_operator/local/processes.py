@@ -88,10 +88,6 @@ class Processes:
         self._reach = reach
         self.slots: dict[int, Slot] = {}
 
-    def forget_former(self) -> None:
-        """Of an earlier run no process is left: they die with their supervisor."""
-        self._file.save(replace(self._file.now, processes={}))
-
     def settle(self) -> None:
         """Begin and end what should be. Raises OSError, TooManyAside: the next call goes on."""
         workload = self._file.now.workload

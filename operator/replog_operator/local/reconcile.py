@@ -55,7 +55,11 @@ class Reconciler:
         nodes: LocalNodes,
         processes: Processes,
         tell: Tell,
+        *,
+        fresh: bool,
     ) -> None:
+        """fresh: nothing was remembered of this directory."""
+        self._fresh = fresh
         self._file = file
         self._followed = followed
         self._settings = settings
@@ -144,7 +148,7 @@ class Reconciler:
 
     def _rise(self, made: Plan, seen: Observed) -> None:
         """The log remembers a higher epoch, as after this directory's notes were lost."""
-        if any(wait.code == "NewerOperator" for wait in made.waits):
+        if self._fresh and any(wait.code == "NewerOperator" for wait in made.waits):
             targets = [answer.target for answer in seen.answers.values() if answer.target]
             highest = max((target.epoch for target in targets), default=0)
             self._file.save(replace(self._file.now, epoch=highest + 1))

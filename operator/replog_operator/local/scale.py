@@ -12,7 +12,7 @@ import click
 
 from replog.cli.exits import EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_USAGE, Failure, run
 from replog.wire.schemas import ClusterStatus
-from replog_operator.local.command import admin_token, set_replicas_or_fail
+from replog_operator.local.command import admin_token, followed_by, set_replicas_or_fail
 from replog_operator.local.directory import is_held
 from replog_operator.local.followed import read_resource
 from replog_operator.local.gather import LocalNodes, gather
@@ -45,7 +45,7 @@ def scale(replicas: int, data_dir: Path, *, wait: bool, timeout_s: float) -> Non
     leave by one membership change. Ctrl-C leaves it going.
     """
     state = state_of(data_dir)
-    path = Path(state.resource)
+    path = followed_by(data_dir, state)
     _check(state, path, replicas)
     set_replicas_or_fail(path, replicas)
     click.echo(f"{path} asks for {replicas} members")

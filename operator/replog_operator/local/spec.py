@@ -12,6 +12,7 @@ import re
 import reprlib
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -141,11 +142,11 @@ def _metadata_faults(metadata: Any) -> Iterator[str]:
 
 
 def _command_faults(command: Any) -> Iterator[str]:
-    try:
-        words = shlex.split(command) if isinstance(command, str) else []
-    except ValueError:
-        words = []
-    if not words or len(command) > COMMAND_CHARS_MAX:
+    words: list[str] = []
+    if isinstance(command, str) and len(command) <= COMMAND_CHARS_MAX and command.isprintable():
+        with suppress(ValueError):
+            words = shlex.split(command)
+    if not words:
         yield f"metadata.annotations.{NODE_COMMAND_NOTE}: {_shown(command)}, expected a command"
 
 
@@ -172,7 +173,8 @@ def _spec_faults(spec: Any) -> Iterator[str]:
 def _unknown(where: str, found: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
     for name in found:
         if name not in known:
-            shown = name[:SHOWN_CHARS] if isinstance(name, str) else _shown(name)
+            plain = isinstance(name, str) and name.isprintable()
+            shown = name[:SHOWN_CHARS] if plain else _shown(name)
             yield f"{where}{shown}: unknown; known are {', '.join(known)}"
 
 

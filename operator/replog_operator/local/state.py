@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from replog_operator.local.notes import State
+from replog_operator.planner.size import ORDINALS_MAX
 
 STATE_NAME: Final = "platform.json"
 STATE_BYTES_MAX: Final = 1024 * 1024
@@ -61,7 +62,10 @@ def load(directory: Path) -> State | None:
     try:
         if path.stat().st_size > STATE_BYTES_MAX:
             raise StateUnusable(f"{path} is longer than {STATE_BYTES_MAX} bytes: {_MOVE_IT}")
-        return msgspec.json.decode(path.read_bytes(), type=State)
+        state = msgspec.json.decode(path.read_bytes(), type=State)
+        if fault := _fault(state):
+            raise StateUnusable(f"{path} makes no sense: {fault}; {_MOVE_IT}")
+        return state
     except FileNotFoundError:
         return None
     except (msgspec.MsgspecError, OSError, UnicodeDecodeError) as problem:
@@ -69,6 +73,24 @@ def load(directory: Path) -> State | None:
 
 
 _MOVE_IT: Final = "move it away, and the members' directories are adopted as they are"
+
+
+def _fault(state: State) -> str:
+    """What can't be; "" if all may."""
+    workload = state.workload
+    ordinals = [*state.claims, *state.processes]
+    if workload is not None and not 0 <= workload.replicas <= ORDINALS_MAX:
+        return f"{workload.replicas} processes"
+    if workload is not None and not {
+        workload.template,
+        workload.good_template or workload.template,
+    } <= set(state.templates):
+        return "a template is missing"
+    if not all(0 <= ordinal < ORDINALS_MAX for ordinal in ordinals):
+        return f"a member of ordinal {max(ordinals, key=abs)}"
+    if "\0" in state.resource + state.token_file:
+        return "a path that can't be"
+    return ""
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ Read next: reconcile.py, processes.py, display.py.
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from replog.cli.exits import EXIT_READER_LEFT
@@ -32,6 +32,11 @@ EXIT_FAILED: Final = 1
 NEVER: Final = frozenset({"ClusterIDMismatch", "TwinMembers"})
 """Waits that only a person can end, and that a log which never was ready ends with."""
 
+TWIN: Final = (
+    "stopping: another `replog up` has taken this log over, so a copy of the directory runs; "
+    "the same members must not run twice. If none does, move platform.json away"
+)
+
 
 class Supervisor:
     """One log. run() returns when it was asked to stop, or when no member can run."""
@@ -42,9 +47,12 @@ class Supervisor:
         followed: Followed,
         settings: UpSettings,
         display: Display,
-        reach: Callable[[str], None],
+        *,
+        fresh: bool,
     ) -> None:
-        """reach: failpoints."""
+        """fresh: nothing was remembered, so a log that is there may know a higher epoch."""
+        reach = file.reach
+        self._fresh = fresh
         self._settings = settings
         self._display = display
         self._stop = asyncio.Event()
@@ -55,7 +63,7 @@ class Supervisor:
             file, settings, node_environment(os.environ), display.tell, self._lead_without, reach
         )
         self._passes = Reconciler(
-            file, followed, settings, self._nodes, self._processes, display.tell
+            file, followed, settings, self._nodes, self._processes, display.tell, fresh=fresh
         )
 
     async def run(self) -> int:
@@ -99,6 +107,8 @@ class Supervisor:
             elif self._passes.settled_at and not self._was_ready:
                 self._was_ready = True
                 self._display.advise(advice(self._settings, self._passes.settled_at))
+            elif "NewerOperator" in self._passes.waits and not self._fresh:
+                self._fail(TWIN, EXIT_FAILED)
             elif not self._was_ready and self._passes.waits & NEVER:
                 self._fail("stopping: only a person can go on from here", EXIT_FAILED)
             elif self._is_hopeless():

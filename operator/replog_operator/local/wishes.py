@@ -48,7 +48,7 @@ def log_faults(log: Any) -> Iterator[str]:
     for field, (_, least, most, words) in SIZES.items():
         if field in log and not _is_within(bytes_of, log[field], least, most):
             yield f"spec.log.{field}: {_shown(log[field])}, expected {words}"
-    if AGE in log and not _AGE_FORM.fullmatch(str(log[AGE])):
+    if AGE in log and not _AGE_FORM.fullmatch(_text(log[AGE])):
         yield f"spec.log.{AGE}: {_shown(log[AGE])}, expected a duration such as 168h or 7d"
 
 
@@ -62,20 +62,27 @@ def update_faults(update: Any) -> Iterator[str]:
         words = " or ".join(STRATEGIES)
         yield f"spec.update.strategy: {_shown(update['strategy'])}, expected {words}"
     timeout = update.get("timeout", DEFAULT_TIMEOUT)
-    if not _TIMEOUT_FORM.fullmatch(str(timeout)) or ms_of(str(timeout)) // 1000 not in _TIMEOUT_S:
+    text = _text(timeout)
+    if not _TIMEOUT_FORM.fullmatch(text) or ms_of(text) // 1000 not in _TIMEOUT_S:
         yield f"spec.update.timeout: {_shown(timeout)}, expected from 10s to 24h"
 
 
 def _is_within(read: Callable[[str], int], value: Any, least: int, most: int) -> bool:
-    if not isinstance(value, str | int) or isinstance(value, bool) or len(str(value)) > _CHARS_MAX:
-        return False
     try:
-        return least <= read(str(value)) <= most
+        return least <= read(_text(value)) <= most
     except ValueError:
         return False
 
 
+def _text(value: Any) -> str:
+    """A short text or number as it was written; "" for all else, which may stand for gigabytes."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _NUMBER_MOST:
+        return str(value)
+    return value if isinstance(value, str) and len(value) <= _CHARS_MAX else ""
+
+
 _CHARS_MAX: Final = 20
+_NUMBER_MOST: Final = 10**18
 
 
 def _unknown(where: str, found: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
@@ -85,4 +92,7 @@ def _unknown(where: str, found: Mapping[Any, Any], known: tuple[str, ...]) -> It
 
 
 def _shown(value: Any) -> str:
-    return reprlib.repr(value)
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "a number of very many digits"

@@ -29,7 +29,8 @@ class Machine:
         self.directory = directory
         state = State(
             "uid", str(directory / "log.yaml"), PORT, PORT + 10,
-            workload=WorkloadNote("w", 3, "old"), templates={"old": Template(("node",))},
+            workload=WorkloadNote("w", 3, "old", good_template="old"),
+            templates={"old": Template(("node",))},
             claims={1: ClaimNote("c", member_id="m", retired=True)},
         )  # fmt: skip
         self.file = StateFile(directory, state)

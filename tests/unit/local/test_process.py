@@ -56,6 +56,25 @@ async def test_a_killed_process_is_named_as_that_and_started_again(tmp_path: Pat
 
 
 @pytest.mark.asyncio
+async def test_a_process_that_takes_its_directory_along_is_given_up_aloud(tmp_path: Path) -> None:
+    told: list[str] = []
+    gone = "import shutil\nshutil.rmtree('" + str(tmp_path / "member-0") + "')\nraise SystemExit(3)"
+    member = _member(tmp_path, gone, told)
+    await asyncio.wait_for(member.run(), 10)
+    assert member.hopeless == "its data can't be used" and "given up" in told[-1]
+
+
+@pytest.mark.asyncio
+async def test_a_program_that_can_not_be_named_is_tried_again_and_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    member = Member("member-0", ["a\0b"], tmp_path / "member-0", {}, told.append)
+    running = asyncio.create_task(member.run())
+    await _until_told(told, "can't be started", 2)
+    member.begin_stop()
+    await asyncio.wait_for(running, 5)
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("code", [2, 3])
 async def test_a_process_that_can_not_run_is_given_up(tmp_path: Path, code: int) -> None:
     told: list[str] = []

@@ -47,11 +47,23 @@ def test_what_a_process_is_made_of_is_followed() -> None:
         ("{update: {timeout: 1s}}", "spec.update.timeout: '1s', expected from 10s to 24h"),
         ("{update: {strategy: Never}}", "spec.update.strategy"),
         ("{suspend: 1}", "spec.suspend: 1, expected true or false"),
+        (f"{{log: {{retentionAge: 0x{'f' * 6000}}}}}", "spec.log.retentionAge: a number of very"),
+        (f"{{log: {{retentionBytes: 0x{'f' * 6000}}}}}", "spec.log.retentionBytes"),
+        (f"{{update: {{timeout: 0x{'f' * 6000}}}}}", "spec.update.timeout"),
+        ("{log: {retentionAge: [[7d]]}}", "spec.log.retentionAge"),
+        ('{"a\\nb": 1}', "spec.'a\\nb': unknown"),
     ],
 )
 def test_a_part_that_can_not_be_followed_is_told(spec: str, told: str) -> None:
     (fault,) = _faults(GOOD.replace("spec: {replicas: 5, storage: {size: 10Gi}}", f"spec: {spec}"))
     assert told in fault
+
+
+@pytest.mark.parametrize("command", ['""', r'"a\0b"', r'"a\ud800b"', '"\'"', "3", '"\\n"'])
+def test_a_program_that_can_not_be_named_is_a_fault(command: str) -> None:
+    note = f"{{name: orders, annotations: {{replog.dev/node-command: {command}}}}}"
+    (fault,) = _faults(GOOD.replace("{name: orders}", note))
+    assert "expected a command" in fault or "not YAML" in fault
 
 
 def test_the_limits_are_those_of_the_resource_on_kubernetes() -> None:

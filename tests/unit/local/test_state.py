@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -40,6 +41,26 @@ def test_templates_that_nothing_can_come_back_to_are_forgotten(tmp_path: Path) -
 def test_a_file_that_can_not_be_read_is_told_with_what_to_do(tmp_path: Path, data: bytes) -> None:
     (tmp_path / STATE_NAME).write_bytes(data)
     with pytest.raises(StateUnusable, match="move it away"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (replace(FIRST, workload=WorkloadNote("w", 3, "t")), "a template is missing"),
+        (
+            replace(
+                FIRST, workload=WorkloadNote("w", 99_999, "t"), templates={"t": Template(("n",))}
+            ),
+            "99999 processes",
+        ),
+        (replace(FIRST, claims={70_000: ClaimNote("c")}), "a member of ordinal 70000"),
+        (replace(FIRST, resource="a\0b"), "a path that can't be"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_told(tmp_path: Path, state: State, told: str) -> None:
+    (tmp_path / STATE_NAME).write_bytes(msgspec.json.encode(state))
+    with pytest.raises(StateUnusable, match=told):
         load(tmp_path)
 
 

@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from replog.cli.exits import Failure
 from replog.client import ApiError, Appender, Client, Unavailable, read
 from replog.wire.schemas import ClusterStatus
 from replog_operator.local.command import resource_of, up
 from replog_operator.local.directory import held, taken
 from replog_operator.local.followed import new_resource, read_resource
-from replog_operator.local.notes import State
+from replog_operator.local.notes import State, Template, WorkloadNote
 from replog_operator.local.settings import UpSettings, node_environment
 from replog_operator.local.spec import LocalSpec
+from replog_operator.local.state import StateFile
 from replog_operator.local.template import wanted_template
 
 PORTS = range(20_000, 29_000)
@@ -72,9 +74,30 @@ def test_a_directory_that_remembers_nothing_keeps_as_many_members_as_it_has(tmp_
 def test_the_file_that_was_followed_last_is_followed_again(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     state = State("uid", str(file), 1, 2)
-    assert resource_of(tmp_path, None, state, None) == tmp_path / "log.yaml"
+    with pytest.raises(Failure, match="is gone: name one with -f"):
+        resource_of(tmp_path, None, state, None)
     file.write_text(new_resource("mine", 5))
     assert resource_of(tmp_path, None, state, None) == file
+
+
+def test_a_copy_does_not_follow_the_original_s_resource(tmp_path: Path) -> None:
+    state = State("uid", "log.yaml", 1, 2, place="/elsewhere")
+    assert resource_of(tmp_path, None, state, None) == tmp_path / "log.yaml"
+
+
+def test_a_copy_is_refused_while_somebody_answers_at_the_original_s_ports(tmp_path: Path) -> None:
+    port, data = _free_port(12), tmp_path / "data"
+    data.mkdir()
+    workload = WorkloadNote("w", 3, "t")
+    state = State(
+        "uid", "log.yaml", port, port + 6, place="/elsewhere", workload=workload,
+        templates={"t": Template(("node",))},
+    )  # fmt: skip
+    StateFile(data, state).save(state)
+    with socket.create_server(("127.0.0.1", port + 1)):
+        found = _refused(tmp_path, "--client-port", str(port + 3), "--peer-port", str(port + 9))
+    assert found.exit_code == 1
+    assert "the same members would run twice and records would be lost" in found.stderr
 
 
 def test_faults_of_the_file_are_told_at_once(tmp_path: Path) -> None:
