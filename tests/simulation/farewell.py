@@ -27,6 +27,7 @@ from tests.simulation.oracles.oracle import Broken
 
 if TYPE_CHECKING:
     from replog_node.driver.driver import Driver
+    from replog_node.model.positions import MemberId
     from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
@@ -43,10 +44,13 @@ INVALID: Final = frozenset(("invalid_target", "json_invalid", "stale_plan"))
 def ask_nonsense(world: World) -> None:
     """Each call is refused by its own code, at any member; raises Broken."""
     told: list[tuple[SimNode, Any, frozenset[str], list[Any]]] = []
+    members = _members(world)
     for node in world.nodes:
         driver = node.able()
         if driver is None or driver.membership.refusal() is not None:
             continue  # one that belongs to nobody would take a founding for what it is
+        if node.member not in members:
+            continue  # it was removed and couldn't hear of it: nobody leads it
         deadline_s = driver.clock.monotonic_s() + ANSWERED_WITHIN_S - 1
         for request, codes in _nonsense(driver):
             answers: list[Any] = []
@@ -61,6 +65,13 @@ def ask_nonsense(world: World) -> None:
         found = [a.code if isinstance(a, ApiError) else repr(a) for a in answers]
         if len(found) != 1 or not {*found} <= codes:
             raise Broken(f"{request} at {node.name} was answered {answers}", oracle="refusals")
+
+
+def _members(world: World) -> frozenset[MemberId]:
+    """Everybody whom a leader knows as a member."""
+    leaders = (node for node in world.nodes if node.leads)
+    known = (c for node in leaders for c in node.known_configurations())
+    return frozenset(member.id for c in known for member in c.members)
 
 
 def _nonsense(driver: Driver) -> list[tuple[Any, frozenset[str]]]:

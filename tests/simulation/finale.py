@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
-EVERY: Final = 4
+EVERY: Final = 8
 """One seed in so many."""
 
 COPIES: Final = 6
