@@ -56,4 +56,6 @@ def test_data_goes_with_the_resource_once_the_status_says_so(log: ManagedLog) ->
     log.wait("it is in force", lambda: log.resource()["status"]["retention"] == "Delete")
     log.kubectl("delete", "rlog", LOG)
 
-    log.wait("data is gone", lambda: not log.objects("pvc", MEMBERS))
+    log.wait("its pods go with it", lambda: not log.objects("pods", MEMBERS))
+    log.wait("so does its data", lambda: not log.objects("pvc", MEMBERS))
+    assert log.objects("statefulset", MEMBERS) == []

@@ -1,8 +1,8 @@
 """Everything that the operator can do to a log: one method a deed, each fenced, none repeated.
 
-To Kubernetes each write names the uid or resourceVersion that it was planned from; to members the
-configuration offset, the operation and the operator's epoch. So a deed of a plan that is not true
-any more changes nothing, and says `superseded`.
+To Kubernetes each write names the uid or resourceVersion that it was planned from, so that a deed
+of a plan that is not true any more changes nothing, and says `superseded`; what members are told is
+in ../members/orders.py.
 
 Decides: which precondition goes with which deed. Must not know: when a deed is due (the planner).
 Read next: act.py, outcomes.py.

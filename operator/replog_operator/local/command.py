@@ -187,8 +187,7 @@ def _first(settings: UpSettings, path: Path) -> State:
 
 def _check(settings: UpSettings, spec: LocalSpec, state: State | None) -> None:
     """Refuse what can't begin at all: ports that can't be, or are in use."""
-    running = 0 if state is None or state.workload is None else state.workload.replicas
-    first = max(spec.replicas, running, existing_members(settings.data_dir))
+    first = max(spec.replicas, _begun(settings.data_dir, state))
     fault = settings.port_fault(first)
     if fault is not None:
         raise Failure(fault, EXIT_USAGE)
@@ -199,6 +198,15 @@ def _check(settings: UpSettings, spec: LocalSpec, state: State | None) -> None:
             "Other ports: --client-port, --peer-port",
             EXIT_REFUSED,
         )
+
+
+def _begun(data_dir: Path, state: State | None) -> int:
+    """How many members begin before the log is asked; one that was removed and left is none."""
+    if state is None:
+        return existing_members(data_dir)
+    running = 0 if state.workload is None else state.workload.replicas
+    held = [ordinal for ordinal, claim in state.claims.items() if not claim.retired]
+    return max(running, 1 + max(held, default=-1))
 
 
 def set_replicas_or_fail(path: Path, replicas: int) -> None:

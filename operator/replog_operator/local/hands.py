@@ -7,7 +7,7 @@ Read next: processes.py, state.py, ../members/orders.py.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from msgspec.structs import replace
 
@@ -82,6 +82,8 @@ class Hands:
                 self._note(ordinal, retired=True)
             case steps.DeleteClaim():
                 self._processes.give_up(ordinal)
+            case _:
+                assert_never(step)
         return DONE
 
     def _note(self, ordinal: int, **notes: Any) -> None:
@@ -112,6 +114,8 @@ class Hands:
                 self._work(workload, {"template": good, "bad_template": bad})
             case steps.NoteGood(template=template):
                 self._work(workload, {"good_template": template})
+            case _:
+                assert_never(step)
         return DONE
 
     def _make(self, replicas: int, wanted: tuple[str, Template]) -> Outcome:

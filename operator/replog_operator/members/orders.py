@@ -1,7 +1,9 @@
 """Everything that members can be told: one method a deed, none repeated.
 
-Each names what it was planned from (the configuration offset, the operation, the operator's epoch),
-so that a deed of a plan that is not true any more changes nothing, and says `superseded`.
+A founding names its operation; a target also what it was planned from (the configuration offset)
+and the operator's epoch: of a plan that is not true any more it changes nothing, and says
+`superseded`. A transfer, a snapshot and a feature level name none of that: against an operator that
+was deposed only its own fence stands there (issue 6, open).
 
 Decides: which precondition goes with which deed. Must not know: when a deed is due (the planner).
 Read next: nodes.py, outcomes.py.

@@ -1,7 +1,8 @@
 """What the planner may ask of a platform: one immutable value a deed.
 
-Each names what it was planned from (a uid with a resourceVersion, a configuration offset, an
-operation id), so that it changes nothing if that is not so any more; and each may be repeated.
+Those on objects, foundings and targets name what they were planned from (a uid with a
+resourceVersion, a configuration offset, an operation id), so that they change nothing if that is
+not so any more; and each may be repeated.
 
 Decides: that there are no other deeds. Must not know: how one is done.
 Read next: plan.py; kube/hands.py and local/ carry them out.

@@ -21,7 +21,7 @@ from replog.wire.schemas import ClusterStatus
 from replog_operator.local.command import resource_of, up
 from replog_operator.local.directory import held, taken
 from replog_operator.local.followed import new_resource, read_resource
-from replog_operator.local.notes import State, Template, WorkloadNote
+from replog_operator.local.notes import ClaimNote, State, Template, WorkloadNote
 from replog_operator.local.settings import UpSettings, node_environment
 from replog_operator.local.spec import LocalSpec
 from replog_operator.local.state import StateFile
@@ -78,6 +78,24 @@ def test_the_file_that_was_followed_last_is_followed_again(tmp_path: Path) -> No
         resource_of(tmp_path, None, state, None)
     file.write_text(new_resource("mine", 5))
     assert resource_of(tmp_path, None, state, None) == file
+
+
+def test_ports_of_members_that_were_removed_are_nobody_s_business(tmp_path: Path) -> None:
+    """3, 5, 3 members with ports for three: what is left of member-4 hinders no start."""
+    port, data = _free_port(6), tmp_path / "data"
+    (data / "member-4").mkdir(parents=True)
+    state = State(
+        "uid", "log.yaml", port, port + 3, workload=WorkloadNote("w", 3, "t"),
+        templates={"t": Template(("node",))}, claims={4: ClaimNote("c", retired=True)},
+    )  # fmt: skip
+    StateFile(data, state).save(state)
+    (data / "log.yaml").write_text("no resource")
+    found = _refused(tmp_path, "--client-port", str(port), "--peer-port", str(port + 3))
+    assert "overlap" not in found.stderr and "can't be followed" in found.stderr
+    (data / "log.yaml").write_text(new_resource("mine", 3))
+    with socket.create_server(("127.0.0.1", port)):
+        found = _refused(tmp_path, "--client-port", str(port), "--peer-port", str(port + 3))
+    assert found.exit_code == 1 and f"in use already: 127.0.0.1:{port};" in found.stderr
 
 
 def test_a_copy_does_not_follow_the_original_s_resource(tmp_path: Path) -> None:
