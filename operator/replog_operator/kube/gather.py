@@ -6,7 +6,7 @@ side by side, each with a limit of its own; a member that gives no answer is sil
 Decides: what is read, in which order: objects first, then the members behind the pods that are
 there, then the leader about each member.
 Must not know: what any of it means (observe.py).
-Read next: nodes.py, observe.py.
+Read next: ../members/nodes.py, observe.py.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from replog_operator.kube.kinds import (
 )
 from replog_operator.kube.ports import Reads
 from replog_operator.members.nodes import Nodes, Silent
+from replog_operator.planner.facts import leader_of as planner_leader_of
 
 BELONGING: Final = (
     BUDGET, CLAIM, CONFIG_MAP, NETWORK_POLICY, POD, REVISION, SERVICE, SERVICE_ACCOUNT,
@@ -126,14 +127,9 @@ def leader_of(
     answers: Mapping[str, ClusterStatus | Silent],
 ) -> tuple[str, ClusterStatus] | None:
     """The pod's uid and the word of who leads; of several that say so, that of the highest term."""
-    leaders = [
-        (uid, status)
-        for uid, status in answers.items()
-        if isinstance(status, ClusterStatus)
-        and status.role == "leader"
-        and status.state in ("member", "stopping")
-    ]
-    return max(leaders, key=lambda found: found[1].term, default=None)
+    said = {uid: word for uid, word in answers.items() if isinstance(word, ClusterStatus)}
+    uid = planner_leader_of(said)
+    return None if uid is None else (uid, said[uid])
 
 
 def pod_ip(pod: Object) -> str:

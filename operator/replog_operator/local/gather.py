@@ -5,7 +5,7 @@ Read next: ../members/nodes.py, observe.py.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -14,6 +14,7 @@ from replog.wire.schemas import ClusterStatus, Done, MayStop, Why
 from replog_operator.local.said import Said
 from replog_operator.local.settings import UpSettings
 from replog_operator.members.nodes import ASK_S, Nodes
+from replog_operator.planner.facts import leader_of
 
 
 class LocalNodes(Nodes):
@@ -67,13 +68,3 @@ async def gather(
     }
     blockers = tuple(wait.code for wait in why.waits) if isinstance(why, Why) else ()
     return Said(answers, well, leader, words, blockers)
-
-
-def leader_of(answers: Mapping[int, ClusterStatus]) -> int | None:
-    """Who says that it leads; of several, the one of the highest term."""
-    leading = [
-        at
-        for at, answer in answers.items()
-        if answer.role == "leader" and answer.state in ("member", "stopping")
-    ]
-    return max(leading, key=lambda at: answers[at].term, default=None)

@@ -13,10 +13,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from replog.cli.exits import EXIT_USAGE, Failure, run
-from replog_operator.local.command import followed_by
+from replog.cli.exits import run
+from replog_operator.local.command import followed_by, parsed
 from replog_operator.local.directory import is_held
-from replog_operator.local.followed import read_resource
 from replog_operator.local.gather import LocalNodes, gather
 from replog_operator.local.notes import State
 from replog_operator.local.observe import observed, operator_of, ordinals_of, wishes_of
@@ -24,7 +23,7 @@ from replog_operator.local.reconcile import words_of
 from replog_operator.local.said import Said
 from replog_operator.local.scale import DATA_DIR, settings_of, state_of
 from replog_operator.local.settings import UpSettings
-from replog_operator.local.spec import LocalSpec, SpecFaults
+from replog_operator.local.spec import LocalSpec
 from replog_operator.local.template import hash_of, wanted_template
 from replog_operator.model.observed import Observed, Operator, Pod, PodState
 from replog_operator.model.plan import Plan
@@ -40,18 +39,10 @@ from replog_operator.planner.plan import plan
 def plan_command(file: Path | None, data_dir: Path, output: str) -> None:
     """Show the steps that `replog up` would take now, and what it waits for. Takes none."""
     state = state_of(data_dir)
-    spec = _spec(file or followed_by(data_dir, state))
+    spec = parsed(file or followed_by(data_dir, state))
     if file is None and state.fixed_replicas:
         spec = spec._replace(replicas=state.fixed_replicas)
     run(_show(spec, state, settings_of(data_dir, state), output))
-
-
-def _spec(path: Path) -> LocalSpec:
-    try:
-        return read_resource(path)
-    except SpecFaults as problem:
-        lines = "\n".join(f"  {fault}" for fault in problem.faults)
-        raise Failure(f"{path} can't be followed:\n{lines}", EXIT_USAGE) from problem
 
 
 async def _show(spec: LocalSpec, state: State, settings: UpSettings, output: str) -> None:

@@ -12,14 +12,13 @@ import click
 
 from replog.cli.exits import EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_USAGE, Failure, run
 from replog.wire.schemas import ClusterStatus
-from replog_operator.local.command import admin_token, followed_by, set_replicas_or_fail
+from replog_operator.local.command import admin_token, followed_by, parsed, set_replicas_or_fail
 from replog_operator.local.directory import is_held
-from replog_operator.local.followed import read_resource
 from replog_operator.local.gather import LocalNodes, gather
 from replog_operator.local.notes import State
 from replog_operator.local.said import Said
 from replog_operator.local.settings import UpSettings
-from replog_operator.local.spec import SpecFaults, replicas_fault
+from replog_operator.local.spec import replicas_fault
 from replog_operator.local.state import StateUnusable, load
 
 LOOK_S: Final = 0.5
@@ -79,12 +78,7 @@ def settings_of(data_dir: Path, state: State) -> UpSettings:
 
 
 def _check(state: State, path: Path, replicas: int) -> None:
-    try:
-        allow_even = read_resource(path).allow_even
-    except SpecFaults as problem:
-        lines = "\n".join(f"  {fault}" for fault in problem.faults)
-        raise Failure(f"{path} can't be followed:\n{lines}", EXIT_USAGE) from problem
-    fault = replicas_fault(replicas, allow_even=allow_even)
+    fault = replicas_fault(replicas, allow_even=parsed(path).allow_even)
     if fault is not None:
         raise Failure(fault, EXIT_USAGE)
     if state.fixed_replicas:

@@ -9,7 +9,6 @@ Read next: followed.py.
 """
 
 import re
-import reprlib
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from replog_operator.local.faults import shown, unknown
 from replog_operator.local.wishes import (
     DEFAULT_TIMEOUT,
     log_faults,
@@ -39,12 +39,6 @@ NOT_LOCAL: Final = (
 NODE_COMMAND_NOTE: Final = "replog.dev/node-command"
 """An annotation: the program of the members, as one would type it; another one is rolled out."""
 COMMAND_CHARS_MAX: Final = 1024
-SHOWN_CHARS: Final = 80
-"""So much of a text is told back."""
-
-_SHORT: Final = reprlib.Repr()
-_SHORT.maxlevel = 2
-_SHORT.maxstring = SHOWN_CHARS
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?")
 
 
@@ -107,7 +101,7 @@ def replicas_fault(replicas: int, *, allow_even: bool) -> str | None:
     if replicas == 0:
         return "0 members: stop `replog up` instead, or set hibernate: true; the data stays"
     if not 1 <= replicas <= REPLICAS_MAX:
-        return f"{_shown(replicas)} members: from 1 to {REPLICAS_MAX} are possible"
+        return f"{shown(replicas)} members: from 1 to {REPLICAS_MAX} are possible"
     if replicas % 2 == 0 and not allow_even:
         return (
             f"{replicas} members tolerate no more failures than {replicas - 1}: choose an odd "
@@ -117,11 +111,11 @@ def replicas_fault(replicas: int, *, allow_even: bool) -> str | None:
 
 
 def _faults(found: Mapping[Any, Any]) -> Iterator[str]:
-    yield from _unknown("", found, ("apiVersion", "kind", "metadata", "spec", "status"))
+    yield from unknown("", found, ("apiVersion", "kind", "metadata", "spec", "status"))
     if found.get("apiVersion") != API_VERSION:
-        yield f"apiVersion: {_shown(found.get('apiVersion'))}, expected {API_VERSION!r}"
+        yield f"apiVersion: {shown(found.get('apiVersion'))}, expected {API_VERSION!r}"
     if found.get("kind") != KIND:
-        yield f"kind: {_shown(found.get('kind'))}, expected {KIND!r}"
+        yield f"kind: {shown(found.get('kind'))}, expected {KIND!r}"
     yield from _metadata_faults(found.get("metadata"))
     yield from _spec_faults(found.get("spec"))
 
@@ -133,7 +127,7 @@ def _metadata_faults(metadata: Any) -> Iterator[str]:
     name = metadata.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         wanted = "lower-case letters, digits and dashes, at most 52"
-        yield f"metadata.name: {_shown(name)}, expected {wanted}"
+        yield f"metadata.name: {shown(name)}, expected {wanted}"
     annotations = metadata.get("annotations") or {}
     if not isinstance(annotations, dict):
         yield "metadata.annotations: a mapping is needed"
@@ -147,40 +141,24 @@ def _command_faults(command: Any) -> Iterator[str]:
         with suppress(ValueError):
             words = shlex.split(command)
     if not words:
-        yield f"metadata.annotations.{NODE_COMMAND_NOTE}: {_shown(command)}, expected a command"
+        yield f"metadata.annotations.{NODE_COMMAND_NOTE}: {shown(command)}, expected a command"
 
 
 def _spec_faults(spec: Any) -> Iterator[str]:
     if not isinstance(spec, dict):
         yield "spec: a mapping is needed, for example {replicas: 3}"
         return
-    yield from _unknown("spec.", spec, (*FOLLOWED, *NOT_LOCAL))
+    yield from unknown("spec.", spec, (*FOLLOWED, *NOT_LOCAL))
     for name in ("allowEvenReplicas", "suspend", "hibernate"):
         if not isinstance(spec.get(name, False), bool):
-            yield f"spec.{name}: {_shown(spec[name])}, expected true or false"
+            yield f"spec.{name}: {shown(spec[name])}, expected true or false"
     yield from log_faults(spec.get("log") or {})
     yield from update_faults(spec.get("update") or {})
     allow_even = spec.get("allowEvenReplicas", False)
     replicas = spec.get("replicas", LocalSpec().replicas)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
-        yield f"spec.replicas: {_shown(replicas)}, expected a number"
+        yield f"spec.replicas: {shown(replicas)}, expected a number"
         return
     fault = replicas_fault(replicas, allow_even=allow_even is True)
     if fault is not None:
         yield f"spec.replicas: {fault}"
-
-
-def _unknown(where: str, found: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
-    for name in found:
-        if name not in known:
-            plain = isinstance(name, str) and name.isprintable()
-            shown = name[:SHOWN_CHARS] if plain else _shown(name)
-            yield f"{where}{shown}: unknown; known are {', '.join(known)}"
-
-
-def _shown(value: Any) -> str:
-    """A value of the file, bounded: with aliases a few lines may stand for gigabytes."""
-    try:
-        return _SHORT.repr(value)
-    except ValueError:
-        return "a number of very many digits"

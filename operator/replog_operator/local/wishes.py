@@ -5,10 +5,10 @@ Read next: spec.py, ../quantities.py.
 """
 
 import re
-import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from replog_operator.local.faults import shown, unknown
 from replog_operator.quantities import bytes_of, ms_of
 
 _MI: Final = 1024 * 1024
@@ -44,12 +44,12 @@ def log_faults(log: Any) -> Iterator[str]:
     if not isinstance(log, dict):
         yield "spec.log: a mapping is needed"
         return
-    yield from _unknown("spec.log.", log, (*SIZES, AGE))
+    yield from unknown("spec.log.", log, (*SIZES, AGE))
     for field, (_, least, most, words) in SIZES.items():
         if field in log and not _is_within(bytes_of, log[field], least, most):
-            yield f"spec.log.{field}: {_shown(log[field])}, expected {words}"
+            yield f"spec.log.{field}: {shown(log[field])}, expected {words}"
     if AGE in log and not _AGE_FORM.fullmatch(_text(log[AGE])):
-        yield f"spec.log.{AGE}: {_shown(log[AGE])}, expected a duration such as 168h or 7d"
+        yield f"spec.log.{AGE}: {shown(log[AGE])}, expected a duration such as 168h or 7d"
 
 
 def update_faults(update: Any) -> Iterator[str]:
@@ -57,14 +57,14 @@ def update_faults(update: Any) -> Iterator[str]:
     if not isinstance(update, dict):
         yield "spec.update: a mapping is needed"
         return
-    yield from _unknown("spec.update.", update, ("strategy", "timeout"))
+    yield from unknown("spec.update.", update, ("strategy", "timeout"))
     if update.get("strategy", STRATEGIES[0]) not in STRATEGIES:
         words = " or ".join(STRATEGIES)
-        yield f"spec.update.strategy: {_shown(update['strategy'])}, expected {words}"
+        yield f"spec.update.strategy: {shown(update['strategy'])}, expected {words}"
     timeout = update.get("timeout", DEFAULT_TIMEOUT)
     text = _text(timeout)
     if not _TIMEOUT_FORM.fullmatch(text) or ms_of(text) // 1000 not in _TIMEOUT_S:
-        yield f"spec.update.timeout: {_shown(timeout)}, expected from 10s to 24h"
+        yield f"spec.update.timeout: {shown(timeout)}, expected from 10s to 24h"
 
 
 def _is_within(read: Callable[[str], int], value: Any, least: int, most: int) -> bool:
@@ -83,16 +83,3 @@ def _text(value: Any) -> str:
 
 _CHARS_MAX: Final = 20
 _NUMBER_MOST: Final = 10**18
-
-
-def _unknown(where: str, found: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
-    for name in found:
-        if name not in known:
-            yield f"{where}{_shown(name)}: unknown; known are {', '.join(known)}"
-
-
-def _shown(value: Any) -> str:
-    try:
-        return reprlib.repr(value)
-    except ValueError:
-        return "a number of very many digits"

@@ -7,11 +7,13 @@ Read next: plan.py.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from replog.wire.schemas import ClusterStatus, MemberStatus
 from replog_operator.model.observed import Claim, Observed, Pod
 from replog_operator.model.spec import LogSpec
+
+K = TypeVar("K")
 
 
 class Facts(NamedTuple):
@@ -58,7 +60,7 @@ class Facts(NamedTuple):
 
 def facts(spec: LogSpec, seen: Observed) -> Facts:
     """Put together what belongs together."""
-    leader = _leader(seen)
+    leader = leader_of(seen.answers)
     status = None if leader is None else seen.answers[leader]
     known = status if status is not None else _newest(seen)
     members, strays = _placed(seen, known)
@@ -75,13 +77,14 @@ def facts(spec: LogSpec, seen: Observed) -> Facts:
     )
 
 
-def _leader(seen: Observed) -> int | None:
+def leader_of(answers: Mapping[K, ClusterStatus]) -> K | None:
+    """Who says that it leads; of several, the one of the highest term."""
     leading = [
-        ordinal
-        for ordinal, answer in seen.answers.items()
+        key
+        for key, answer in answers.items()
         if answer.role == "leader" and answer.state in ("member", "stopping")
     ]
-    return max(leading, key=lambda ordinal: seen.answers[ordinal].term, default=None)
+    return max(leading, key=lambda key: answers[key].term, default=None)
 
 
 def _newest(seen: Observed) -> ClusterStatus | None:

@@ -42,7 +42,7 @@ def test_what_a_process_is_made_of_is_followed() -> None:
         ("{log: {segmentBytes: many}}", "spec.log.segmentBytes"),
         ("{log: {snapshotBytes: [1]}}", "spec.log.snapshotBytes"),
         ("{log: {retentionAge: 7 days}}", "spec.log.retentionAge"),
-        ("{log: {sise: 1}}", "spec.log.'sise': unknown"),
+        ("{log: {sise: 1}}", "spec.log.sise: unknown"),
         ("{log: 3}", "spec.log: a mapping"),
         ("{update: {timeout: 1s}}", "spec.update.timeout: '1s', expected from 10s to 24h"),
         ("{update: {strategy: Never}}", "spec.update.strategy"),
