@@ -23,7 +23,7 @@ from replog_operator.failpoints import EXIT_FAILPOINT, LOCAL_NAMES, VARIABLE
 from replog_operator.local.spec import NODE_COMMAND_NOTE
 from tests.integration.supervised import REPLOG, ports_in_a_row
 from tests.support.build_node import BUILD, LEVEL_VARIABLE
-from tests.support.processes import FAST, ask, eventually
+from tests.support.processes import FAST, ask, eventually, process_of
 
 MOST = 5
 WAIT_S = 120.0
@@ -191,7 +191,8 @@ def _a_lost_directory(log: Log) -> None:
     before = log.status(2)
     assert before is not None
     lost = log.data / "member-2"
-    process = _process_of(lost)
+    process = process_of(lost)
+    assert process is not None
     os.kill(process, signal.SIGSTOP)
     lost.rename(log.data.parent / "lost")
     os.kill(process, signal.SIGKILL)
@@ -226,28 +227,8 @@ def _level(log: Log) -> int:
 
 
 def _processes(log: Log) -> frozenset[int]:
-    found = (_process_or_none(log.data / f"member-{at}") for at in range(3))
+    found = (process_of(log.data / f"member-{at}") for at in range(3))
     return frozenset(process for process in found if process is not None)
-
-
-def _process_of(directory: Path) -> int:
-    found = _process_or_none(directory)
-    assert found is not None, f"no process of {directory}"
-    return found
-
-
-def _process_or_none(directory: Path) -> int | None:
-    """The process that keeps this member's data."""
-    wanted = str(directory).encode()
-    for found in Path("/proc").iterdir():
-        if found.name.isdigit():
-            try:
-                words = (found / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue  # it has ended meanwhile
-            if wanted in words and b"--client-address" in words:
-                return int(found.name)
-    return None
 
 
 @pytest.mark.timeout(700)

@@ -306,3 +306,17 @@ def cluster(directory: Path, count: int = 3, **options: Any) -> Iterator[Cluster
         raise
     finally:
         made.close()
+
+
+def process_of(directory: Path) -> int | None:
+    """The node that keeps its data in this directory, whoever started it; None if none runs."""
+    wanted = str(directory).encode()
+    for found in Path("/proc").iterdir():
+        if found.name.isdigit():
+            try:
+                words = (found / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended meanwhile
+            if wanted in words and b"--client-address" in words:
+                return int(found.name)
+    return None

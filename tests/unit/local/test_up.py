@@ -26,6 +26,7 @@ from replog_operator.local.settings import UpSettings, node_environment
 from replog_operator.local.spec import LocalSpec
 from replog_operator.local.state import StateFile
 from replog_operator.local.template import wanted_template
+from tests.support.processes import process_of
 
 PORTS = range(20_000, 29_000)
 SECRET = "a-secret-of-the-test"
@@ -324,16 +325,9 @@ async def _leader(client: Client) -> int:
 
 def _process_of(data: Path, index: int) -> int:
     """The process that keeps this member's data."""
-    wanted = str(data / f"member-{index}").encode()
-    for found in Path("/proc").iterdir():
-        if found.name.isdigit():
-            try:
-                words = (found / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue  # it has ended meanwhile
-            if wanted in words and b"replog_node" in words:
-                return int(found.name)
-    raise AssertionError(f"no process of member-{index}")
+    found = process_of(data / f"member-{index}")
+    assert found is not None, f"no process of member-{index}"
+    return found
 
 
 @pytest.mark.asyncio

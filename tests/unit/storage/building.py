@@ -174,3 +174,8 @@ def reopened(store: Store, disk: SimDisk) -> Store:
 
 def segments(disk: SimDisk) -> list[str]:
     return [name for name in disk.names() if name.endswith(".seg")]
+
+
+STATE = b"what all entries so far have left behind " * 30
+AHEAD = snapshot_at(Tail(Position(Term(7), Offset(500)), bytes(range(16)), 900), STATE)
+"""A snapshot that is further than any log of these tests."""

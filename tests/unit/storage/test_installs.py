@@ -17,7 +17,9 @@ from replog_node.storage.snapshots import (
 )
 from replog_node.storage.start import START_NAME
 from tests.unit.storage.building import (
+    AHEAD,
     CLOCK,
+    STATE,
     appending,
     built,
     bytes_of,
@@ -32,9 +34,6 @@ from tests.unit.storage.building import (
     store_with,
     whole_log,
 )
-
-STATE = b"what all entries so far have left behind " * 30
-AHEAD = snapshot_at(Tail(Position(Term(7), Offset(500)), bytes(range(16)), 900), STATE)
 
 
 def test_a_fetched_snapshot_takes_the_place_of_the_whole_log() -> None:

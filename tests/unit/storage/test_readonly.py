@@ -18,6 +18,7 @@ from tests.unit.storage.building import (
     CLOCK,
     CLUSTER,
     LINEAGE,
+    STATE,
     appending,
     built,
     chained,
@@ -29,7 +30,6 @@ from tests.unit.storage.building import (
     snapshot_at,
     store_with,
 )
-from tests.unit.storage.test_snapshots import STATE
 
 
 def test_all_entries_are_read_beside_the_member_that_holds_them() -> None:

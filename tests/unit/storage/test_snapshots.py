@@ -32,6 +32,7 @@ from tests.unit.storage.building import (
     CLUSTER,
     LINEAGE,
     SMALL,
+    STATE,
     appending,
     built,
     bytes_of,
@@ -45,9 +46,6 @@ from tests.unit.storage.building import (
     voting,
     whole_log,
 )
-
-STATE = b"what all entries so far have left behind " * 30
-AHEAD = snapshot_at(Tail(Position(Term(7), Offset(500)), bytes(range(16)), 900), STATE)
 
 
 def test_a_snapshot_is_there_after_a_restart_with_its_state() -> None:

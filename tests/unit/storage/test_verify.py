@@ -13,9 +13,11 @@ from replog_node.storage.summary import Segment, find_summary, save_summary
 from replog_node.storage.verify import Checked, check_directory, check_path
 from tests.support.simdisk import SimDisk
 from tests.unit.storage.building import (
+    AHEAD,
     CLOCK,
     CLUSTER,
     LINEAGE,
+    STATE,
     appending,
     built,
     chained,
@@ -28,7 +30,6 @@ from tests.unit.storage.building import (
     store_with,
     voting,
 )
-from tests.unit.storage.test_snapshots import AHEAD, STATE
 
 
 def whole() -> SimDisk:
