@@ -193,6 +193,9 @@ def all_built(three: Cluster, count: int) -> Callable[[], bool]:
 
 
 GAP_S_MAX = 0.2
+SHORT_S = 0.03
+"""No longer than a slow sync, so no gap at all: where a quick disk's usual pause is 3 ms, three times
+that is less than what the helper process takes of two busy cores."""
 ROUNDS = 3
 QUIET_S = 2.0
 CALLERS = 20
@@ -240,4 +243,5 @@ async def test_a_snapshot_under_load_makes_no_gap_between_commits(tmp_path: Path
             eventually("all have built it", all_built(three, len(within)))
         sys.stdout.write(f"longest gaps, s: without {without}, with a snapshot {within}\n")
         assert max(within) < GAP_S_MAX, (without, within)
-        assert statistics.median(within) <= 3 * statistics.median(without), (without, within)
+        most = max(SHORT_S, 3 * statistics.median(without))
+        assert statistics.median(within) <= most, (without, within)
