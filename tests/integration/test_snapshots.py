@@ -194,8 +194,8 @@ def all_built(three: Cluster, count: int) -> Callable[[], bool]:
 
 GAP_S_MAX = 0.2
 SHORT_S = 0.03
-"""No longer than a slow sync, so no gap at all: where a quick disk's usual pause is 3 ms, three times
-that is less than what the helper process takes of two busy cores."""
+"""No longer than a slow sync, so no gap at all: where a quick disk's usual pause is 3 ms, three
+times that is less than what the helper process takes of two busy cores."""
 ROUNDS = 3
 QUIET_S = 2.0
 CALLERS = 20
