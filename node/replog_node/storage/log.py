@@ -245,11 +245,16 @@ class Log:
     def damaged(self, examined: Segment) -> bool:
         """Take the holes that `examine` found for what they are; False if it is outdated.
 
-        They are served no more. The active segment is finished first: it grows no hole.
+        They are served no more. The active segment is finished first: it grows no hole. What was
+        examined may have grown since, or been cut or written anew: then it is read once more.
         """
         if examined.header == self.view.active.header:
             self._roll()
-        return self._replace(examined)
+        held = next((s for s in self.view.sealed if s.header == examined.header), None)
+        if held is None:
+            return False
+        current = examined if held.summary == examined.summary else self.examine(held.header.name)
+        return current is not None and self._replace(current)
 
     def repair(self, hole: Hole, entries: Sequence[Entry]) -> None:
         """Fill the front of a hole, or all of it, with entries that the caller has checked.

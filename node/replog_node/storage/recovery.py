@@ -12,7 +12,7 @@ Must not know: who this member is, what it voted.
 Read next: path.py, walk.py, store.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -200,12 +200,20 @@ def _load_sealed(
     summary = load_summary(disk, header, successor)
     if summary is not None:
         return _Found(Segment(header, summary), rescanned=False)
-    between = [n for n in lost if header.sequence < sequence_of(n) < after.sequence]
-    superseding = [base_of(name) for name in between if base_of(name) > header.base]
-    upto = Offset(min(superseding, default=after.base) - 1)
+    upto = last_before(header, after, lost)
     known = find_checkpoint(disk, header)
     found = scan_sealed(disk, limits, header, successor, upto=upto, known=known)
     return _Found(found, rescanned=True)
+
+
+def last_before(header: SegmentHeader, after: SegmentHeader, lost: Iterable[str]) -> Offset:
+    """Return up to where a segment counts: to where the next one begins, though it can't be read.
+
+    after: the next one that can. lost: the names of those that can't.
+    """
+    between = [n for n in lost if header.sequence < sequence_of(n) < after.sequence]
+    superseding = [base_of(name) for name in between if base_of(name) > header.base]
+    return Offset(min(superseding, default=after.base) - 1)
 
 
 def _tidy(disk: Disk, sealed: Sequence[_Found], opened: Segment, lost: Sequence[str]) -> None:

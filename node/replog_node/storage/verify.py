@@ -9,12 +9,13 @@ Read next: scan.py, readonly.py.
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final
+from itertools import zip_longest
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from replog_node.model.entries import Tail
-from replog_node.model.positions import ClusterId
+from replog_node.model.positions import ClusterId, Offset
 from replog_node.storage import checked
 from replog_node.storage.disk import Disk, DiskError
 from replog_node.storage.disk_os import OsDiskBeside
@@ -23,8 +24,15 @@ from replog_node.storage.hardstate import HARD_STATE_NAMES, check_copy
 from replog_node.storage.identity import IDENTITY_NAME, Identity, load_identity
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.path import Ground, superseding
+from replog_node.storage.recovery import last_before
 from replog_node.storage.scan import scan_last, scan_sealed
-from replog_node.storage.segment import SegmentHeader, is_segment, read_header
+from replog_node.storage.segment import (
+    HeaderUnsound,
+    SegmentHeader,
+    is_segment,
+    read_header,
+    rebuilt_header,
+)
 from replog_node.storage.snapshots import Found, is_part, is_snapshot, prove
 from replog_node.storage.start import START_NAME, read_start
 from replog_node.storage.summary import Segment, find_summary
@@ -107,36 +115,56 @@ def _snapshot(disk: Disk, name: str) -> str:
 def _log(disk: Disk, cluster_id: ClusterId) -> Iterator[Checked]:
     """Yield how each segment is, and its index."""
     headers: list[SegmentHeader] = []
+    damaged: dict[str, str] = {}
     for name in filter(is_segment, disk.names()):
         try:
             headers.append(read_header(disk, name, cluster_id))
+        except HeaderUnsound as problem:
+            damaged[name] = str(problem)
+            if (rebuilt := rebuilt_header(disk, name, cluster_id)) is not None:
+                headers.append(rebuilt)
+            else:
+                yield Checked(name, False, f"{problem}, and its first block; none of it is used")
         except (StorageError, DiskError) as problem:
             yield Checked(name, False, str(problem))
     path = superseding(headers, Ground(read_start(disk), Found()))
     for header in headers:
         if header not in path:
             yield Checked(header.name, True, "superseded; it goes at the next start")
-    ends = [*(after.predecessor for after in path[1:]), None]
-    for header, end in zip(path, ends, strict=False):
-        yield from _segment(disk, header, end)
+    lost = damaged.keys() - {header.name for header in headers}
+    for header, after in zip_longest(path, path[1:]):
+        end = None if after is None else End(after.predecessor, last_before(header, after, lost))
+        yield from _segment(disk, header, end, damaged.get(header.name))
 
 
-def _segment(disk: Disk, header: SegmentHeader, successor: Tail | None) -> Iterator[Checked]:
+class End(NamedTuple):
+    """Where a segment ends: what the next one builds upon, and the last offset that it counts to.
+
+    They differ if a segment between the two can't be used; the offsets between are its loss.
+    """
+
+    tail: Tail
+    upto: Offset
+
+
+def _segment(
+    disk: Disk, header: SegmentHeader, end: End | None, harm: str | None
+) -> Iterator[Checked]:
+    """Yield how a segment is, and its index. harm: what is wrong with its header, if anything."""
     found: list[Segment] = []
-    yield _tried(header.name, lambda: _scanned(disk, header, successor, found))
+    rest = _tried(header.name, lambda: _scanned(disk, header, end, found))
+    yield rest if harm is None else Checked(header.name, False, f"{harm}; the rest: {rest.detail}")
     if found and header.summary_name in disk.names():
         yield _tried(header.summary_name, lambda: _index(disk, found[0]))
     if header.checkpoint_name in disk.names():
         yield Checked(header.checkpoint_name, True, "how far it was whole; not used if it is torn")
 
 
-def _scanned(
-    disk: Disk, header: SegmentHeader, successor: Tail | None, found: list[Segment]
-) -> str:
+def _scanned(disk: Disk, header: SegmentHeader, end: End | None, found: list[Segment]) -> str:
     torn = ""
     limits = StoreLimits()
-    if successor is not None:
-        segment = scan_sealed(disk, limits, header, successor)
+    if end is not None:
+        segment = _up_to(scan_sealed(disk, limits, header, end.tail, upto=end.upto), end.upto)
     else:
         last = scan_last(disk, limits, header)
         segment = last.segment
@@ -148,6 +176,15 @@ def _scanned(
         holes = ", ".join(f"{hole.start} to {hole.end}" for hole in segment.holes)
         raise checked.Unsound(f"what was durable can't be read: offsets {holes}")
     return f"offsets {segment.base} to {segment.last}{torn}"
+
+
+def _up_to(segment: Segment, last: Offset) -> Segment:
+    """Return the segment without the hole that another one has behind its last offset."""
+    theirs = next((hole for hole in segment.holes if hole.start > last), None)
+    if theirs is None:
+        return segment
+    summary = msgspec.structs.replace(segment.summary, tail=theirs.before)
+    return Segment(segment.header, summary, segment.cut_holes(last))
 
 
 def _index(disk: Disk, segment: Segment) -> str:

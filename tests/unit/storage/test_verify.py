@@ -84,6 +84,21 @@ def test_damage_in_a_segment_is_told_by_its_offsets() -> None:
     assert f"offsets {int(name[:20])} to {int(name[:20])}" in found.detail
 
 
+@pytest.mark.parametrize("places", [(20,), (20, 512)])
+def test_a_damaged_header_is_blamed_on_no_other_segment(places: tuple[int, ...]) -> None:
+    disk = whole()
+    name = segments(disk)[1]
+    for at in places:
+        disk.damage(name, at, b"rot")
+    found = {each.file: each for each in check_directory(disk)}
+    assert [file for file, each in found.items() if not each.sound] == [name]
+    assert found[name].detail.count("its header: ") == 1
+    assert ("the rest: offsets" in found[name].detail) == (len(places) == 1)
+    before, after = segments(disk)[0], segments(disk)[2]
+    assert found[before].detail == f"offsets {int(before[:20])} to {int(name[:20]) - 1}"
+    assert found[after].detail.startswith(f"offsets {int(after[:20])} to ")
+
+
 def test_a_missing_copy_of_term_and_vote_is_told() -> None:
     disk = whole()
     disk.vanish("hardstate.b")
