@@ -134,10 +134,21 @@ class TargetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
-class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/cluster:transfer on the peer listener. to: a member id, or the best one."""
+class AskedBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which operator asks, as in its targets: refused once another one has set a target."""
+
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    holder: Name
+
+
+class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """POST /v1/cluster:transfer on the peer listener.
+
+    to: a member id, or the best one. asked_by: None is a person, who is always heard.
+    """
 
     to: str | None = None
+    asked_by: AskedBy | None = None
 
 
 class TrimRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,14 +157,17 @@ class TrimRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class SnapshotRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SnapshotRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """POST /v1/log:snapshot on the peer listener: all members build one at the same offset."""
 
+    asked_by: AskedBy | None = None
 
-class LevelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+
+class LevelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """POST /v1/cluster:raise-feature-level on the peer listener. feature_level: to be in force."""
 
     feature_level: Annotated[int, msgspec.Meta(ge=1, le=2**15 - 1)]
+    asked_by: AskedBy | None = None
 
 
 class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

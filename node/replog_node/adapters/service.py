@@ -245,25 +245,25 @@ class NodeService:
         answer: asyncio.Future[MayStop] = self._loop.create_future()
         return await self._call(StopQuestion(member), answer, timeout_s)
 
-    async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
+    async def transfer(self, request: TransferRequest, *, timeout_s: float) -> Done:
         """See Service.transfer."""
         answer: asyncio.Future[Done] = self._loop.create_future()
-        return await self._call(TransferRequest(to), answer, timeout_s)
+        return await self._call(request, answer, timeout_s)
 
-    async def raise_feature_level(self, level: int, *, timeout_s: float) -> Done:
+    async def raise_feature_level(self, request: LevelRequest, *, timeout_s: float) -> Done:
         """See Service.raise_feature_level."""
         answer: asyncio.Future[Done] = self._loop.create_future()
-        return await self._call(LevelRequest(level), answer, timeout_s)
+        return await self._call(request, answer, timeout_s)
 
     async def trim(self, before: int, *, timeout_s: float) -> Done:
         """See Service.trim."""
         answer: asyncio.Future[Done] = self._loop.create_future()
         return await self._call(TrimRequest(before), answer, timeout_s)
 
-    async def snapshot(self, *, timeout_s: float) -> Done:
+    async def snapshot(self, request: SnapshotRequest, *, timeout_s: float) -> Done:
         """See Service.snapshot."""
         answer: asyncio.Future[Done] = self._loop.create_future()
-        return await self._call(SnapshotRequest(), answer, timeout_s)
+        return await self._call(request, answer, timeout_s)
 
     async def resolve_producer(
         self, producer_id: int, epoch: int, *, timeout_s: float

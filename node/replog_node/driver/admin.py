@@ -12,6 +12,7 @@ from typing import assert_never
 
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
+    AskedBy,
     Done,
     LevelRequest,
     ProducerRequest,
@@ -39,6 +40,7 @@ from replog_node.model.entries import Entry, Payload
 from replog_node.model.positions import MemberId, Offset, Term
 from replog_node.raft.effects import Accepted, Reason, Rejected, TransferEnded
 from replog_node.raft.events import LevelRequested, TargetRequested, TransferRequested
+from replog_node.raft.membership import judge_operator
 from replog_node.state.head import HeadState
 
 
@@ -147,13 +149,16 @@ class Admin:
                 self._allocate(call, call.request)
             case TargetRequest():
                 self._target(call, call.request)
-            case TransferRequest(to=to):
+            case TransferRequest(to=to, asked_by=asked_by):
+                self._heed(asked_by)
                 self._transfer(call, to)
-            case LevelRequest(feature_level=level):
+            case LevelRequest(feature_level=level, asked_by=asked_by):
+                self._heed(asked_by)
                 self._raise(call, level)
             case TrimRequest(before=before):
                 self._trim(call, Offset(before))
-            case SnapshotRequest():
+            case SnapshotRequest(asked_by=asked_by):
+                self._heed(asked_by)
                 self._snapshot(call)
             case Resolve():
                 self._resolve(call, call.request)
@@ -161,6 +166,17 @@ class Admin:
                 call.reply(answer_of(call.request, self._kernel.core))
             case _:
                 assert_never(call.request)
+
+    def _heed(self, asked_by: AskedBy | None) -> None:
+        """Refuse an operator that was deposed, as its target would be; raises ApiError."""
+        if asked_by is None:
+            return
+        configuration = self._kernel.configuration()
+        if configuration is None:
+            raise ApiError("not_leader", "this member has no configuration yet")
+        refusal = judge_operator(configuration, asked_by.epoch, asked_by.holder)
+        if refusal is not None:
+            raise ApiError(refusal.reason.value, refusal.detail)
 
     def _allocate(self, call: Call, request: ProducerRequest) -> None:
         allocation = self._head.allocate(request.request, request.expires_after_ms)

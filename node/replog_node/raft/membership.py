@@ -35,6 +35,16 @@ REMOVED_MAX: Final = 128
 """Removed members remembered in the configuration; an older one would simply not answer."""
 
 
+def judge_operator(configuration: Configuration, epoch: int, holder: str) -> Rejected | None:
+    """None unless another operator than this holder of an epoch has set a target since."""
+    held = configuration.target
+    if held is not None and epoch < held.epoch:
+        return Rejected(Reason.STALE_EPOCH, f"epoch {held.epoch} of {held.holder} has come since")
+    if held is not None and epoch == held.epoch and holder != held.holder:
+        return Rejected(Reason.OTHER_HOLDER, f"epoch {held.epoch} is held by {held.holder}")
+    return None
+
+
 def judge_target(
     configuration: Configuration, offset: Offset, target: Target, *, voters_max: int
 ) -> Rejected | None:
@@ -44,10 +54,9 @@ def judge_target(
         return Rejected(Reason.ALREADY_DONE, f"operation {target.operation} was carried out")
     if held is not None and held.operation == target.operation:
         return Rejected(Reason.ALREADY_DONE, f"operation {target.operation} is being carried out")
-    if held is not None and target.epoch < held.epoch:
-        return Rejected(Reason.STALE_EPOCH, f"epoch {held.epoch} of {held.holder} has come since")
-    if held is not None and target.epoch == held.epoch and target.holder != held.holder:
-        return Rejected(Reason.OTHER_HOLDER, f"epoch {held.epoch} is held by {held.holder}")
+    deposed = judge_operator(configuration, target.epoch, target.holder)
+    if deposed is not None:
+        return deposed
     if configuration.joint:
         return Rejected(Reason.CHANGE_IN_PROGRESS, "wait until the joint change has ended")
     if target.planned_from != offset:

@@ -72,15 +72,13 @@ class AdminRoutes:
         """Hand leadership over."""
         limit_s = timeout_s(request, self._timeout_s)
         body = await self._read(request, _TRANSFER)
-        return json_response(await self._service.transfer(body.to, timeout_s=limit_s))
+        return json_response(await self._service.transfer(body, timeout_s=limit_s))
 
     async def level(self, request: web.Request) -> web.Response:
         """Raise the feature level."""
         limit_s = timeout_s(request, self._timeout_s)
         body = await self._read(request, _LEVEL)
-        return json_response(
-            await self._service.raise_feature_level(body.feature_level, timeout_s=limit_s)
-        )
+        return json_response(await self._service.raise_feature_level(body, timeout_s=limit_s))
 
     async def trim(self, request: web.Request) -> web.Response:
         """Give up records."""
@@ -91,8 +89,8 @@ class AdminRoutes:
     async def snapshot(self, request: web.Request) -> web.Response:
         """Let every member build a snapshot."""
         limit_s = timeout_s(request, self._timeout_s)
-        await self._read(request, _SNAPSHOT)
-        return json_response(await self._service.snapshot(timeout_s=limit_s))
+        body = await self._read(request, _SNAPSHOT)
+        return json_response(await self._service.snapshot(body, timeout_s=limit_s))
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         """Believe this member's clock."""

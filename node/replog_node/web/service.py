@@ -16,13 +16,16 @@ from replog.wire.schemas import (
     BootstrapRequest,
     ClusterStatus,
     Done,
+    LevelRequest,
     LogInfo,
     MayStop,
     ProducerRequest,
     ProducerResolved,
     ProducerSession,
+    SnapshotRequest,
     TargetPlan,
     TargetRequest,
+    TransferRequest,
     Wait,
 )
 from replog_node.driver.view import LINEARIZABLE, LOCAL, Consistency, ReadView
@@ -79,16 +82,16 @@ class Service(Protocol):
     async def may_stop(self, member: str, *, timeout_s: float) -> MayStop:
         """What the leader thinks of stopping a member now; raises unknown_member."""
 
-    async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
+    async def transfer(self, request: TransferRequest, *, timeout_s: float) -> Done:
         """Hand leadership over, here or through the leader."""
 
-    async def raise_feature_level(self, level: int, *, timeout_s: float) -> Done:
+    async def raise_feature_level(self, request: LevelRequest, *, timeout_s: float) -> Done:
         """Raise the feature level, here or through the leader; returns after commit."""
 
     async def trim(self, before: int, *, timeout_s: float) -> Done:
         """Give up the records below `before`, here or through the leader; returns after commit."""
 
-    async def snapshot(self, *, timeout_s: float) -> Done:
+    async def snapshot(self, request: SnapshotRequest, *, timeout_s: float) -> Done:
         """Let every member build a snapshot at one offset; returns once that is committed."""
 
     async def resolve_producer(

@@ -165,11 +165,11 @@ async def _to_members(step: ToMembers, scene: Scene, hands: Hands) -> Outcome:
         case steps.SetTarget(members=members, planned_from=planned_from, operation=operation):
             return await hands.set_target(ip, members, operation, planned_from, scene.operator)
         case steps.Transfer(to=to):
-            return await hands.transfer(ip, to)
+            return await hands.transfer(ip, to, scene.operator)
         case steps.RaiseFeatureLevel(feature_level=level):
-            return await hands.raise_level(ip, level)
+            return await hands.raise_level(ip, level, scene.operator)
         case steps.TakeSnapshot(task=task):
-            outcome = await hands.take_snapshot(ip)
+            outcome = await hands.take_snapshot(ip, scene.operator)
             if outcome.became is not Became.DONE:
                 return outcome
             return await _end_task(task, scene, hands, done=True, message=outcome.message)

@@ -66,9 +66,9 @@ class Hands:
             case steps.SetTarget(members=members, planned_from=planned, operation=operation):
                 return await orders.set_target(at, members, operation, planned, operator)
             case steps.Transfer(to=to):
-                return await orders.transfer(at, to)
+                return await orders.transfer(at, to, operator)
             case steps.RaiseFeatureLevel(feature_level=level):
-                return await orders.raise_level(at, level)
+                return await orders.raise_level(at, level, operator)
 
     def _to_claims(self, step: ToClaims) -> Outcome:
         found = self._file.now.claims

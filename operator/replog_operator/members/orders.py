@@ -1,9 +1,9 @@
 """Everything that members can be told: one method a deed, none repeated.
 
-A founding names its operation; a target also what it was planned from (the configuration offset)
-and the operator's epoch: of a plan that is not true any more it changes nothing, and says
-`superseded`. A transfer, a snapshot and a feature level name none of that: against an operator that
-was deposed only its own fence stands there (issue 6, open).
+A founding names its operation, and a member that belongs to a cluster refuses another one. All
+else names the operator's epoch, so that the log refuses who was deposed; a target also what it was
+planned from (the configuration offset): of a plan that is not true any more it changes nothing, and
+says `superseded`.
 
 Decides: which precondition goes with which deed. Must not know: when a deed is due (the planner).
 Read next: nodes.py, outcomes.py.
@@ -16,6 +16,7 @@ import msgspec
 
 from replog.client import ApiError, Unavailable
 from replog.wire.schemas import (
+    AskedBy,
     BootstrapRequest,
     LevelRequest,
     MemberAddress,
@@ -51,17 +52,19 @@ class Orders:
         )
         return await self._tell(ip, "cluster:target", request)
 
-    async def transfer(self, ip: str, to: str | None) -> Outcome:
+    async def transfer(self, ip: str, to: str | None, operator: Operator) -> Outcome:
         """Have another member lead; to: None is the best one."""
-        return await self._tell(ip, "cluster:transfer", TransferRequest(to), TRANSFER_S)
+        request = TransferRequest(to, _asked_by(operator))
+        return await self._tell(ip, "cluster:transfer", request, TRANSFER_S)
 
-    async def raise_level(self, ip: str, level: int) -> Outcome:
+    async def raise_level(self, ip: str, level: int, operator: Operator) -> Outcome:
         """Have the log use what every member's build speaks."""
-        return await self._tell(ip, "cluster:raise-feature-level", LevelRequest(level))
+        request = LevelRequest(level, _asked_by(operator))
+        return await self._tell(ip, "cluster:raise-feature-level", request)
 
-    async def take_snapshot(self, ip: str) -> Outcome:
+    async def take_snapshot(self, ip: str, operator: Operator) -> Outcome:
         """Have every member build a snapshot."""
-        return await self._tell(ip, "log:snapshot", SnapshotRequest())
+        return await self._tell(ip, "log:snapshot", SnapshotRequest(_asked_by(operator)))
 
     async def _tell(
         self, ip: str, verb: str, request: msgspec.Struct, timeout_s: float = TELL_S
@@ -71,3 +74,7 @@ class Orders:
         except (ApiError, Unavailable) as problem:
             return of_member(problem)
         return DONE._replace(message=done.detail)
+
+
+def _asked_by(operator: Operator) -> AskedBy:
+    return AskedBy(operator.epoch, operator.holder)

@@ -11,7 +11,11 @@ import sys
 from hypothesis import given, settings
 
 from tests.properties.planner.paths import PATHS, TASK_PATHS
-from tests.properties.planner.test_gates import GATES, test_a_gate_holds_the_members_and_says_why
+from tests.properties.planner.test_gates import (
+    GATES,
+    test_a_gate_holds_the_members_and_says_why,
+    test_a_member_that_lags_holds_the_roll,
+)
 from tests.properties.planner.test_paths import (
     test_a_way_is_gone_to_its_end,
     test_an_operator_that_dies_at_any_write_is_gone_on_from,
@@ -36,6 +40,7 @@ def hunt() -> None:
     tried(given(replicas=REPLICAS, events=LISTS)(check_random))()
     for code, happens in GATES:
         test_a_gate_holds_the_members_and_says_why(code, happens)
+    test_a_member_that_lags_holds_the_roll()
     for path in PATHS:
         test_an_operator_that_dies_at_any_write_is_gone_on_from(path, after=True)
 

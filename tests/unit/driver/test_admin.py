@@ -1,10 +1,18 @@
 """Producer sessions, targets and transfers (replog_node/driver/admin.py, calls.py)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 
-from replog.wire.schemas import ProducerRequest, TransferRequest
+from replog.wire.schemas import (
+    AskedBy,
+    LevelRequest,
+    ProducerRequest,
+    SnapshotRequest,
+    TransferRequest,
+)
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.messages import ForwardAdmin, ForwardAdminResult, ForwardedRefusal
 from replog_node.driver.wire import decode
@@ -147,6 +155,30 @@ def test_the_epoch_of_the_last_target_is_told_and_an_older_one_is_refused() -> N
     assert target is not None and (target.epoch, target.holder) == (7, "b")
     assert rig.target(rig.nodes, "older", epoch=6, holder="a").codes == ["stale_epoch"]
     assert rig.target(rig.nodes, "other", epoch=7, holder="a").codes == ["other_holder"]
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [lambda by: TransferRequest(None, by), lambda by: LevelRequest(1, by), SnapshotRequest],
+    ids=["transfer", "level", "snapshot"],
+)
+def test_an_operator_that_was_deposed_is_told_so_whatever_it_asks_for(
+    request_of: Callable[[AskedBy], TransferRequest | LevelRequest | SnapshotRequest],
+) -> None:
+    rig = Rig(3).found()
+    leader = rig.nodes[0]
+    rig.target(rig.nodes, "newer", epoch=7, holder="b")
+    rig.tick(3)
+    older, other = (
+        leader.call(request_of(AskedBy(6, "a"))),
+        leader.call(request_of(AskedBy(7, "a"))),
+    )
+    rig.tick(3)
+    assert (older.codes, other.codes) == (["stale_epoch"], ["other_holder"])
+    heard = leader.call(request_of(AskedBy(7, "b"))), leader.call(request_of(AskedBy(8, "c")))
+    rig.tick(20)
+    assert heard[0].codes == ["ok"]
+    assert not {"stale_epoch", "other_holder"} & {*heard[1].codes}
 
 
 def test_leadership_goes_to_the_member_that_is_named_and_the_caller_hears_of_it() -> None:

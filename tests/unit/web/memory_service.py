@@ -13,6 +13,7 @@ from replog.wire.schemas import (
     BootstrapRequest,
     ClusterStatus,
     Done,
+    LevelRequest,
     LogInfo,
     MayStop,
     MemberStatus,
@@ -20,8 +21,10 @@ from replog.wire.schemas import (
     ProducerRequest,
     ProducerResolved,
     ProducerSession,
+    SnapshotRequest,
     TargetPlan,
     TargetRequest,
+    TransferRequest,
     Wait,
 )
 from replog_node.frames.build import build_entry
@@ -186,19 +189,19 @@ class MemoryService:
         await self._admin(("may stop", member), timeout_s)
         return MayStop(member, False, ["the others are too few"], True, 0, "voter", True)
 
-    async def transfer(self, to: str | None, *, timeout_s: float) -> Done:
+    async def transfer(self, request: TransferRequest, *, timeout_s: float) -> Done:
         """Done."""
-        return await self._admin(to, timeout_s)
+        return await self._admin(request.to, timeout_s)
 
-    async def raise_feature_level(self, level: int, *, timeout_s: float) -> Done:
+    async def raise_feature_level(self, request: LevelRequest, *, timeout_s: float) -> Done:
         """Done."""
-        return await self._admin(("raise-feature-level", level), timeout_s)
+        return await self._admin(("raise-feature-level", request.feature_level), timeout_s)
 
     async def trim(self, before: int, *, timeout_s: float) -> Done:
         """Done."""
         return await self._admin(("trim", before), timeout_s)
 
-    async def snapshot(self, *, timeout_s: float) -> Done:
+    async def snapshot(self, _request: SnapshotRequest, *, timeout_s: float) -> Done:
         """Done."""
         return await self._admin("snapshot", timeout_s)
 
