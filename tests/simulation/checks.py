@@ -21,6 +21,7 @@ from tests.simulation.oracles.exactly_once import ExactlyOnce
 from tests.simulation.oracles.folds import TrueSnapshots
 from tests.simulation.oracles.frames import EqualFrames
 from tests.simulation.oracles.holes import Holes
+from tests.simulation.oracles.joined import JoinedSegments
 from tests.simulation.oracles.levels import SpokenLevels
 from tests.simulation.oracles.linearizable import Linearizable
 from tests.simulation.oracles.liveness import Liveness
@@ -102,6 +103,7 @@ class Checks:
         self._stand_ins = StandIns()
         self._unharmed = Unharmed()
         self._holes = Holes()
+        self._joined = JoinedSegments()
         self._parking = Parking()
         self._local_reads = LocalReads(commits)
         self._bounded_reads = BoundedReads()
@@ -156,6 +158,8 @@ class Checks:
         if now == was or now is None:
             return
         self._views[node.name] = now
+        if node.storage is not None:
+            self._joined.seen(node.name, node.storage.store.segments())
         if was is not None:
             for oracle in self._stepping:
                 oracle.stepped(node.name, was, now)

@@ -17,10 +17,11 @@ from replog_node.storage.errors import LogDamaged, ReadRefused
 from replog_node.storage.limits import StoreLimits
 from replog_node.storage.segment import is_segment
 from replog_node.storage.snapshots import snapshot_name
-from replog_node.storage.store import Store, open_store
+from replog_node.storage.store import SegmentInfo, Store, open_store
 from tests.simulation.oracles.committed import CommittedLog
 from tests.simulation.oracles.folds import TrueSnapshots
 from tests.simulation.oracles.holes import Holes
+from tests.simulation.oracles.joined import JoinedSegments
 from tests.simulation.oracles.parking import Parking
 from tests.simulation.oracles.standins import StandIns
 from tests.simulation.oracles.targets import TrueTargets
@@ -28,6 +29,17 @@ from tests.simulation.oracles.unharmed import Unharmed
 from tests.simulation.violations.material import VOTERS, A, entries, view
 from tests.simulation.violations.registry import breaks
 from tests.support.simdisk import SimDisk
+
+
+@breaks(JoinedSegments)
+def entries_are_in_no_segment() -> None:
+    oracle = JoinedSegments()
+    first, second = (
+        SegmentInfo(Offset(0), Offset(4), 700, 0),
+        SegmentInfo(Offset(5), Offset(9), 700, 0),
+    )
+    oracle.seen("m0", [first, second])
+    oracle.seen("m0", [first, second._replace(base=Offset(6))])
 
 
 @breaks(Unharmed)
