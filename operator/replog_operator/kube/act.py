@@ -113,8 +113,12 @@ def _fenced(found: Object, workload: steps.Object) -> Object:
 
 
 def kept_template(wanted: str, history: Sequence[Object]) -> Mapping[str, Any] | None:
-    """A template that pods were made from before, as the StatefulSet's history keeps it."""
-    for revision in history:
+    """A template that pods were made from before, as the StatefulSet's history keeps it.
+
+    The oldest of its hash: a newer one beside it is what somebody has edited.
+    """
+    by_age = sorted(history, key=lambda revision: revision["metadata"].get("creationTimestamp", ""))
+    for revision in by_age:
         template = revision["data"]["spec"]["template"]
         if template_of(template) == wanted:
             return {name: value for name, value in template.items() if name != "$patch"}

@@ -49,7 +49,11 @@ class Applied:
         metadata: Mapping[str, Any] = stored["metadata"]
         if metadata.get("annotations", {}).get(APPLIED_HASH) != digest(wanted):
             return True
-        return self._looks.get(metadata["uid"]) != _looks(metadata)
+        return not self.untouched(stored)
+
+    def untouched(self, stored: Object) -> bool:
+        """Whether nobody has changed it since we applied it in this process, ourselves included."""
+        return self._looks.get(stored["metadata"]["uid"]) == _looks(stored["metadata"])
 
     def note(self, stored: Object) -> None:
         """It was applied, and this is what the server answered."""

@@ -17,8 +17,10 @@ from replog_operator.kube.children.names import (
     peer_address,
 )
 from replog_operator.kube.children.pod import pod_template, template_of
+from replog_operator.kube.children.stateful_set import stateful_set
 from replog_operator.kube.children.wanted import Object, OperatorPods, Wanted
 from replog_operator.kube.claims import ClaimFacts, claim_facts
+from replog_operator.kube.edited import is_edited
 from replog_operator.kube.former import former_settings
 from replog_operator.kube.gather import Gathered, leader_of
 from replog_operator.kube.kinds import (
@@ -50,15 +52,21 @@ from replog_operator.quantities import bytes_of
 
 Due = Callable[[Object, Object | None], bool]
 """Whether a child must be applied, given how it is stored (apply.Applied.due)."""
+Untouched = Callable[[Object], bool]
+"""Whether a stored object is as our last apply left it (apply.Applied.untouched)."""
 
 
 class Around(NamedTuple):
     """The children, the StatefulSet aside: what to apply, what to remove, and what has the name of
-    a child and belongs to somebody else."""
+    a child and belongs to somebody else.
+
+    edited: somebody has changed the StatefulSet, though its template bears the hash that is wanted.
+    """
 
     apply: tuple[Object, ...]
     remove: tuple[tuple[Kind, Seen], ...]
     foreign: tuple[str, ...]
+    edited: bool = False
 
     @property
     def stale(self) -> tuple[str, ...]:
@@ -99,7 +107,7 @@ def wanted_of(wishes: Wishes, found: Gathered, image: str, operator: OperatorPod
     )
 
 
-def around(found: Gathered, wanted: Wanted, due: Due) -> Around:
+def around(found: Gathered, wanted: Wanted, due: Due, untouched: Untouched) -> Around:
     """Compare the children that there are with those that there should be."""
     stored = {
         (kind, item["metadata"]["name"]): item
@@ -124,7 +132,16 @@ def around(found: Gathered, wanted: Wanted, due: Due) -> Around:
         and is_ours(item, wanted)
         and "deletionTimestamp" not in item["metadata"]
     ]
-    return Around(tuple(apply), tuple(remove), tuple(foreign))
+    there = stored.get((STATEFUL_SET, wanted.name))
+    edited = there is not None and not untouched(there) and _is_edited(there, wanted)
+    return Around(tuple(apply), tuple(remove), tuple(foreign), edited)
+
+
+def _is_edited(stored: Object, wanted: Wanted) -> bool:
+    """What has another template is changed, or was given up; only the same one can be compared."""
+    should = stateful_set(wanted)
+    templates = [template_of(found["spec"]["template"]) for found in (stored, should)]
+    return templates[0] == templates[1] and is_edited(stored, should)
 
 
 def observed(
@@ -148,7 +165,7 @@ def observed(
         now_s=now_s,
         operator=operator,
         platform=platform,
-        workload=workload_of(wishes, found),
+        workload=_workload(wishes, found, surroundings),
         template=template_of(pod_template(wanted)),
         addresses=tuple(peer_address(log.name, log.namespace, at) for at in range(size)),
         stale=surroundings.stale,
@@ -202,6 +219,17 @@ def workload_of(wishes: Wishes, found: Gathered) -> Workload | None:
         terminating=facts.terminating,
         foreign=not facts.owned or not _is_labelled(stored, wishes.log.name),
     )
+
+
+def _workload(wishes: Wishes, found: Gathered, surroundings: Around) -> Workload | None:
+    """The StatefulSet; an edited one has no template of ours, and pods made now none that counts.
+
+    So it gets ours again before anything is rolled out, and no pod is compared with the edit.
+    """
+    workload = workload_of(wishes, found)
+    if workload is None or not surroundings.edited:
+        return workload
+    return workload._replace(template="", revision="")
 
 
 def is_ours(item: Object, wanted: Wanted) -> bool:

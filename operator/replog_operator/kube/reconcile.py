@@ -75,7 +75,7 @@ class Reconciler:
         now_s = time.time()
         log = wishes(found.resource)
         wanted = wanted_of(log, found, self._image, self._pods)
-        children = around(found, wanted, self._applied.due)
+        children = around(found, wanted, self._applied.due, self._applied.untouched)
         seen = observed(
             log, found, wanted, children,
             operator=operator,

@@ -117,6 +117,7 @@ class World:
             f"uid-of-orders-{ordinal}": status(ordinal) for ordinal in range(3)
         }
         self.tasks: Sequence[Object] = ()
+        self.untouched = False
 
     def gathered(self) -> Gathered:
         """As a pass gathers it."""
@@ -134,7 +135,7 @@ class World:
 
     def around(self) -> Around:
         """The children, by the hashes that they bear."""
-        return around(self.gathered(), self.wanted(), by_hash)
+        return around(self.gathered(), self.wanted(), by_hash, lambda _stored: self.untouched)
 
     def observed(self, **refusals: str) -> Observed:
         """As the planner sees it."""
