@@ -34,6 +34,14 @@ def bytes_of(quantity: str) -> int:
     return int(size.to_integral_value(ROUND_CEILING))
 
 
+def quantity_of(size_bytes: int) -> str:
+    """Bytes as a quantity, in the largest binary unit that gives a whole number."""
+    for unit, size in sorted(_BINARY.items(), key=lambda each: -each[1]):
+        if size_bytes and size_bytes % size == 0:
+            return f"{size_bytes // size}{unit}"
+    return str(size_bytes)
+
+
 def ms_of(duration: str) -> int:
     """A duration of one unit, in milliseconds; `0` is none. Raises ValueError for what is none."""
     if duration == "0":

@@ -57,6 +57,7 @@ EDITS: Final = (
     Edit("no size", {"storage": {"size": None}}, "spec.storage.size: Required value"),
     Edit("no class", {"storage": {"className": None}}, "spec.storage.className: Required value"),
     Edit("smaller volumes", {"storage": {"size": "9Gi"}}, "volumes never shrink"),
+    Edit("other members of a sleeper", {"hibernate": True, "replicas": 5}, "a log that hibernates"),
     Edit("tiny volumes", {"storage": {"size": "100Mi"}}, "at least 1Gi"),
     Edit("no quantity", {"storage": {"size": "ten"}}, "spec.storage.size: a quantity such as"),
     Edit("another class", {"storage": {"className": "fast"}}, "can't move to another class"),

@@ -293,6 +293,7 @@ def _claim(facts: ClaimFacts, refusals: Mapping[str, str]) -> Claim:
         size_bytes=bytes_of(facts.size),
         owned=facts.owned,
         refusal=facts.resize or refusals.get(facts.uid, ""),
+        capacity_bytes=bytes_of(facts.capacity or "0"),
     )
 
 

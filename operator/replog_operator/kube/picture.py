@@ -53,6 +53,7 @@ class Picture(NamedTuple):
     there is a cluster. admitting: the leader takes appends. reached: the members are those that are
     wanted. updated: every pod is of the wanted template; None while that isn't known; not_updated:
     why not, a code and a sentence. tolerates: None if nobody knows. retention: what is in force.
+    storage_bytes: what volumes were asked for that can't be taken back; 0 if nothing was.
     waits: the worst first.
     """
 
@@ -64,6 +65,7 @@ class Picture(NamedTuple):
     ready: int
     image: str
     retention: str
+    storage_bytes: int
     cluster_id: str
     lineage: str
     members: tuple[MemberRow, ...]

@@ -60,6 +60,7 @@ def portray(wishes: Wishes, wanted: Wanted, seen: Observed, plan: Plan) -> Pictu
         ready=len(serving),
         image=wanted.image,
         retention=_retention(seen),
+        storage_bytes=_storage_bytes(seen),
         cluster_id=_cluster_id(known),
         lineage=wanted.lineage,
         members=tuple(_members(known)),
@@ -84,6 +85,14 @@ def _cluster_id(known: Facts) -> str:
 def _retention(seen: Observed) -> str:
     """What is in force: data goes with the resource only once every claim says so."""
     return "Delete" if seen.claims and all(claim.owned for claim in seen.claims) else "Retain"
+
+
+def _storage_bytes(seen: Observed) -> int:
+    """The largest size that a volume has, or was asked for; not what was refused."""
+    return max(
+        (claim.capacity_bytes if claim.refusal else claim.size_bytes for claim in seen.claims),
+        default=0,
+    )
 
 
 def _voters(known: Facts) -> int:

@@ -13,6 +13,7 @@ from replog.wire.codes import known, row
 from replog_operator.kube.children.names import endpoint, selector, selector_text
 from replog_operator.kube.conditions import Condition, conditions, timestamp
 from replog_operator.kube.picture import MemberRow, OperationRow, Picture, WaitRow
+from replog_operator.quantities import quantity_of
 
 WAITS_MAX: Final = 16
 """That are shown; the worst come first."""
@@ -42,6 +43,7 @@ def status(picture: Picture, before: Mapping[str, Any], now_s: float) -> dict[st
         "summary": summary(picture),
         "image": picture.image,
         "retention": picture.retention,
+        "storageSize": quantity_of(picture.storage_bytes) if picture.storage_bytes else "",
         "members": [_member(member) for member in picture.members[:MEMBERS_MAX]],
         "operation": _operation(picture.operation, before.get("operation") or {}, now_s),
         "waits": list(_waits(picture, before.get("waits") or (), now_s)),

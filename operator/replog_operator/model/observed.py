@@ -54,9 +54,9 @@ class Claim(NamedTuple):
     """A member's disk. ordinal: None for one that is no ordinal's of this log.
 
     cluster_id, member_id: whose data it holds. A cluster without a member: it was made empty for
-    that cluster; neither: nobody knows. retired: its member was
-    removed. size_bytes: that it asks for. owned: it goes with the resource. refusal: why it does
-    not grow; "" unless that was refused.
+    that cluster; neither: nobody knows. retired: its member was removed.
+    size_bytes: that it asks for; capacity_bytes: that it has, 0 before it has any. owned: it goes
+    with the resource. refusal: why it does not grow; "" unless that was refused.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Claim(NamedTuple):
     size_bytes: int = 0
     owned: bool = False
     refusal: str = ""
+    capacity_bytes: int = 0
 
 
 class Workload(NamedTuple):

@@ -28,18 +28,29 @@ def volumes(facts: Facts) -> Answer:
 
 
 def _wrong(facts: Facts, claim: Claim) -> Iterator[Do | Hold]:
-    if claim.size_bytes < facts.spec.storage_bytes and not claim.retired:
-        if claim.refusal:
-            yield Hold("ExpansionRefused", f"{claim.name} does not grow: {claim.refusal}")
-        else:
-            step = ExpandClaim(the(claim), facts.spec.storage_bytes)
-            yield Do(step, f"{claim.name} is asked to grow")
+    if not claim.retired:
+        yield from _size(facts, claim)
     if claim.owned != facts.spec.delete_data:
         word = "goes" if facts.spec.delete_data else "stays when"
         yield Do(
             OwnClaim(the(claim), facts.spec.delete_data), f"{claim.name} {word} with the resource"
         )
     yield from _stamp(facts, claim)
+
+
+def _size(facts: Facts, claim: Claim) -> Iterator[Do | Hold]:
+    """What was refused may be taken back: less is asked for then, but no less than there is.
+
+    Refused is what the API server forbids, which nobody asks for any more, and what was asked for
+    and can't be carried out, which can be replaced by what lies above the capacity.
+    """
+    wanted = facts.spec.storage_bytes
+    if claim.size_bytes < wanted and not claim.refusal:
+        yield Do(ExpandClaim(the(claim), wanted), f"{claim.name} is asked to grow")
+    elif claim.capacity_bytes < wanted < claim.size_bytes and claim.refusal:
+        yield Do(ExpandClaim(the(claim), wanted), f"{claim.name} is asked to grow less")
+    elif claim.refusal and min(claim.size_bytes, claim.capacity_bytes) < wanted:
+        yield Hold("ExpansionRefused", f"{claim.name} does not grow: {claim.refusal}")
 
 
 def _stamp(facts: Facts, claim: Claim) -> Iterator[Do]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from replog.wire.schemas import MayStop
 from replog_operator.model.observed import Operator
 from replog_operator.model.plan import Lane, Plan
-from replog_operator.model.steps import DeleteClaim, DeletePod, EvictPod, SetTarget
+from replog_operator.model.steps import DeleteClaim, DeletePod, EvictPod, ExpandClaim, SetTarget
 from replog_operator.planner.plan import plan
 from tests.properties.planner.paths import recreate, scale, spec
 from tests.properties.planner.test_paths import settle
@@ -118,6 +118,33 @@ def test_what_the_platform_is_in_the_way_of_waits_and_says_why() -> None:
         assert code in {wait.code for wait in found.waits}, (code, found)
         dangerous = (DeleteClaim, DeletePod, EvictPod, SetTarget)
         assert not [step for step in found.steps if isinstance(step.step, dangerous)], found
+
+
+@pytest.mark.parametrize(
+    ("asked", "has", "refusal", "found"),
+    [
+        (10, 10, "", 20),
+        (10, 10, "the class does not expand", "ExpansionRefused"),
+        (20, 10, "the driver failed", "ExpansionRefused"),
+        (30, 10, "the driver failed", 20),
+        (30, 20, "the driver failed", None),
+        (30, 30, "", None),
+        (20, 10, "", None),
+    ],
+)
+def test_a_disk_is_asked_for_what_is_wanted_and_for_no_less_than_it_has(
+    asked: int, has: int, refusal: str, found: int | str | None
+) -> None:
+    """`found`: the size that is asked for, the code of a wait, or nothing."""
+    world = three()
+    seen = world.observe()
+    claims = tuple(
+        claim._replace(size_bytes=asked, capacity_bytes=has, refusal=refusal)
+        for claim in seen.claims
+    )
+    made = plan(world.spec._replace(storage_bytes=20), seen._replace(claims=claims))
+    sizes = {step.step.size_bytes for step in made.steps if isinstance(step.step, ExpandClaim)}
+    assert {*sizes, *(wait.code for wait in made.waits)} == ({found} if found else set())
 
 
 def test_a_target_whose_majority_is_silent_is_not_set() -> None:

@@ -264,7 +264,7 @@ class World:
         return Claim(
             _claim_name(at), disk.uid, str(disk.version), at, disk.cluster_id, disk.member_id,
             disk.retired, disk.terminating, disk.size_bytes, disk.owned,
-            disk.refusal,
+            disk.refusal, disk.size_bytes,
         )  # fmt: skip
 
     # --- deeds

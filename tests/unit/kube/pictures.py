@@ -37,6 +37,7 @@ def picture(**changes: Any) -> Picture:
         ready=3,
         image="replicated-log:1.0",
         retention="Retain",
+        storage_bytes=10 * 1024**3,
         cluster_id=CLUSTER,
         lineage="1-9f2c",
         members=tuple(row(ordinal) for ordinal in range(3)),
