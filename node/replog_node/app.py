@@ -253,6 +253,7 @@ class Node:
             pending_bytes=lambda: self._driver.appends.pending_bytes,
             peers_connected=lambda: self._peers.connected,
             disk_free_bytes=lambda: self._driver.disk_free_bytes,
+            disk_soft_limit_bytes=lambda: self._settings.disk_soft_limit_bytes,
             snapshot_offset=lambda: self._driver.snapshot_offset,
             log_start_offset=lambda: self._driver.log_start,
         )

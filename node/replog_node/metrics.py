@@ -54,6 +54,9 @@ class NodeMetrics:
         self.disk_free_bytes = self._gauge(
             "disk_free_bytes", "Free bytes of the data directory's file system, -1: not yet known"
         )
+        self.disk_soft_limit_bytes = self._gauge(
+            "disk_soft_limit_bytes", "With less free space data is refused (disk_soft_limit_bytes)"
+        )
         self.snapshots = self._counter("snapshots", "Snapshots built here")
         self.snapshot_offset = self._gauge(
             "snapshot_offset", "Where the newest snapshot here ends, -1: none"
@@ -138,6 +141,7 @@ class NodeMetrics:
         pending_bytes: Callable[[], int],
         peers_connected: Callable[[], int],
         disk_free_bytes: Callable[[], int],
+        disk_soft_limit_bytes: Callable[[], int],
         snapshot_offset: Callable[[], int],
         log_start_offset: Callable[[], int],
     ) -> None:
@@ -145,6 +149,7 @@ class NodeMetrics:
         self.pending_bytes.set_function(pending_bytes)
         self.peers_connected.set_function(peers_connected)
         self.disk_free_bytes.set_function(disk_free_bytes)
+        self.disk_soft_limit_bytes.set_function(disk_soft_limit_bytes)
         self.snapshot_offset.set_function(snapshot_offset)
         self.log_start_offset.set_function(log_start_offset)
 

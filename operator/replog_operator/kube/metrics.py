@@ -44,6 +44,8 @@ class OperatorMetrics:
         meaning = "Passes over logs, by how they ended: well, failed"
         self.rows.append((f"{_PREFIX}_passes_total", "counter", "outcome", meaning))
         self.passes = Counter(f"{_PREFIX}_passes", meaning, ("outcome",), registry=self.registry)
+        for outcome in ("well", "failed"):
+            self.passes.labels(outcome)  # from 0 on, or else the first failure is no increase
         meaning = "One pass over a log"
         self.rows.append((f"{_PREFIX}_pass_seconds", "histogram", "", meaning))
         self.pass_seconds = Histogram(
