@@ -221,6 +221,8 @@ WAITS: Final = (
           "Correct the resource; to try the same once more, make a ReplicatedLogTask with the action RetryVersion."),
     _wait("ExpansionRefused", "Expansion refused", "A claim does not grow to the size that is asked for.",
           "See the evidence; choose a storage class that can expand, or a size that it allows."),
+    _wait("StepFailed", "Step failed", "A step that is due was refused, or nobody knows whether it was done; it is tried again, ever more seldom.",
+          "See the evidence: rights, a quota, an admission webhook or a disruption budget may be in the way."),
     _wait("Suspended", "Suspended", "spec.suspend is set: the log is looked at, and nothing of it is changed.",
           "Take spec.suspend away to go on."),
 )  # fmt: skip

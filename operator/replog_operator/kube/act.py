@@ -87,6 +87,8 @@ async def _to_objects(step: ToObjects, scene: Scene, hands: Hands) -> Outcome:
             return await hands.note_good(workload, template_hash)
         case steps.SetReplicas(workload=workload, replicas=replicas):
             return await hands.scale(workload, replicas)
+        case _:
+            assert_never(step)
 
 
 async def _children(around: Around, hands: Hands) -> Outcome:
@@ -141,6 +143,8 @@ async def _to_claims(step: ToClaims, scene: Scene, hands: Hands) -> Outcome:
             return await hands.expand_claim(seen, _size(scene.wanted, size_bytes))
         case steps.OwnClaim(claim=seen, owned=owned):
             return await hands.own_claim(seen, _owners(scene, seen, owned=owned))
+        case _:
+            assert_never(step)
 
 
 def _size(wanted: Wanted, size_bytes: int) -> str:
@@ -177,6 +181,8 @@ async def _to_members(step: ToMembers, scene: Scene, hands: Hands) -> Outcome:
             if outcome.became is not Became.DONE:
                 return outcome
             return await _end_task(task, scene, hands, done=True, message=outcome.message)
+        case _:
+            assert_never(step)
 
 
 def _ip(scene: Scene, ordinal: int) -> str:

@@ -38,6 +38,7 @@ from replog_operator.kube.pods import PodFacts, pod_facts
 from replog_operator.kube.sets import set_facts
 from replog_operator.kube.tolerance import tolerates
 from replog_operator.kube.wishes import Wishes, open_tasks
+from replog_operator.members.nodes import Silent
 from replog_operator.model.observed import (
     Capabilities,
     Claim,
@@ -176,7 +177,18 @@ def observed(
         blockers=found.blockers,
         cluster_id=(found.resource.get("status") or {}).get("clusterID", ""),
         tasks=tuple(open_tasks(found.resource, found.tasks, found.objects[CLAIM])),
+        silent=_silent(wishes, found, now_s),
     )
+
+
+def _silent(wishes: Wishes, found: Gathered, now_s: float) -> dict[int, str]:
+    """Why members that were asked said nothing, by the ordinal of the pod."""
+    ordinals = {pod.uid: pod.ordinal for pod in pods_of(wishes, found, now_s)}
+    return {
+        ordinal: answer.why
+        for uid, answer in found.answers.items()
+        if isinstance(answer, Silent) and (ordinal := ordinals.get(uid)) is not None
+    }
 
 
 def answers_by_ordinal(wishes: Wishes, found: Gathered, now_s: float) -> dict[int, ClusterStatus]:

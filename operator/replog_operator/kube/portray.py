@@ -175,7 +175,8 @@ def _operation(known: Facts, plan: Plan) -> OperationRow | None:
     for lane in _LANES:
         step = next((step for step in plan.steps if step.lane is lane), None)
         if step is not None:
-            return OperationRow(_kind(known, step), step.why)
+            failed = "StepFailed" in {wait.code for wait in plan.waits if wait.lane is lane}
+            return OperationRow(_kind(known, step), step.why, "StepFailed" if failed else "")
         wait = next((wait for wait in plan.waits if wait.lane is lane), None)
         if wait is not None and wait.code not in _HELD and lane in (Lane.REPAIR, Lane.MEMBERS):
             kind = _under_way(known, lane)

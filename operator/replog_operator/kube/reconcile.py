@@ -1,4 +1,7 @@
-"""One pass over a log: read everything once, plan, tell, act. Nothing is remembered for the next.
+"""One pass over a log: read everything once, plan, tell, act.
+
+What the plan follows from is never remembered from pass to pass; only what was refused is, for when
+it is tried again and for what is told of it (setbacks.py).
 
 It is told before it is acted: the status says what is being done while it is done, and holds the
 image that a log without one was given before the first pod is made of it.
@@ -9,6 +12,7 @@ Must not know: what is planned (planner), how a deed is done (act.py).
 Read next: gather.py, observe.py, planner/plan.py, act.py, telling.py.
 """
 
+import random
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -23,6 +27,7 @@ from replog_operator.kube.portray import portray
 from replog_operator.kube.process import Tools
 from replog_operator.kube.refusals import Refusals
 from replog_operator.kube.rolls import Rolls
+from replog_operator.kube.setbacks import Memory, due, waits
 from replog_operator.kube.settings import labels_of
 from replog_operator.kube.telling import Telling
 from replog_operator.kube.wishes import Wishes, wishes
@@ -37,6 +42,7 @@ from replog_operator.planner.plan import plan
 AFTER_STEP_S: Final = 0.5
 """What was done is soon to be seen."""
 AFTER_REFUSAL_S: Final = 5.0
+"""Where the status could not be stored, though it must be before anything is done."""
 UNDER_WAY_S: Final = 2.0
 """While something is waited for that no event tells."""
 CALM_S: Final = 10.0
@@ -60,6 +66,7 @@ class Reconciler:
         self._rolls = Rolls(settings.max_concurrent_rolls)
         self._applied = Applied()
         self._refusals = Refusals()
+        self._setbacks = Memory(random.random)
         self._telling = Telling(tools.writes, tools.metrics.logs, settings.pod_name, tools.log)
 
     async def run(self, key: Key) -> float | None:
@@ -67,6 +74,7 @@ class Reconciler:
         found = await gather(self._tools.reads, self._tools.nodes, *key)
         if found is None:
             self._rolls.forget(key)
+            self._setbacks.forget(key)
             return None
         epoch = self._tools.fence.check()
         return await self._look(key, found, Operator(epoch.number, epoch.holder))
@@ -84,7 +92,8 @@ class Reconciler:
             now_s=now_s,
         )  # fmt: skip
         made = plan(log.log, seen)
-        made = made._replace(waits=(*made.waits, *foreign_waits(children)))
+        known = self._setbacks.of(key, log.log.generation)
+        made = made._replace(waits=(*made.waits, *foreign_waits(children), *waits(known, made)))
         self._rolls.note(key, seen, made)
         self._rise(made, seen)
         picture = portray(log, wanted, seen, made)
@@ -92,7 +101,8 @@ class Reconciler:
         if not (stored or log.image):
             return AFTER_REFUSAL_S  # the image of the first pods must be remembered before them
         scene = Scene(wanted, found, children, seen.workload, operator)
-        outcomes = [await self._do(key, step, scene, now_s) for step in made.steps]
+        outcomes = [await self._do(key, step, scene, now_s) for step in due(known, made, now_s)]
+        self._setbacks.note(key, known, made, outcomes, now_s)
         return next_in_s(log, made, outcomes, calm=picture.reached and picture.operation is None)
 
     def _rise(self, made: Plan, seen: Observed) -> None:
@@ -117,11 +127,11 @@ class Reconciler:
 
 
 def next_in_s(log: Wishes, made: Plan, outcomes: Sequence[Outcome], *, calm: bool) -> float:
-    """When to look again, if nothing wakes us before."""
-    if any(outcome.became is Became.REFUSED for outcome in outcomes):
-        return AFTER_REFUSAL_S
-    if outcomes:
+    """When to look again, if nothing wakes us before. outcomes: of the steps that were tried."""
+    if any(outcome.became is not Became.REFUSED for outcome in outcomes):
         return AFTER_STEP_S
+    if made.steps:  # all that were tried are refused; the others wait for their turn
+        return UNDER_WAY_S
     resting = log.log.suspend or log.log.hibernate or log.log.deleting
     if resting:
         return RESYNC_S

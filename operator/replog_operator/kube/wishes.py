@@ -9,7 +9,7 @@ Read next: children/wanted.py, model/spec.py, model/observed.py.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 from replog_operator.kube.children.names import CLIENT_PORT
 from replog_operator.kube.children.wanted import Object, Template
@@ -139,7 +139,8 @@ def _members(resource: Object) -> dict[str, str]:
 
 def _task(task: Object, members: Mapping[str, str], claims: Mapping[str, str]) -> Task:
     spec, metadata = task["spec"], task["metadata"]
-    kind = TaskKind(spec["action"])
+    known = {kind.value: kind for kind in TaskKind}
+    kind = known.get(spec["action"], TaskKind.UNKNOWN)
     match kind:
         case TaskKind.TRANSFER:
             subject = members.get(spec["to"], spec["to"])
@@ -150,4 +151,8 @@ def _task(task: Object, members: Mapping[str, str], claims: Mapping[str, str]) -
             subject = spec["lease"]
         case TaskKind.SNAPSHOT | TaskKind.RETRY_VERSION:
             subject = ""
+        case TaskKind.UNKNOWN:
+            subject = spec["action"]
+        case _:
+            assert_never(kind)
     return Task(metadata["name"], metadata["uid"], kind, subject)

@@ -121,13 +121,17 @@ class Capabilities(NamedTuple):
 
 
 class TaskKind(StrEnum):
-    """What a ReplicatedLogTask asks for. The acknowledgements name something that is waited for."""
+    """What a ReplicatedLogTask asks for. The acknowledgements name something that is waited for.
+
+    UNKNOWN: what only a newer operator knows; the subject is its action.
+    """
 
     SNAPSHOT = "Snapshot"
     TRANSFER = "TransferLeader"
     RETRY_VERSION = "RetryVersion"
     ACKNOWLEDGE_DATA = "AcknowledgeUnknownData"
     ACKNOWLEDGE_OPERATOR = "AcknowledgeOtherOperator"
+    UNKNOWN = ""
 
 
 class Task(NamedTuple):
@@ -144,9 +148,10 @@ class Observed(NamedTuple):
 
     addresses: of the peer listeners, by ordinal, for every ordinal that there is or should be.
     stale: names of children, the workload aside, that are not as they should be. answers: members'
-    own words by ordinal, a silent one missing. stops: the leader's word about each member's stop,
-    by id. blockers: codes of what the leader itself waits for, worst first. cluster_id: that the
-    resource's status remembers, "" if none. tasks: oldest first.
+    own words by ordinal, a silent one missing; silent: why it gave none, as far as is known.
+    stops: the leader's word about each member's stop, by id. blockers: codes of what the leader
+    itself waits for, worst first. cluster_id: that the resource's status remembers, "" if none.
+    tasks: oldest first.
     """
 
     now_s: float
@@ -163,3 +168,4 @@ class Observed(NamedTuple):
     blockers: tuple[str, ...] = ()
     cluster_id: str = ""
     tasks: tuple[Task, ...] = ()
+    silent: Mapping[int, str] = {}

@@ -10,8 +10,9 @@ Read next: membership.py.
 
 from replog_operator.model.observed import Claim
 from replog_operator.model.steps import Bootstrap, StampClaim
-from replog_operator.planner.answer import Answer, Do, Hold, names, the
+from replog_operator.planner.answer import Answer, Do, Hold, the
 from replog_operator.planner.facts import Facts
+from replog_operator.planner.silence import silences
 
 FOUNDER = 0
 
@@ -26,7 +27,7 @@ def founding(facts: Facts) -> Answer:
     """The next step of the beginning, or what it waits for."""
     silent = {ordinal for ordinal in facts.claims if ordinal not in facts.seen.answers}
     if silent or FOUNDER not in facts.seen.answers:
-        waiting = names(facts.spec.name, silent or {FOUNDER})
+        waiting = silences(facts, silent or {FOUNDER})
         return Hold("MembersSilent", f"no answer from {waiting} yet")
     stamped = [claim for claim in facts.seen.claims if claim.member_id]
     claim, member = facts.claims.get(FOUNDER), facts.seen.answers[FOUNDER].member

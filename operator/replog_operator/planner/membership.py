@@ -15,6 +15,7 @@ from replog.wire.schemas import ClusterStatus, MemberAddress, MemberStatus
 from replog_operator.model.steps import SetTarget
 from replog_operator.planner.answer import Answer, Do, Hold, names
 from replog_operator.planner.facts import Facts
+from replog_operator.planner.silence import silences
 
 SERVING = ("member", "unassigned", "stopping")
 """States of members that may be in a target."""
@@ -50,7 +51,7 @@ def no_leader(facts: Facts) -> Hold:
     voters = [m.id for m in known.members if m.role != "learner"] if known is not None else []
     alive = [answer.member for answer in answers.values() if answer.member in voters]
     if silent:
-        waiting = f"no answer from {names(facts.spec.name, silent)}"
+        waiting = f"no answer from {silences(facts, silent)}"
         count = f"{len(alive)} of {len(voters)} voters answer; " if voters else ""
         return Hold("NoLeader", count + waiting)
     if known is None:
@@ -90,7 +91,7 @@ def wanted_members(facts: Facts) -> tuple[MemberAddress, ...] | Hold:
         else:
             missing.append(ordinal)
     if missing:
-        return Hold("MembersSilent", f"no answer from {names(facts.spec.name, missing)} yet")
+        return Hold("MembersSilent", f"no answer from {silences(facts, missing)} yet")
     return tuple(found)
 
 

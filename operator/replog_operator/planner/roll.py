@@ -106,7 +106,8 @@ def _next(facts: Facts, outdated: Sequence[Pod], unwell: Sequence[Pod]) -> Answe
     if going:
         return Hold("MemberRestarting", f"{going[0].name} is being replaced")
     if unwell:
-        return Hold("MemberRestarting", f"{unwell[0].name} is renewed and not well yet")
+        why = f": {unwell[0].message}" if unwell[0].message else ""
+        return Hold("MemberRestarting", f"{unwell[0].name} is renewed and not well yet{why}")
     if not facts.seen.platform.may_roll:
         return Hold("RollQueued", "other logs are being rolled; this one is next in turn")
     return _take(facts, min(outdated, key=lambda pod: _turn(facts, pod)))

@@ -5,6 +5,8 @@ Decides: the oldest task's next step. Acknowledgements and tries are looked at w
 Read next: model/observed.py (TaskKind).
 """
 
+from typing import assert_never
+
 from replog_operator.model.observed import Task, TaskKind
 from replog_operator.model.steps import FinishTask, TakeSnapshot, Transfer
 from replog_operator.planner.answer import Answer, Do, Hold
@@ -30,7 +32,7 @@ def _task(facts: Facts, task: Task) -> Answer:
         case TaskKind.RETRY_VERSION:
             workload = facts.seen.workload
             over = workload is not None and not workload.bad_template
-            return _finish(task, over, "it is tried again")
+            return _finish(task, over, "no version is given up any more")
         case TaskKind.ACKNOWLEDGE_DATA:
             there = any(claim.name == task.subject for claim in facts.seen.claims)
             return _finish(task, not there, f"{task.subject} is gone")
@@ -38,6 +40,11 @@ def _task(facts: Facts, task: Task) -> Answer:
             target = None if facts.status is None else facts.status.target
             ours = target is not None and target.holder == facts.seen.operator.holder
             return _finish(task, ours, "this operator is in charge")
+        case TaskKind.UNKNOWN:
+            what = f"this operator does not know the action {task.subject}"
+            return Do(FinishTask(task.name, False, what), what)
+        case _:
+            assert_never(task.kind)
 
 
 def _told_to_leader(facts: Facts, task: Task) -> Answer:

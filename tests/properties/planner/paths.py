@@ -160,6 +160,11 @@ def ask(kind: TaskKind, subject: str = "") -> Turn:
     return turn
 
 
+def ask_what_only_a_newer_one_knows(world: World) -> None:
+    world.asked.ask(TaskKind.UNKNOWN, "FlyToTheMoon")
+    world.asked.ask(TaskKind.SNAPSHOT)
+
+
 def ask_to_lead(ordinal: int) -> Turn:
     def turn(world: World) -> None:
         world.asked.ask(TaskKind.TRANSFER, world.disks[ordinal].member or "")
@@ -189,6 +194,8 @@ def other_operator_acknowledged(world: World) -> None:
     scale(5)(world)
 
 
+NEWER: Final = "what only a newer operator knows"
+
 TASK_PATHS: Final = (
     Path("a snapshot", 3, (ask(TaskKind.SNAPSHOT),)),
     Path("another leads", 3, (ask_to_lead(2),)),
@@ -198,6 +205,7 @@ TASK_PATHS: Final = (
     Path("a bad image is tried again", 3, (bad_image, ask(TaskKind.RETRY_VERSION))),
     Path("unknown data are given up", 3, (unknown_data_acknowledged,)),
     Path("the other operator is gone", 3, (other_operator_acknowledged,)),
+    Path(NEWER, 3, (ask_what_only_a_newer_one_knows,)),
     Path("several at once", 3, (
         ask(TaskKind.SNAPSHOT), ask_to_lead_and(1, ask(TaskKind.SNAPSHOT)),
     )),

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from replog_operator.model.observed import TaskKind
-from tests.properties.planner.paths import TASK_PATHS, Path, spec
+from tests.properties.planner.paths import NEWER, TASK_PATHS, Path, spec
 from tests.properties.planner.test_paths import OperatorDied, go
 from tests.properties.planner.world import World
 
@@ -40,11 +40,18 @@ def test_every_kind_of_task_has_its_way() -> None:
     assert kinds == set(TaskKind)
 
 
+def test_an_action_that_only_a_newer_operator_knows_is_refused_and_holds_up_no_other() -> None:
+    (path,) = (path for path in TASK_PATHS if path.name == NEWER)
+    refused, done = gone(path).asked.ended.values()
+    assert refused == (False, "this operator does not know the action FlyToTheMoon")
+    assert done[0]
+
+
 @pytest.mark.parametrize("path", TASK_PATHS, ids=lambda path: path.name)
 def test_what_is_asked_for_is_done_once(path: Path) -> None:
     world = gone(path)
     assert world.asked.ended and not world.asked.open
-    if path.name != RACES:
+    if path.name not in (RACES, NEWER):
         assert {done for done, _ in world.asked.ended.values()} == {path.name != FAILS}
     assert all(count == 1 for kind, count in world.asked.effects.items() if kind != MAY_REPEAT)
 

@@ -42,7 +42,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from replog_operator.kube.setbacks import Setbacks, after, due, waits
+from replog_operator.members.outcomes import DONE, Became, Outcome
 from replog_operator.model.observed import Claim, Observed, Operator, Pod, PodState, TaskKind
+from replog_operator.model.steps import EvictPod
+from replog_operator.model.steps import Step as Deed
 from replog_operator.planner.describe import describe
 from replog_operator.planner.plan import plan
 from tests.properties.planner import paths
@@ -62,6 +66,7 @@ class Player:
         self.world = World(paths.spec(1))
         self._said: list[str] = []
         self._strangers: tuple[str, ...] = ()
+        self._setbacks = Setbacks(0, {})
 
     def play(self, line: str) -> list[str]:
         """Carry one out; what followed, line by line."""
@@ -228,14 +233,22 @@ class Player:
 
     def _pass(self) -> list[str]:
         found = plan(self.world.spec, self._seen())
-        for step in found.steps:
-            self.world.act(step.step)
+        known, now_s = self._setbacks, self.world.now_s
+        found = found._replace(waits=(*found.waits, *waits(known, found)))
+        done = [self._act(step.step) for step in due(known, found, now_s)]
+        self._setbacks = after(known, found, done, now_s, random=0.0)
         if self.world.cluster.cluster_id is not None and self.world.cluster.leader is not None:
             self.world.remembered_cluster = self.world.cluster.cluster_id
         self.world.tick()
         said, before = describe(found), self._said
         self._said = said
         return [line for line in said if line not in before]
+
+    def _act(self, step: Deed) -> Outcome:
+        self.world.act(step)
+        if self.world.held and isinstance(step, EvictPod):
+            return Outcome(Became.REFUSED, "TooManyRequests", "the budget forbids it")
+        return DONE
 
     def _seen(self) -> Observed:
         seen = self.world.observe()

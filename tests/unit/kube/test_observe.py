@@ -41,6 +41,7 @@ def test_pods_claims_and_answers_meet_at_their_ordinals() -> None:
 def test_a_silent_member_has_no_answer() -> None:
     world = World()
     world.answers["uid-of-orders-1"] = Silent("no route")
+    assert world.observed().silent == {1: "no route"}
 
     assert set(world.observed().answers) == {0, 2}
 

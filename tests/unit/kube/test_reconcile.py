@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from replog_operator.kube.reconcile import (
-    AFTER_REFUSAL_S,
     AFTER_STEP_S,
     CALM_S,
     UNDER_WAY_S,
@@ -14,10 +13,12 @@ from replog_operator.kube.reconcile import (
 from replog_operator.kube.wishes import wishes
 from replog_operator.kube.workqueue import RESYNC_S
 from replog_operator.members.outcomes import DONE, Became, Outcome
-from replog_operator.model.plan import Lane, Plan, Wait
+from replog_operator.model.plan import Lane, LaneStep, Plan, Wait
+from replog_operator.model.steps import ApplyChildren
 from tests.unit.kube.world import resource
 
 REFUSED = Outcome(Became.REFUSED, "TooManyRequests", "the budget forbids it")
+STEP = Plan((LaneStep(Lane.OBJECTS, ApplyChildren(("Service/orders",)), "why"),))
 HELD = Plan((), (Wait(Lane.MEMBERS, "NoLeader", "nobody leads"),))
 
 
@@ -28,7 +29,9 @@ HELD = Plan((), (Wait(Lane.MEMBERS, "NoLeader", "nobody leads"),))
         (Plan(), [], False, {}, UNDER_WAY_S),
         (HELD, [], True, {}, UNDER_WAY_S),
         (HELD, [DONE], False, {}, AFTER_STEP_S),
-        (Plan(), [DONE, REFUSED], False, {}, AFTER_REFUSAL_S),
+        (STEP, [DONE, REFUSED], False, {}, AFTER_STEP_S),
+        (STEP, [REFUSED], False, {}, UNDER_WAY_S),
+        (STEP, [], True, {}, UNDER_WAY_S),
         (HELD, [], False, {"suspend": True}, RESYNC_S),
         (Plan(), [], False, {"hibernate": True}, RESYNC_S),
     ],
