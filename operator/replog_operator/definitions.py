@@ -1,4 +1,4 @@
-"""The resource itself: its definitions for an API server, and what the operator may do there.
+"""The resource itself: its definitions, what the operator may do, how Prometheus looks at it all.
 
 The YAML files in `resource/` are the only ones that are edited; `make render` copies them into
 `manifests/` and `charts/`, and a test sees that they are the same.
@@ -14,6 +14,12 @@ DEFINITIONS: Final = ("replicatedlogs.yaml", "replicatedlogtasks.yaml")
 """The custom resource definitions."""
 RULES: Final = "rules.yaml"
 """What the operator may do: `objects` of logs' namespaces, `own` of its own, `cluster`-wide."""
+ALERTS: Final = "alerts.yaml"
+"""For Prometheus; each has a page in docs/runbooks."""
+SCRAPING: Final = "scraping.yaml"
+"""Whom Prometheus asks: `operator` and `logs`."""
+DASHBOARD: Final = "dashboard.json"
+"""For Grafana."""
 
 
 def source(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`make render`: copies of the resource's definitions and of the operator's rules, where they lie.
+"""`make render`: copies of definitions, of the operator's rules, of alerts and dashboard.
 
 Manifests and charts are read by people and by tools that know nothing of this project, so they hold
 copies; tests/unit/delivery sees that the copies are what this module would write.
@@ -9,13 +9,14 @@ Read next: operator/replog_operator/definitions.py.
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from replog_operator.definitions import DEFINITIONS, RULES, source
+from replog_operator.definitions import ALERTS, DASHBOARD, DEFINITIONS, RULES, SCRAPING, source
 from tests.support.definitions import part
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,7 @@ JSON_SCHEMA = (
 """Words that mean the same in both kinds of schema; numbers' formats are API servers' own."""
 OWN_LABELS = r"^(app\.kubernetes\.io|helm\.sh)/"
 RBAC = "rbac.authorization.k8s.io"
+MONITORING = "monitoring.coreos.com/v1"
 
 
 def rendered() -> dict[str, str]:
@@ -48,6 +50,43 @@ def _copies() -> Iterator[tuple[str, str]]:
     yield "manifests/rbac/cluster/objects.yaml", whole
     yield "manifests/rbac/namespaced/objects.yaml", _role("", OPERATOR, rules["objects"])
     yield "manifests/operator/own.yaml", _role("", f"{OPERATOR}-own", rules["own"])
+    yield from _monitoring()
+
+
+def _monitoring() -> Iterator[tuple[str, str]]:
+    """What Prometheus and Grafana take; the chart puts its files into objects itself."""
+    alerts, dashboard, made = source(ALERTS), source(DASHBOARD), MADE.format(ALERTS)
+    yield f"charts/replicated-log-operator/files/{ALERTS}", made + alerts
+    yield (
+        f"charts/replicated-log-operator/files/{SCRAPING}",
+        MADE.format(SCRAPING) + source(SCRAPING),
+    )
+    yield f"charts/replicated-log-operator/files/{DASHBOARD}", dashboard
+    rule = _head(MONITORING, "PrometheusRule", OPERATOR) + "spec:\n"
+    yield f"manifests/monitoring/{ALERTS}", made + rule + textwrap.indent(alerts, "  ")
+    yield f"manifests/monitoring/{SCRAPING}", MADE.format(SCRAPING) + _service_monitors()
+    head = _head("v1", "ConfigMap", f"{OPERATOR}-dashboard")
+    data = '  labels:\n    grafana_dashboard: "1"\ndata:\n  replicated-log.json: |\n'
+    indented = textwrap.indent(dashboard, "    ")
+    yield "manifests/monitoring/dashboard.yaml", MADE.format(DASHBOARD) + head + data + indented
+
+
+def _head(version: str, kind: str, name: str) -> str:
+    return f"apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n"
+
+
+def _service_monitors() -> str:
+    """Of the operator that manifests/operator installs, and of the logs of all namespaces."""
+    found = yaml.safe_load(source(SCRAPING))
+    operator = {"selector": {"matchLabels": {"app.kubernetes.io/name": OPERATOR}}}
+    specs = {
+        OPERATOR: operator | found["operator"],
+        f"{OPERATOR}-logs": {"namespaceSelector": {"any": True}} | found["logs"],
+    }
+    return "---\n".join(
+        _head(MONITORING, "ServiceMonitor", name) + yaml.safe_dump({"spec": spec}, sort_keys=False)
+        for name, spec in specs.items()
+    )
 
 
 def kept(text: str) -> str:
