@@ -17,6 +17,7 @@ from replog_operator.kube.gather import Gathered, pod_ip
 from replog_operator.kube.hands import Hands
 from replog_operator.kube.kinds import CLAIM, POD, REVISION
 from replog_operator.kube.observe import Around
+from replog_operator.kube.task_status import ended
 from replog_operator.members.outcomes import DONE, Became, Outcome
 from replog_operator.model import steps
 from replog_operator.model.observed import Operator, Workload
@@ -24,13 +25,14 @@ from replog_operator.quantities import bytes_of
 
 
 class Scene(NamedTuple):
-    """What a pass knows beside its plan."""
+    """What a pass knows beside its plan. now_s: since 1970."""
 
     wanted: Wanted
     found: Gathered
     around: Around
     workload: Workload | None
     operator: Operator
+    now_s: float
 
 
 ToObjects = (
@@ -195,4 +197,4 @@ async def _end_task(name: str, scene: Scene, hands: Hands, *, done: bool, messag
     task = next((item for item in scene.found.tasks if item["metadata"]["name"] == name), None)
     if task is None:
         return Outcome(Became.SUPERSEDED, "NotFound", f"task {name} is gone")
-    return await hands.note_task(task, "Done" if done else "Failed", message)
+    return await hands.note_task(task, ended(task, done=done, message=message, now_s=scene.now_s))

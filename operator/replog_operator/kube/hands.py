@@ -89,16 +89,20 @@ class Hands(Orders):
         """Have a pod that is not ready made anew."""
         return await _to_server(self._writes.delete(POD, self._namespace, pod.name, uid=pod.uid))
 
-    async def note_task(self, task: Object, state: str, message: str) -> Outcome:
-        """Note on a task what became of it; not if somebody has noted that meanwhile."""
+    async def note_task(self, task: Object, status: Object) -> Outcome:
+        """Note on a task how far it is; not if somebody has noted something meanwhile."""
         fence = ("namespace", "name", "uid", "resourceVersion")
         metadata = {name: task["metadata"][name] for name in fence}
-        status = {"state": state, "message": message}
         found = {
             "apiVersion": TASK.api_version, "kind": TASK_KIND, "metadata": metadata,
             "status": status,
         }  # fmt: skip
         return await _to_server(self._writes.apply_status(TASK, found))
+
+    async def delete_task(self, task: Object) -> Outcome:
+        """Remove a task whose time is over."""
+        name, uid = task["metadata"]["name"], task["metadata"]["uid"]
+        return await _to_server(self._writes.delete(TASK, self._namespace, name, uid=uid))
 
     async def _apply(self, child: Object) -> None:
         self._applied.note(await self._writes.apply(kind_of(child), stamped(child)))

@@ -29,6 +29,7 @@ from replog_operator.kube.refusals import Refusals
 from replog_operator.kube.rolls import Rolls
 from replog_operator.kube.setbacks import Memory, due, waits
 from replog_operator.kube.settings import labels_of
+from replog_operator.kube.task_telling import tell_tasks
 from replog_operator.kube.telling import Telling
 from replog_operator.kube.wishes import Wishes, wishes
 from replog_operator.kube.workers import Pass
@@ -37,7 +38,9 @@ from replog_operator.members.outcomes import Became, Outcome
 from replog_operator.model.observed import Capabilities, Observed, Operator
 from replog_operator.model.plan import LaneStep, Plan
 from replog_operator.model.steps import ExpandClaim
+from replog_operator.planner.facts import facts
 from replog_operator.planner.plan import plan
+from replog_operator.planner.tasks import answers
 
 AFTER_STEP_S: Final = 0.5
 """What was done is soon to be seen."""
@@ -100,9 +103,12 @@ class Reconciler:
         stored = await self._telling.tell(found.resource, picture, now_s)
         if not (stored or log.image):
             return AFTER_REFUSAL_S  # the image of the first pods must be remembered before them
-        scene = Scene(wanted, found, children, seen.workload, operator)
+        scene = Scene(wanted, found, children, seen.workload, operator, now_s)
         outcomes = [await self._do(key, step, scene, now_s) for step in due(known, made, now_s)]
         self._setbacks.note(key, known, made, outcomes, now_s)
+        await tell_tasks(
+            key.name, found.tasks, answers(facts(log.log, seen)), made, self._hands(key), now_s
+        )
         return next_in_s(log, made, outcomes, calm=picture.reached and picture.operation is None)
 
     def _rise(self, made: Plan, seen: Observed) -> None:
@@ -111,10 +117,12 @@ class Reconciler:
             targets = [answer.target for answer in seen.answers.values() if answer.target]
             self._tools.rise_above(max((target.epoch for target in targets), default=0))
 
+    def _hands(self, key: Key) -> Hands:
+        return Hands(key.namespace, self._tools.writes, self._tools.nodes, self._applied)
+
     async def _do(self, key: Key, step: LaneStep, scene: Scene, now_s: float) -> Outcome:
         tools, name = self._tools, type(step.step).__name__
-        hands = Hands(key.namespace, tools.writes, tools.nodes, self._applied)
-        outcome = await act(step.step, scene, hands)
+        outcome = await act(step.step, scene, self._hands(key))
         tools.metrics.logs.count(name, outcome.became.value)
         log = tools.log.bind(namespace=key.namespace, name=key.name, step=name)
         log.info(

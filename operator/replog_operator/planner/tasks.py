@@ -17,12 +17,16 @@ from replog_operator.planner.facts import Facts
 def tasks(facts: Facts) -> Answer:
     """The next step of the oldest task that has one."""
     waiting: Hold | None = None
-    for task in facts.seen.tasks:
-        answer = _task(facts, task)
+    for answer in answers(facts).values():
         if isinstance(answer, Do):
             return answer
         waiting = waiting or answer
     return waiting
+
+
+def answers(facts: Facts) -> dict[str, Answer]:
+    """What there is to say of each task, by its name, oldest first."""
+    return {task.name: _task(facts, task) for task in facts.seen.tasks}
 
 
 def _task(facts: Facts, task: Task) -> Answer:

@@ -1,0 +1,47 @@
+"""Tasks are told how far they are, and removed when their time is over.
+
+It comes after the steps of a pass: a step that ends a task is fenced by the version of it that was
+read, so nothing else may be written on it before.
+
+Decides: which tasks, and that order. Must not know: what is told (task_status.py).
+Read next: task_status.py, hands.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from replog_operator.kube.children.wanted import Object
+from replog_operator.kube.hands import Hands
+from replog_operator.kube.task_status import ENDED, expired, task_status
+from replog_operator.model.plan import Plan
+from replog_operator.model.steps import FinishTask, TakeSnapshot
+from replog_operator.planner.answer import Answer
+
+WRITES_MAX: Final = 10
+"""A pass; the others come in the next."""
+
+
+async def tell_tasks(
+    log: str,
+    tasks: Sequence[Object],
+    answers: Mapping[str, Answer],
+    plan: Plan,
+    hands: Hands,
+    now_s: float,
+) -> None:
+    """Write what is new. A refusal stops nothing: the next pass tells it again."""
+    ending = {
+        step.step.task for step in plan.steps if isinstance(step.step, FinishTask | TakeSnapshot)
+    }
+    writes = 0
+    for task in tasks:
+        name = task["metadata"]["name"]
+        before = task.get("status") or {}
+        if name not in answers or name in ending or before.get("state") in ENDED:
+            continue
+        now = task_status(task, answers[name], now_s)
+        if now != before and writes < WRITES_MAX:
+            writes += 1
+            await hands.note_task(task, now)
+    for task in expired(tasks, log, now_s)[: WRITES_MAX - writes]:
+        await hands.delete_task(task)

@@ -1,0 +1,120 @@
+"""How far tasks say that they are, and when they go (kube/task_status.py, task_telling.py)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from replog_operator.kube.children.wanted import Object
+from replog_operator.kube.task_status import ended, expired, task_status
+from replog_operator.kube.task_telling import WRITES_MAX, tell_tasks
+from replog_operator.members.outcomes import DONE, Outcome
+from replog_operator.model.plan import Lane, LaneStep, Plan
+from replog_operator.model.steps import FinishTask, Transfer
+from replog_operator.planner.answer import Answer, Do, Hold
+from tests.support.definitions import part
+
+NOW_S = 1_700_000_000.0
+WEEK_S = 604_800
+
+
+def task(name: str = "t", *, keep_s: int | None = WEEK_S, **status: Any) -> Object:
+    spec = {"log": "orders", "action": "Snapshot"}
+    kept = {} if keep_s is None else {"ttlSecondsAfterFinished": keep_s}
+    return {
+        "metadata": {"name": name, "uid": f"uid-{name}", "generation": 1, "resourceVersion": "1"},
+        "spec": {**spec, **kept},
+        "status": status,
+    }
+
+
+def test_it_waits_runs_and_is_done_and_times_stay() -> None:
+    held = task_status(task(), Hold("NoLeader", "task t waits for a leader"), NOW_S)
+    assert (held["state"], held["blockedOn"], "startedAt" in held) == ("Pending", "NoLeader", False)
+    assert held["conditions"][0]["status"] == "False"
+    assert held["conditions"][0]["reason"] == "NoLeader"
+
+    running = task_status(task(**held), Do(Transfer(0, "m1"), "m1 is to lead"), NOW_S + 5)
+    assert (running["state"], running["message"]) == ("Running", "m1 is to lead")
+    assert "blockedOn" not in running
+    again = task_status(task(**running), Do(Transfer(0, "m1"), "m1 is to lead"), NOW_S + 9)
+    assert again == running, "nothing new is nothing to write"
+
+    over = ended(task(**running), done=True, message="m1 leads", now_s=NOW_S + 60)
+    assert (over["state"], over["startedAt"]) == ("Done", running["startedAt"])
+    assert (over["finishedAt"], over["conditions"][0]["status"]) == ("2023-11-14T22:14:20Z", "True")
+    failed = ended(task(), done=False, message="no member", now_s=NOW_S)
+    assert (failed["state"], failed["conditions"][0]["reason"]) == ("Failed", "Failed")
+
+
+def test_who_is_acknowledged_elsewhere_is_pending() -> None:
+    assert task_status(task(), None, NOW_S)["state"] == "Pending"
+
+
+@pytest.mark.parametrize(
+    ("found", "gone"),
+    [
+        (task(state="Done", finishedAt="2023-11-07T22:13:20Z"), True),
+        (task(state="Failed", finishedAt="2023-11-07T22:13:20Z"), True),
+        (task(state="Done", finishedAt="2023-11-07T22:13:21Z"), False),
+        (task(state="Done", finishedAt="2023-11-14T22:13:20Z", keep_s=0), False),
+        (task(state="Done"), False),
+        (task(state="Running", finishedAt="2023-11-01T00:00:00Z"), False),
+        (task(), False),
+    ],
+)
+def test_one_that_ended_goes_when_its_time_is_over(found: Object, gone: bool) -> None:
+    del found["spec"]["ttlSecondsAfterFinished"]
+    assert expired([found], "orders", NOW_S) == [], "without a time it stays"
+    found["spec"]["ttlSecondsAfterFinished"] = WEEK_S
+    assert expired([found], "orders", NOW_S) == ([found] if gone else [])
+    assert expired([found], "ledger", NOW_S) == []
+
+
+class Hands:
+    """What is written, in its order."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str]] = []
+        self.deleted: list[str] = []
+
+    async def note_task(self, found: Object, status: Object) -> Outcome:
+        self.noted.append((found["metadata"]["name"], status["state"]))
+        return DONE
+
+    async def delete_task(self, found: Object) -> Outcome:
+        self.deleted.append(found["metadata"]["name"])
+        return DONE
+
+
+def told(tasks: list[Object], answers: dict[str, Answer], plan: Plan) -> Hands:
+    hands = Hands()
+    telling = tell_tasks("orders", tasks, answers, plan, hands, NOW_S)  # type: ignore[arg-type]
+    asyncio.run(telling)
+    return hands
+
+
+def test_a_task_that_a_step_ends_is_left_to_that_step() -> None:
+    step = LaneStep(Lane.TASKS, FinishTask("t", True, "done"), "done")
+    answers: dict[str, Answer] = {"t": Do(step.step, "done"), "u": Hold("NoLeader", "waits")}
+    hands = told([task("t"), task("u")], answers, Plan((step,)))
+    assert hands.noted == [("u", "Pending")]
+
+
+def test_so_many_are_written_in_a_pass_and_no_more() -> None:
+    many = [task(f"t{number}") for number in range(WRITES_MAX + 3)]
+    old = [task("old", state="Done", finishedAt="2020-01-01T00:00:00Z")]
+    hands = told([*many, *old], {each["metadata"]["name"]: None for each in many}, Plan())
+    assert (len(hands.noted), hands.deleted) == (WRITES_MAX, [])
+    hands = told(old, {}, Plan())
+    assert hands.deleted == ["old"]
+
+
+def test_the_definition_knows_every_field_that_is_written() -> None:
+    known = part("ReplicatedLogTask", "status")["properties"]
+    written = {
+        *task_status(task(), Hold("NoLeader", "waits"), NOW_S),
+        *ended(task(startedAt="x"), done=True, message="", now_s=NOW_S),
+        "message",
+    }
+    assert written == set(known)
