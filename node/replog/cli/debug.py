@@ -15,9 +15,10 @@ from typing import Any, Final, Protocol
 import click
 import msgspec
 
-from replog.cli.cluster import chosen, leaders_view
+from replog.cli.cluster import leaders_view
 from replog.cli.exits import EXIT_REFUSED, EXIT_USAGE, Failure, output_told, run
 from replog.cli.options import JSON_OUTPUT, Shared, shared
+from replog.cli.showing import chosen
 
 REPLAY: Final = "replog.debug"
 """The entry-point group: name `replay`, a callable from a path to one object a step."""

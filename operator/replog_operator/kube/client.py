@@ -70,33 +70,50 @@ class Client:
         query: Mapping[str, str] | None = None, content: str = JSON, timeout_s: float = READ_S,
     ) -> Any:  # fmt: skip
         """One request; the JSON that is answered. Raises Refused, Unanswered."""
-        asked = f"{method} {path}"
-        try:
-            status, data = await self._send(method, path, body, query or {}, content, timeout_s)
-        except TimeoutError:
-            raise Unanswered(f"{asked}: no answer within {timeout_s:.1f} s") from None
-        except (aiohttp.ClientError, OSError) as problem:
-            raise Unanswered(f"{asked}: {problem or type(problem).__name__}") from problem
+        headers = {"Content-Type": content, "Accept": JSON}
+        status, data = await self._answered(method, path, body, query or {}, headers, timeout_s)
         answer = _decoded(data)
         if status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(status, answer)
         return answer
 
-    async def _send(
-        self, method: str, path: str, body: Any, query: Mapping[str, str], content: str,
-        timeout_s: float,
+    async def fetch(
+        self, path: str, *, query: Mapping[str, str] | None = None, timeout_s: float = READ_S
+    ) -> tuple[int, bytes]:
+        """Status and bytes as they come: of logs, and of what a pod answers through the server.
+
+        Raises Unanswered.
+        """
+        headers = {"Accept": f"{JSON}, */*"}
+        return await self._answered("GET", path, None, query or {}, headers, timeout_s)
+
+    async def _answered(
+        self, method: str, path: str, body: Any, query: Mapping[str, str],
+        headers: dict[str, str], timeout_s: float,
     ) -> tuple[int, bytes]:  # fmt: skip
-        _, url, headers, _, _ = await self._api.param_serialize(
+        asked = f"{method} {path}"
+        try:
+            return await self._send(method, path, body, query, headers, timeout_s)
+        except TimeoutError:
+            raise Unanswered(f"{asked}: no answer within {timeout_s:.1f} s") from None
+        except (aiohttp.ClientError, OSError) as problem:
+            raise Unanswered(f"{asked}: {problem or type(problem).__name__}") from problem
+
+    async def _send(
+        self, method: str, path: str, body: Any, query: Mapping[str, str],
+        headers: dict[str, str], timeout_s: float,
+    ) -> tuple[int, bytes]:  # fmt: skip
+        _, url, sent, _, _ = await self._api.param_serialize(
             method,
             path,
             query_params=list(query.items()),
-            header_params={"Content-Type": content, "Accept": JSON},
+            header_params=headers,
             auth_settings=["BearerToken"],
         )
         response = await self._api.call_api(
             method,
             url,
-            header_params=headers,
+            header_params=sent,
             body=body,
             _request_timeout=aiohttp.ClientTimeout(total=timeout_s),
         )

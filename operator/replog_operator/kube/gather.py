@@ -31,7 +31,7 @@ from replog_operator.kube.kinds import (
     Kind,
 )
 from replog_operator.kube.ports import Reads
-from replog_operator.members.nodes import Nodes, Silent
+from replog_operator.members.nodes import Asks, Silent
 from replog_operator.planner.facts import leader_of as planner_leader_of
 
 BELONGING: Final = (
@@ -58,7 +58,7 @@ class Gathered(NamedTuple):
     tasks: Sequence[Object]
 
 
-async def gather(reads: Reads, nodes: Nodes, namespace: str, name: str) -> Gathered | None:
+async def gather(reads: Reads, nodes: Asks, namespace: str, name: str) -> Gathered | None:
     """Read it all; None if there is no such resource. Raises what `reads` raises."""
     resource = await reads.get(LOG, namespace, name)
     if resource is None:
@@ -99,14 +99,14 @@ async def _unlabelled(
     return others
 
 
-async def _answers(nodes: Nodes, pods: Sequence[Object]) -> dict[str, ClusterStatus | Silent]:
+async def _answers(nodes: Asks, pods: Sequence[Object]) -> dict[str, ClusterStatus | Silent]:
     """What each pod's member says; only pods that have an address can be asked."""
     asked = {pod["metadata"]["uid"]: ip for pod in pods if (ip := pod_ip(pod))}
     said = await asyncio.gather(*(nodes.status(ip) for ip in asked.values()))
     return dict(zip(asked, said, strict=True))
 
 
-async def _stops(nodes: Nodes, ip: str, status: ClusterStatus) -> dict[str, MayStop]:
+async def _stops(nodes: Asks, ip: str, status: ClusterStatus) -> dict[str, MayStop]:
     """What the leader says of each member's stop."""
     ids = [member.id for member in status.members]
     said = await asyncio.gather(*(nodes.may_stop(ip, member) for member in ids))
@@ -117,7 +117,7 @@ async def _stops(nodes: Nodes, ip: str, status: ClusterStatus) -> dict[str, MayS
     }
 
 
-async def _blockers(nodes: Nodes, ip: str) -> tuple[str, ...]:
+async def _blockers(nodes: Asks, ip: str) -> tuple[str, ...]:
     """What the leader waits for."""
     why = await nodes.why(ip)
     return tuple(wait.code for wait in why.waits) if isinstance(why, Why) else ()

@@ -9,7 +9,7 @@ Read next: orders.py.
 
 import asyncio
 from types import TracebackType
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -34,6 +34,19 @@ class Silent(NamedTuple):
     """A member gave no answer, or a refusal. why: one sentence."""
 
     why: str
+
+
+class Asks(Protocol):
+    """Who can ask members; whatever happens is an answer."""
+
+    async def status(self, ip: str) -> ClusterStatus | Silent:
+        """What the member knows of its cluster."""
+
+    async def why(self, ip: str) -> Why | Silent:
+        """What the member waits for."""
+
+    async def may_stop(self, ip: str, member: str) -> MayStop | Silent:
+        """Whether a member may be stopped now, as the leader sees it, whoever is asked."""
 
 
 class Nodes:

@@ -1,0 +1,148 @@
+"""A log as the operator would see it at the start of its next pass, and what it would plan.
+
+The operator remembers a little from pass to pass: what it applied, which growth was refused, whose
+turn it is to roll. A child is compared here with what it should be; the rest the operator has told
+in the status, and is taken from there.
+
+Decides: what stands for the operator's memory, and in whose name is planned.
+Must not know: how anything was read, how a plan is shown.
+Read next: ../kube/observe.py, ../planner/plan.py, plan_command.py.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from replog.wire.schemas import ClusterStatus, TargetStatus
+from replog_operator.kube.apply import APPLIED_HASH, digest
+from replog_operator.kube.children.wanted import Object, OperatorPods
+from replog_operator.kube.edited import is_edited
+from replog_operator.kube.gather import Gathered
+from replog_operator.kube.kinds import CLAIM, NETWORK_POLICY
+from replog_operator.kube.lease import read
+from replog_operator.kube.observe import around, foreign_waits, observed, wanted_of
+from replog_operator.kube.wishes import wishes
+from replog_operator.model.observed import Capabilities, Operator, lease_of
+from replog_operator.model.plan import Plan
+from replog_operator.planner.plan import plan
+
+NOBODY: Final = Operator(1, "unknown/unknown#kubectl-rlog")
+"""Of a log that no operator has told anything yet; who founds it does not matter to a plan."""
+REMEMBERED: Final = frozenset({"StepFailed"})
+"""Waits that follow from what the operator tried, which nobody else can see."""
+
+
+class Told(NamedTuple):
+    """A wait of the status that a plan can't have."""
+
+    code: str
+    message: str
+
+
+def planned(found: Gathered, operator: Operator, now_s: float) -> Plan:
+    """What the operator would do now. Raises as wishes does."""
+    log = wishes(found.resource)
+    wanted = wanted_of(log, found, "", operator_pods(found))
+    children = around(found, wanted, _is_due, lambda _stored: False)
+    told = {wait["code"]: wait["message"] for wait in waits_of(found.resource)}
+    seen = observed(
+        log, found, wanted, children,
+        operator=operator,
+        platform=Capabilities(may_roll="RollQueued" not in told),
+        refusals=_refusals(found, told.get("ExpansionRefused", "")),
+        now_s=now_s,
+    )  # fmt: skip
+    made = plan(log.log, seen)
+    return made._replace(waits=(*made.waits, *foreign_waits(children)))
+
+
+def remembered(resource: Object) -> tuple[Told, ...]:
+    """What the operator waits for because of what it tried."""
+    return tuple(
+        Told(wait["code"], wait["message"])
+        for wait in waits_of(resource)
+        if wait["code"] in REMEMBERED
+    )
+
+
+def waits_of(resource: Object) -> list[dict[str, Any]]:
+    """The waits of a log's status."""
+    return (resource.get("status") or {}).get("waits") or []
+
+
+def lease_named(found: Gathered) -> tuple[str, str] | None:
+    """Namespace and name of the lease of the operator that was obeyed last, if any was."""
+    target = _target(found)
+    if target is None:
+        return None
+    namespace, slash, name = lease_of(target.holder).partition("/")
+    return (namespace, name) if slash else None
+
+
+def operator_of(found: Gathered, lease: Object | None) -> Operator:
+    """In whose name is planned: of who holds the lease, else of who was obeyed last.
+
+    lease: None where it is not there, or may not be read.
+    """
+    target = _target(found)
+    if target is None:
+        return NOBODY
+    held = None if lease is None else read(lease)
+    if held is None or not held.holder:
+        return Operator(target.epoch, target.holder)
+    return Operator(held.transitions, f"{lease_of(target.holder)}#{held.holder}")
+
+
+def _target(found: Gathered) -> TargetStatus | None:
+    """The newest one that a member knows and that an operator has set."""
+    said = [
+        answer.target
+        for answer in found.answers.values()
+        if isinstance(answer, ClusterStatus) and answer.target is not None and answer.target.epoch
+    ]
+    return max(said, key=lambda target: target.epoch, default=None)
+
+
+def operator_pods(found: Gathered) -> OperatorPods | None:
+    """Which pods the operator's are, as the log's NetworkPolicy has them; None if it has none."""
+    name = found.resource["metadata"]["name"]
+    for policy in found.objects[NETWORK_POLICY]:
+        if policy["metadata"]["name"] == name:
+            for rule in policy["spec"].get("ingress") or ():
+                for peer in rule.get("from") or ():
+                    if "namespaceSelector" in peer:
+                        return _operator_pods(peer)
+    return None
+
+
+def _operator_pods(peer: Mapping[str, Any]) -> OperatorPods:
+    namespaces = peer["namespaceSelector"].get("matchLabels") or {}
+    pods = (peer.get("podSelector") or {}).get("matchLabels") or {}
+    return OperatorPods(namespaces.get("kubernetes.io/metadata.name", ""), pods)
+
+
+def _is_due(child: Object, stored: Object | None) -> bool:
+    """Whether it is missing, wanted otherwise than it was applied last, or edited since."""
+    if stored is None:
+        return True
+    metadata = stored["metadata"]
+    if (metadata.get("annotations") or {}).get(APPLIED_HASH) != digest(child):
+        return True
+    labels = metadata.get("labels") or {}
+    if any(labels.get(name) != value for name, value in child["metadata"]["labels"].items()):
+        return True
+    if "data" in child and stored.get("data") != child["data"]:
+        return True
+    return "spec" in child and is_edited(stored, child)
+
+
+def _refusals(found: Gathered, message: str) -> dict[str, str]:
+    """Which claims' growth was refused, by their uids, from the sentence that tells it."""
+    told = re.search(r"(\S+) does not grow: (.*)", message)
+    if told is None:
+        return {}
+    return {
+        claim["metadata"]["uid"]: told[2]
+        for claim in found.objects[CLAIM]
+        if claim["metadata"]["name"] == told[1]
+    }
