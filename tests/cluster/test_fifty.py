@@ -102,6 +102,7 @@ def test_fifty_logs_take_little_and_what_is_well_is_not_written_to(
         operator.start()
         pass_s = _one_pass(fifty)
         assert pass_s < PASS_S
+        assert fifty.writes()[len(before) :] == [], "nor does a new process"
     record_property(
         SHOWN,
         f"{LOGS} logs ready after {made_s:.0f} s; operator {memory_bytes / 1e6:.0f} MB; "

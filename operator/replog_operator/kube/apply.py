@@ -1,11 +1,10 @@
 """Whether an object must be applied again: it is wanted otherwise, or somebody changed it.
 
 The hash of what is wanted stands on the object, so that a new process knows what the last one
-applied. Whether somebody changed the object since is told by what it looked like after our apply,
-which is remembered; after a start each object is applied once, which changes nothing on an object
-that is as it should be.
+applied. What it looked like after our apply is remembered: as long as it looks like that nobody has
+touched it. If somebody has, or after a start, its fields are compared with what we want.
 
-Decides: what counts as a change. Status does not; of kinds without a generation anything does.
+Decides: what counts as a change: a field that we set. Status does not, nor what others add.
 Must not know: how it is applied (writing.py).
 Read next: writing.py.
 """
@@ -16,6 +15,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from replog_operator.kube.children.wanted import Object
+from replog_operator.kube.edited import is_edited
 
 APPLIED_HASH: Final = "replog.dev/applied-hash"
 """On children: of what was applied last."""
@@ -47,9 +47,9 @@ class Applied:
         if stored is None:
             return True
         metadata: Mapping[str, Any] = stored["metadata"]
-        if metadata.get("annotations", {}).get(APPLIED_HASH) != digest(wanted):
+        if (metadata.get("annotations") or {}).get(APPLIED_HASH) != digest(wanted):
             return True
-        return not self.untouched(stored)
+        return not self.untouched(stored) and is_edited(stored, wanted)
 
     def untouched(self, stored: Object) -> bool:
         """Whether nobody has changed it since we applied it in this process, ourselves included."""

@@ -1,8 +1,8 @@
-"""Whether somebody has changed what we set on a StatefulSet, behind the resource's back.
+"""Whether somebody has changed what we set on an object, behind the resource's back.
 
-A template keeps the hash of what it was made from, so another image beside the same hash would be
-rolled out as if the resource asked for it. What others add is theirs and stays, also in the
-template: an annotation of `kubectl rollout restart`, an injected container.
+A StatefulSet's template keeps the hash of what it was made from, so another image beside the same
+hash would be rolled out as if the resource asked for it. What others add is theirs and stays, also
+in the template: an annotation of `kubectl rollout restart`, an injected container.
 
 Decides: what of a stored object is ours and not as we set it. Must not know: whether it was touched
 since (apply.py), what is done about it (planner/objects.py).
@@ -14,13 +14,17 @@ from typing import Any, Final
 
 from replog_operator.kube.children.wanted import Object
 
+IDENTITY: Final = frozenset({"apiVersion", "kind", "metadata"})
+OF_METADATA: Final = frozenset({"labels", "annotations", "ownerReferences"})
 NOT_COMPARED: Final = frozenset({"replicas", "volumeClaimTemplates", "resources"})
 """The planner's own; what can't change; quantities, which a server may write in other words."""
 
 
 def is_edited(stored: Object, wanted: Object) -> bool:
-    """Whether a field that we set has another value by now. Both have the same template hash."""
-    return not _covers(stored["spec"], wanted["spec"])
+    """Whether a field that we set has another value by now. Both were made from the same wishes."""
+    content = {key: value for key, value in wanted.items() if key not in IDENTITY}
+    metadata = {key: value for key, value in wanted["metadata"].items() if key in OF_METADATA}
+    return not (_covers(stored, content) and _covers(stored["metadata"], metadata))
 
 
 def _covers(stored: Any, wanted: Any) -> bool:

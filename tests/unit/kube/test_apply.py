@@ -1,5 +1,6 @@
 """When an object is applied again (replog_operator/kube/apply.py)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ from replog_operator.kube import apply as apply_module
 from replog_operator.kube.apply import APPLIED_HASH, Applied, stamped
 
 WANTED = {
-    "kind": "StatefulSet",
+    "kind": "Service",
     "metadata": {"namespace": "ns", "name": "log", "labels": {"a": "1"}},
-    "spec": {"replicas": 3},
+    "spec": {"type": "ClusterIP", "ports": [{"name": "client", "port": 7401}]},
 }
 
 
@@ -37,44 +38,74 @@ def test_a_new_status_alone_is_no_reason() -> None:
     assert not applied().due(WANTED, stored(version="11"))
 
 
+def edited(**changes: Any) -> dict[str, Any]:
+    """The object after somebody has changed something."""
+    found = stored(version="11", generation=2)
+    return {**found, **{name: {**found[name], **change} for name, change in changes.items()}}
+
+
+HASH = stamped(WANTED)["metadata"]["annotations"][APPLIED_HASH]
+
+
 @pytest.mark.parametrize(
-    "moved",
+    "found",
     [
-        {"generation": 2},
-        {"labels": {"a": "2"}},
-        {"annotations": {APPLIED_HASH: stamped(WANTED)["metadata"]["annotations"][APPLIED_HASH],
-                         "other": "1"}},
-        {"uid": "another"},
-        {"annotations": {}},
+        edited(metadata={"labels": {"a": "2"}}),
+        edited(metadata={"labels": {}}),
+        edited(metadata={"annotations": {}}),
+        edited(metadata={"annotations": None}),
+        edited(spec={"type": "NodePort"}),
+        edited(spec={"ports": []}),
     ],
-)  # fmt: skip
-def test_what_somebody_changed_is_applied_again(moved: dict[str, Any]) -> None:
-    assert applied().due(WANTED, stored(**moved))
+)
+@pytest.mark.parametrize("made", [Applied, applied], ids=["a new process", "the same"])
+def test_what_somebody_changed_is_applied_again(
+    made: Callable[[], Applied], found: dict[str, Any]
+) -> None:
+    assert made().due(WANTED, found)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        stored(),
+        edited(metadata={"labels": {"a": "1", "theirs": "1"}}),
+        edited(metadata={"annotations": {APPLIED_HASH: HASH, "theirs": "1"}}),
+        edited(spec={"clusterIP": "10.0.0.1"}),
+        stored(uid="another"),
+    ],
+)
+@pytest.mark.parametrize("made", [Applied, applied], ids=["a new process", "the same"])
+def test_what_is_as_it_should_be_is_left_alone_whoever_touched_it(
+    made: Callable[[], Applied], found: dict[str, Any]
+) -> None:
+    assert not made().due(WANTED, found)
+
+
+def test_what_a_server_makes_of_our_apply_is_not_applied_for_ever() -> None:
+    made, found = Applied(), edited(spec={"type": "LoadBalancer"})
+    assert made.due(WANTED, found)
+    made.note(found)
+    assert not made.due(WANTED, found)
+    assert made.due(WANTED, {**found, "metadata": {**found["metadata"], "generation": 3}})
 
 
 def test_what_is_wanted_otherwise_is_applied() -> None:
-    assert applied().due({**WANTED, "spec": {"replicas": 5}}, stored())
+    assert applied().due({**WANTED, "spec": {"type": "NodePort"}}, stored())
 
 
-def test_of_a_kind_without_a_generation_every_change_counts() -> None:
+def test_of_a_kind_without_a_generation_every_change_is_looked_at() -> None:
     made = Applied()
-    found = stored()
+    found = edited(spec={"type": "LoadBalancer"})
     del found["metadata"]["generation"]
     made.note(found)
     assert not made.due(WANTED, found)
-    assert made.due(WANTED, {**found, "metadata": {**found["metadata"], "resourceVersion": "11"}})
-
-
-def test_a_new_process_applies_each_object_once() -> None:
-    made = Applied()
-    assert made.due(WANTED, stored())
-    made.note(stored())
-    assert not made.due(WANTED, stored())
+    assert made.due(WANTED, {**found, "metadata": {**found["metadata"], "resourceVersion": "12"}})
 
 
 def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply_module, "REMEMBERED_MAX", 1)
     made = applied()
     made.note(stored(uid="v"))
-    assert made.due(WANTED, stored())
-    assert not made.due(WANTED, stored(uid="v"))
+    assert not made.untouched(stored())
+    assert made.untouched(stored(uid="v"))
