@@ -1,14 +1,16 @@
 """`kubectl rlog`: the group of its commands.
 
 Decides: which there are. Must not know: what they do.
-Read next: sight.py, plan_command.py, reach.py.
+Read next: sight.py, plan_command.py, tasks.py, diagnostics.py, reach.py.
 """
 
 import click
 
 from replog.cli.group import HELP, ToldGroup
+from replog_operator.plugin.diagnostics import diagnostics
 from replog_operator.plugin.plan_command import plan_command
 from replog_operator.plugin.sight import members, status, why
+from replog_operator.plugin.tasks import snapshot, transfer
 
 
 class Plugin(ToldGroup):
@@ -23,5 +25,5 @@ def main() -> None:
     """See to a ReplicatedLog on Kubernetes, with your own rights."""
 
 
-for command in (status, members, why, plan_command):
+for command in (status, members, why, plan_command, transfer, snapshot, diagnostics):
     main.add_command(command)

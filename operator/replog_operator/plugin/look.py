@@ -1,8 +1,8 @@
 """A log as the operator would see it at the start of its next pass, and what it would plan.
 
 The operator remembers a little from pass to pass: what it applied, which growth was refused, whose
-turn it is to roll. A child is compared here with what it should be; the rest the operator has told
-in the status, and is taken from there.
+turn it is to roll. Children are compared here as by an operator that has just started; the rest it
+has told in the status, and is taken from there.
 
 Decides: what stands for the operator's memory, and in whose name is planned.
 Must not know: how anything was read, how a plan is shown.
@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from replog.wire.schemas import ClusterStatus, TargetStatus
-from replog_operator.kube.apply import APPLIED_HASH, digest
+from replog_operator.kube.apply import Applied
 from replog_operator.kube.children.wanted import Object, OperatorPods
-from replog_operator.kube.edited import is_edited
 from replog_operator.kube.gather import Gathered
 from replog_operator.kube.kinds import CLAIM, NETWORK_POLICY
 from replog_operator.kube.lease import read
@@ -43,7 +42,8 @@ def planned(found: Gathered, operator: Operator, now_s: float) -> Plan:
     """What the operator would do now. Raises as wishes does."""
     log = wishes(found.resource)
     wanted = wanted_of(log, found, "", operator_pods(found))
-    children = around(found, wanted, _is_due, lambda _stored: False)
+    applied = Applied()  # of a process that has applied nothing: fields are compared
+    children = around(found, wanted, applied.due, applied.untouched)
     told = {wait["code"]: wait["message"] for wait in waits_of(found.resource)}
     seen = observed(
         log, found, wanted, children,
@@ -119,21 +119,6 @@ def _operator_pods(peer: Mapping[str, Any]) -> OperatorPods:
     namespaces = peer["namespaceSelector"].get("matchLabels") or {}
     pods = (peer.get("podSelector") or {}).get("matchLabels") or {}
     return OperatorPods(namespaces.get("kubernetes.io/metadata.name", ""), pods)
-
-
-def _is_due(child: Object, stored: Object | None) -> bool:
-    """Whether it is missing, wanted otherwise than it was applied last, or edited since."""
-    if stored is None:
-        return True
-    metadata = stored["metadata"]
-    if (metadata.get("annotations") or {}).get(APPLIED_HASH) != digest(child):
-        return True
-    labels = metadata.get("labels") or {}
-    if any(labels.get(name) != value for name, value in child["metadata"]["labels"].items()):
-        return True
-    if "data" in child and stored.get("data") != child["data"]:
-        return True
-    return "spec" in child and is_edited(stored, child)
 
 
 def _refusals(found: Gathered, message: str) -> dict[str, str]:

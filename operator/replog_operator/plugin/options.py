@@ -56,3 +56,15 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
         command(Options(namespace, context, kubeconfig, json), *args, **options)
 
     return with_shared
+
+
+def timeout(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that waits `timeout_s`."""
+    return click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0.1, max=86_400),
+        default=60.0,
+        show_default=True,
+        help="Seconds to wait for the end.",
+    )(command)

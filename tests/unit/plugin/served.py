@@ -42,7 +42,8 @@ class Ran(NamedTuple):
 class Served:
     """texts: other things that are served, by path. forbidden: parts of paths that are refused.
 
-    asked: `METHOD path` of each request. tasks: that were made, by name.
+    asked: `METHOD path` of each request. tasks: that were made, by name; ends: their status.
+    forgets: a task that is made is gone at once.
     """
 
     def __init__(self, world: World) -> None:
@@ -53,6 +54,7 @@ class Served:
         self.asked: list[str] = []
         self.tasks: dict[str, Object] = {}
         self.ends: dict[str, str] = {"state": "Done", "message": "done so"}
+        self.forgets = False
         self.kubeconfig = Path()
 
     async def run(self, *arguments: str) -> Ran:
@@ -80,7 +82,8 @@ class Served:
         return self._object(path)
 
     def _make(self, task: Object) -> web.Response:
-        self.tasks[task["metadata"]["name"]] = {**task, "status": self.ends}
+        if not self.forgets:
+            self.tasks[task["metadata"]["name"]] = {**task, "status": self.ends}
         return web.json_response(task, status=201)
 
     def _member(self, pod: str, path: str) -> web.Response:
