@@ -44,10 +44,14 @@ def membership(facts: Facts) -> Answer:
 
 
 def no_leader(facts: Facts) -> Hold:
-    """Nobody leads: it passes, or too many disks are lost; that is said once all have answered."""
+    """Nobody leads: it passes, or too many disks are lost; that is said once all have answered.
+
+    A member that begins or ends says that it is one, and nothing yet, or no more, of the others: as
+    good as silence, for its disk is there.
+    """
     known, answers, workload = facts.known, facts.seen.answers, facts.seen.workload
     pods = 0 if workload is None else workload.replicas
-    silent = [ordinal for ordinal in range(pods) if ordinal not in answers]
+    silent = [o for o in range(pods) if o not in answers or _says_nothing(answers[o])]
     voters = [m.id for m in known.members if m.role != "learner"] if known is not None else []
     alive = [answer.member for answer in answers.values() if answer.member in voters]
     if silent:
@@ -59,6 +63,10 @@ def no_leader(facts: Facts) -> Hold:
     if len(alive) < len(voters) // 2 + 1:
         return Hold("QuorumLost", f"{len(alive)} of {len(voters)} voters have their data")
     return Hold("NoLeader", f"{len(alive)} of {len(voters)} voters answer")
+
+
+def _says_nothing(answer: ClusterStatus) -> bool:
+    return answer.state in ("member", "stopping") and not answer.members
 
 
 def replaced(facts: Facts) -> bool:

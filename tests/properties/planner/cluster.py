@@ -144,7 +144,7 @@ class Cluster:
         return ClusterStatus(
             member=member, incarnation=1, state=found.state,
             cluster_id=found.cluster_id, lineage=None,
-            role="leader" if member == self.leader else "follower", term=1,
+            role="leader" if knows and member == self.leader else "follower", term=1,
             leader=self.leader, leader_client_address=None, commit_offset=0, applied_offset=0,
             durable_offset=0, last_offset=0, log_start_offset=0,
             configuration_offset=self.offset if knows else -1, joint=self.outgoing is not None,

@@ -18,6 +18,7 @@
     queue on|off          other logs are being rolled
     twin N M              the disk of N is copied to M
     fence N | removed N   the member says so of itself, whatever the others say
+    ending N              the member ends, and says nothing of the others any more
     unknown N             a claim at this ordinal of which nobody knows anything
     acknowledge N         a task: the claim of this ordinal may go with its data
     pin N | unpin N       a finalizer of somebody's keeps the claim
@@ -163,6 +164,9 @@ class Player:
 
     def _do_removed(self, ordinal: str) -> None:
         self._says(ordinal, "removed")
+
+    def _do_ending(self, ordinal: str) -> None:
+        self._says(ordinal, "stopping")
 
     def _says(self, ordinal: str, state: str) -> None:
         member = self.world.disks[int(ordinal)].member
