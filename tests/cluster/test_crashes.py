@@ -1,172 +1,194 @@
-"""The operator dies before and after each kind of write, and the next one goes on from there.
+"""The operator dies at each of its failpoints while a log is scaled, mended, rolled under load.
 
-The list of places comes from the code; one that is not reached fails the test. A log is founded,
-grows, has its pods replaced, loses its NetworkPolicy, builds a snapshot and rises to the feature
-level of a newer image on the way.
+The list comes from the code: one that is not reached, or reached twice, fails the test. Each
+operator dies hard, and the next one goes on from what lies at the API server and in the log.
 """
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from replog_node.model.features import FEATURE_LEVEL
 from replog_operator.failpoints import EXIT_FAILPOINT, NAMES, VARIABLE
+from tests.cluster import paths
 from tests.cluster.images import NEWER
-from tests.cluster.logs import log
+from tests.cluster.loading import CLIENT, Load, client_pod
+from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.members import Members
 from tests.cluster.node import Cluster
 from tests.cluster.operators import Operator
+from tests.cluster.records import JOINT, joint_changes, records
+from tests.support import SHOWN
 from tests.support.processes import eventually
 
 OPERATOR = "replog_operator"
-PHASE_S = 120.0
-
-
-class Phase(NamedTuple):
-    """An edit, the kinds of writes that follow, and how its end is seen.
-
-    Each operator dies at the next of them: a kind that is written once only stands before those
-    that come later.
-    """
-
-    edit: Callable[["Place"], None]
-    writes: tuple[str, ...]
-    done: Callable[["Place"], bool]
+DIES_S = 100.0
+LOST = f"{LOG}-0"
+"""Whose pod and disk are lost: it founded the log."""
+SNAPSHOT = """\
+apiVersion: replog.dev/v1alpha1
+kind: ReplicatedLogTask
+metadata: {name: now}
+spec: {log: orders, action: Snapshot}
+"""
 
 
 class Place:
-    """The log `orders` in a namespace, and one operator after another."""
+    """The log in a namespace, and one operator after another."""
 
     def __init__(self, cluster: Cluster, namespace: str, directory: Path) -> None:
         self._cluster = cluster
-        self.api = cluster.api
-        self.members = Members(cluster, namespace)
-        self.namespace = namespace
+        self._namespace = namespace
         self._directory = directory
-        self.logs = f"/apis/replog.dev/v1alpha1/namespaces/{namespace}/replicatedlogs"
-        self.tasks = f"/apis/replog.dev/v1alpha1/namespaces/{namespace}/replicatedlogtasks"
-        self._started = 0
+        self._operators: list[Operator] = []
+        self.log = ManagedLog(cluster, namespace, self._said)
+        self.members = Members(cluster, namespace)
 
-    def start(self, failpoint: str) -> Operator:
-        """The next operator, which dies at the failpoint; it need not wait for the lease."""
-        lease = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases/replog-operator"
-        if self.api.found(lease) is not None:
-            self.api.merge(lease, {"spec": {"holderIdentity": ""}})
-        self._started += 1
+    @contextmanager
+    def operator(self, failpoint: str = "") -> Iterator[Operator]:
+        """The next operator, which dies at the failpoint; it need not wait for the lease.
+
+        It is gone after the block.
+        """
+        leases = "/apis/coordination.k8s.io/v1"
+        lease = paths.of(leases, self._namespace, "leases", "replog-operator")
+        if self._operators:
+            self._cluster.api.merge(lease, {"spec": {"holderIdentity": ""}})
         operator = Operator(
-            self._cluster, self.namespace, f"operator-{self._started}", self._directory,
+            self._cluster, self._namespace, f"operator-{len(self._operators)}", self._directory,
             module=OPERATOR, environment={VARIABLE: failpoint},
         )  # fmt: skip
+        self._operators.append(operator)
         operator.start()
-        return operator
+        try:
+            yield operator
+        finally:
+            operator.kill()
 
-    def edit(self, **spec: Any) -> None:
-        """Change the log's spec."""
-        self.api.merge(f"{self.logs}/orders", {"spec": spec})
-
-    def is_ready(self, voters: int) -> bool:
-        """Whether all is as the spec wants it, with so many voters."""
-        found = self.api.get(f"{self.logs}/orders")
-        status = found.get("status") or {}
-        current = status.get("observedGeneration") == found["metadata"]["generation"]
-        updated = {each["type"]: each["status"] for each in status.get("conditions", ())}
-        return bool(
-            current
-            and status.get("voters") == voters
-            and status.get("summary") == "Ready"
-            and updated.get("Updated") == "True"
-        )
-
-    def pods(self) -> list[Any]:
-        """Its pods."""
-        return self.api.items(f"/api/v1/namespaces/{self.namespace}/pods")
-
-
-def make(place: Place) -> None:
-    place.api.create(place.logs, log("orders"))
-
-
-def snapshot(place: Place) -> None:
-    task = {
-        "apiVersion": "replog.dev/v1alpha1",
-        "kind": "ReplicatedLogTask",
-        "metadata": {"name": "now"},
-        "spec": {"log": "orders", "action": "Snapshot"},
-    }
-    place.api.create(place.tasks, task)
-
-
-def renewed(place: Place) -> bool:
-    notes = [pod["metadata"].get("annotations", {}).get("round") for pod in place.pods()]
-    return notes == ["2", "2", "2"] and place.is_ready(3)
-
-
-def open_to_all(place: Place) -> bool:
-    policies = f"/apis/networking.k8s.io/v1/namespaces/{place.namespace}/networkpolicies"
-    return place.api.items(policies) == [] and place.is_ready(3)
-
-
-def built(place: Place) -> bool:
-    task = place.api.get(f"{place.tasks}/now")
-    return bool((task.get("status") or {}).get("state") == "Done")
-
-
-def raised(place: Place) -> bool:
-    return place.members.status(0)["feature_level"] == FEATURE_LEVEL + 1 and place.is_ready(3)
-
-
-PHASES = (
-    Phase(
-        make,
-        ("apply-status", "apply", "create", "bootstrap", "target"),
-        lambda place: place.is_ready(1),
-    ),
-    Phase(
-        lambda place: place.edit(replicas=3),
-        ("patch", "event"),
-        lambda place: place.is_ready(3),
-    ),
-    Phase(
-        lambda place: place.edit(podTemplate={"annotations": {"round": "2"}}),
-        ("evict", "transfer"),
-        renewed,
-    ),
-    Phase(lambda place: place.edit(networkPolicy={"enabled": False}), ("delete",), open_to_all),
-    Phase(snapshot, ("snapshot",), built),
-    Phase(lambda place: place.edit(image=NEWER), ("raise-feature-level",), raised),
-)
-
-
-def pass_through(place: Place, phase: Phase) -> list[str]:
-    """The places at which an operator died on the way."""
-    phase.edit(place)
-    hit = [f"{when}-{write}" for write in phase.writes for when in ("before", "after")]
-    for failpoint in hit:
-        with operating(place, failpoint) as operator:
-            eventually(f"it dies {failpoint}", operator.ended, PHASE_S)
+    def dies(self, failpoint: str) -> None:
+        """The next operator goes on with the work until it dies there."""
+        with self.operator(failpoint) as operator:
+            eventually(f"it dies {failpoint}", operator.ended, DIES_S)
             assert operator.wait() == EXIT_FAILPOINT, operator.said()
-    with operating(place, "") as operator:
-        eventually("all is as it should be", lambda: phase.done(place), PHASE_S)
-    return hit
+
+    def _said(self) -> str:
+        return self._operators[-1].said() if self._operators else ""
 
 
-@contextmanager
-def operating(place: Place, failpoint: str) -> Iterator[Operator]:
-    """One operator; it is gone after the block."""
-    operator = place.start(failpoint)
-    try:
-        yield operator
-    finally:
-        operator.kill()
+class Phase(NamedTuple):
+    """What becomes of the log, where operators die on the way to it, and what is so in the end.
+
+    A write that comes once only stands before those that come later.
+    """
+
+    begin: Callable[[ManagedLog], None]
+    places: tuple[str, ...]
+    end: Callable[[Place], None]
 
 
-@pytest.mark.timeout(900, func_only=True)
-def test_whatever_write_it_dies_at_the_next_one_goes_on(
-    cluster: Cluster, definitions: None, namespace: str, tmp_path: Path
+def found(log: ManagedLog) -> None:
+    log.apply("three")
+
+
+def lose(log: ManagedLog) -> None:
+    log.kubectl("delete", "pvc", f"data-{LOST}", "--wait=false")
+    log.kubectl("delete", "pod", LOST)
+
+
+def roll(log: ManagedLog) -> None:
+    """With something to delete and something to do once beside it."""
+    log.merge(image=NEWER, networkPolicy={"enabled": False})
+    log.kubectl("apply", "-f", "-", said=SNAPSHOT)
+
+
+def ready(replicas: int) -> Callable[[Place], None]:
+    return lambda place: place.log.wait_until_ready(replicas)
+
+
+def rolled(place: Place) -> None:
+    log, level = place.log, FEATURE_LEVEL + 1
+    log.wait("the level is raised", lambda: place.members.status(0)["feature_level"] == level)
+    log.wait("all are of the newer image", lambda: log.condition("Updated") == "True")
+    state = ("get", "rlogtask", "now", "-o", "jsonpath={.status.state}")
+    log.wait("the snapshot is built", lambda: log.kubectl(*state) == "Done")
+    assert log.kubectl("get", "networkpolicies", "-o", "name") == ""
+    log.wait_until_ready(3)
+
+
+FOUNDING = Phase(found, ("before-bootstrap", "after-bootstrap"), ready(3))
+UNDER_LOAD = (
+    Phase(
+        lambda log: log.scale(5),
+        ("before-create", "after-create", "before-patch", "after-target"),
+        ready(5),
+    ),
+    Phase(lambda log: log.scale(3), ("before-target", "after-patch"), ready(3)),
+    Phase(
+        lose,
+        ("before-apply-status", "after-apply-status", "before-apply", "after-apply",
+         "before-event", "after-event"),
+        ready(3),
+    ),
+    Phase(
+        roll,
+        ("before-delete", "after-delete", "before-snapshot", "after-snapshot",
+         "before-evict", "after-evict", "before-transfer", "after-transfer",
+         "before-raise-feature-level", "after-raise-feature-level"),
+        rolled,
+    ),
+)  # fmt: skip
+CHANGES = (5, 3, 3)
+"""Voters after each change of members under load."""
+
+
+def go_through(place: Place, phase: Phase) -> tuple[str, ...]:
+    """Have it done; the failpoints at which an operator died on the way."""
+    phase.begin(place.log)
+    for failpoint in phase.places:
+        place.dies(failpoint)
+    with place.operator():
+        phase.end(place)
+    return phase.places
+
+
+def member_ids(log: ManagedLog) -> dict[str, str]:
+    """Of each pod's member."""
+    return {each["pod"]: each["id"] for each in log.resource()["status"]["members"]}
+
+
+@pytest.mark.timeout(600, func_only=True)
+def test_the_operator_dies_once_at_each_failpoint_and_no_record_and_no_change_is_lost_or_doubled(
+    cluster: Cluster,
+    definitions: None,
+    namespace: str,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    place = Place(cluster, namespace, tmp_path)
-    hit = [name for phase in PHASES for name in pass_through(place, phase)]
-    assert set(NAMES) == set(hit)
+    place, began_s = Place(cluster, namespace, tmp_path), time.monotonic()
+    with client_pod(cluster, namespace):
+        hit = [*go_through(place, FOUNDING)]
+        first = member_ids(place.log)
+        founded = joint_changes(records(place.members, place.log, 0))
+        load = Load(cluster, namespace, LOG)
+        for phase in UNDER_LOAD:
+            hit += go_through(place, phase)
+        loaded = load.end()
+
+        assert Counter(hit) == Counter(NAMES)
+        assert loaded.acknowledged > 100
+        assert place.log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
+        changes = joint_changes(records(place.members, place.log, 1))[len(founded) :]
+    assert [(kind, voters) for kind, _, voters in changes] == [
+        (kind, voters) for voters in CHANGES for kind in JOINT
+    ]
+    last = member_ids(place.log)
+    assert [pod for pod in first if first[pod] != last[pod]] == [LOST]
+    took_s = time.monotonic() - began_s
+    record_property(
+        SHOWN, f"{len(hit)} crashes of the operator in {took_s:.0f} s: gaps {loaded.told()}"
+    )
