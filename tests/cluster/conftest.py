@@ -69,13 +69,20 @@ def definitions(cluster: Cluster) -> None:
 
 
 @pytest.fixture
-def unmade(
+def acting(
     cluster: Cluster, namespace: str, definitions: None, tmp_path: Path
-) -> Iterator[ManagedLog]:
-    """The operator runs and a client waits; there is no log yet."""
+) -> Iterator[Operator]:
+    """The operator, which runs."""
     operator = Operator(cluster, namespace, "one", tmp_path, module="replog_operator")
-    with operators(operator), client_pod(cluster, namespace):
-        yield ManagedLog(cluster, namespace, operator.said)
+    with operators(operator):
+        yield operator
+
+
+@pytest.fixture
+def unmade(cluster: Cluster, namespace: str, acting: Operator) -> Iterator[ManagedLog]:
+    """The operator runs and a client waits; there is no log yet."""
+    with client_pod(cluster, namespace):
+        yield ManagedLog(cluster, namespace, acting.said)
 
 
 @pytest.fixture

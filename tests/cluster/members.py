@@ -15,7 +15,6 @@ from replog_operator.kube.children.wanted import Wanted
 from replog_operator.kube.kinds import kind_of
 from tests.cluster import paths
 from tests.cluster.images import OURS
-from tests.cluster.loading import CLIENT
 from tests.cluster.node import Cluster
 from tests.support.processes import Refused, ask, call, eventually
 
@@ -62,7 +61,8 @@ class Members:
         def look() -> list[int]:
             found = self._cluster.api.items(paths.pods(self.namespace))
             names = [pod["metadata"]["name"] for pod in found]
-            ordinals = [int(name.removeprefix(f"{LOG}-")) for name in names if name != CLIENT]
+            ours = [name for name in names if name.startswith(f"{LOG}-")]
+            ordinals = [int(name.removeprefix(f"{LOG}-")) for name in ours]
             return [ordinal for ordinal in ordinals if self._leads(ordinal)]
 
         return eventually("one leads", look, CHANGE_S)[0]

@@ -1,5 +1,6 @@
 """Processes of the operator beside the cluster, in its network, as a person would start them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from tests.cluster.images import OURS
 from tests.cluster.node import Cluster
 from tests.cluster.versions import ROOT
+from tests.support.processes import call, eventually
 
 END_S = 30.0
 
@@ -81,6 +83,16 @@ class Operator:
     def said(self) -> str:
         """Its log."""
         return self._log.read_text() if self._log.exists() else ""
+
+    def metrics(self) -> str:
+        """Its page of metrics."""
+        port = eventually("it serves its metrics", self._port, END_S)
+        return call("GET", f"127.0.0.1:{port}", "/metrics")[1].decode()
+
+    def _port(self) -> int | None:
+        """The one that it has taken, as it says at its start; it may have been started again."""
+        said = [json.loads(line) for line in self.said().splitlines() if "operator_started" in line]
+        return int(said[-1]["port"]) if said else None
 
     def kill(self) -> None:
         """`kill -9`, also while it is stopped."""

@@ -1,7 +1,7 @@
 """Who drains a host is given one member, and the next only once the first has caught up."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -9,12 +9,20 @@ import pytest
 
 from tests.cluster import paths
 from tests.cluster.cutting import cut_off
+from tests.cluster.gates import assert_told
+from tests.cluster.halting import halted
 from tests.cluster.loading import CLIENT, TRANSFER_S, Load
 from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.members import Members
 from tests.cluster.node import Cluster
+from tests.cluster.operators import Operator
 from tests.cluster.pausing import uids, wait_for_another
 from tests.support import SHOWN
+
+MANY = 5000
+"""Records by which a member is behind."""
+LAG_S = 4.0
+"""Twice an election timeout: who lags by less than one counts as caught up."""
 
 
 @pytest.fixture
@@ -78,28 +86,55 @@ def test_the_leader_goes_the_second_is_refused_and_no_append_waits_long(
 
 
 @pytest.mark.timeout(400, func_only=True)
-def test_nobody_may_be_taken_while_another_member_is_cut_off(
-    cluster: Cluster, namespace: str, log: ManagedLog
+def test_nobody_may_be_taken_while_another_member_is_cut_off_or_behind(
+    cluster: Cluster, namespace: str, log: ManagedLog, acting: Operator
 ) -> None:
-    """It stays ready for Kubernetes, whose own budget would let one go."""
+    """Nor is one by the operator: an edit that restarts pods waits, too."""
     members = Members(cluster, namespace)
     leader = members.leader()
-    gone, other = ((leader + step) % 3 for step in (1, 2))
+    lacking, other = sorted({0, 1, 2} - {leader})
     assert log.resource()["status"]["tolerates"] == 1
 
-    with cut_off(cluster, namespace, f"{LOG}-{gone}"):
-        log.wait("none may fail", lambda: log.resource()["status"]["tolerates"] == 0)
-        log.wait("none may be taken", lambda: allowed(cluster, namespace) == 0)
-        assert len(ready(cluster, namespace)) == 3
-        for ordinal in (other, leader):
-            assert evicted(cluster, namespace, ordinal) == 429
+    with cut_off(cluster, namespace, f"{LOG}-{lacking}"):
+        assert_none_may_go(cluster, namespace, log, (other, leader))
+        assert len(ready(cluster, namespace)) == 3, "Kubernetes' own budget would let one go"
+        log.merge(podTemplate={"annotations": {"round": "2"}})
+        assert_told(log, acting, "MayNotStop")
+        log.merge(podTemplate=None)
         log.append(CLIENT, "meanwhile\n")
-
     log.wait("one may be taken again", lambda: allowed(cluster, namespace) == 1)
+
+    with halted(cluster, namespace, f"{LOG}-{lacking}"):
+        log.append(CLIENT, "\n".join(map(str, range(MANY))) + "\n")
+        log.wait("it is behind", lambda: behind(members, leader, lacking) >= MANY)
+        time.sleep(LAG_S)
+        assert_none_may_go(cluster, namespace, log, (other, leader))
+    log.wait("one may be taken again", lambda: allowed(cluster, namespace) == 1)
+    assert behind(members, leader, lacking) == 0
+
     assert log.resource()["status"]["tolerates"] == 1
     assert evicted(cluster, namespace, other) == 201
     log.wait_until_ready(3)
-    assert log.read(CLIENT) == ["meanwhile"]
+    assert log.read(CLIENT) == ["meanwhile", *map(str, range(MANY))]
+
+
+def assert_none_may_go(
+    cluster: Cluster, namespace: str, log: ManagedLog, those: Iterable[int]
+) -> None:
+    """By the operator's word, which the budget has: whoever asks for one of those is refused."""
+    log.wait("none may fail", lambda: log.resource()["status"]["tolerates"] == 0)
+    log.wait("none may be taken", lambda: allowed(cluster, namespace) == 0)
+    budget = cluster.api.get(paths.of(paths.POLICY, namespace, "poddisruptionbudgets", LOG))
+    assert budget["spec"]["maxUnavailable"] == 0
+    assert [evicted(cluster, namespace, ordinal) for ordinal in those] == [429, 429]
+
+
+def behind(members: Members, leader: int, ordinal: int) -> int:
+    """How many offsets a member lacks, as the leader knows it."""
+    at = f"{LOG}-{ordinal}."
+    known = members.status(leader)["members"]
+    member = next(each["id"] for each in known if each["address"].startswith(at))
+    return int(members.call(leader, "GET", f"/v1/cluster/members/{member}:may-stop")["behind"])
 
 
 def ready(cluster: Cluster, namespace: str) -> list[str]:

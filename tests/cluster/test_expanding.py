@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.gates import assert_told
 from tests.cluster.loading import CLIENT, Load
 from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.node import Cluster
+from tests.cluster.operators import Operator
 
 MEMBERS = f"app.kubernetes.io/instance={LOG}"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
@@ -50,7 +52,7 @@ def test_volumes_grow_under_load_while_a_member_is_down(cluster: Cluster, log: M
 
 @pytest.mark.timeout(400, func_only=True)
 def test_growth_that_is_refused_says_why_and_can_be_taken_back(
-    cluster: Cluster, unmade: ManagedLog
+    cluster: Cluster, unmade: ManagedLog, acting: Operator
 ) -> None:
     log, rigid = unmade, {"size": "2Gi", "className": "rigid"}
     cluster.api.create(CLASSES, RIGID)
@@ -58,7 +60,7 @@ def test_growth_that_is_refused_says_why_and_can_be_taken_back(
         log.apply("one", storage=rigid)
         log.wait_until_ready(1)
         log.merge(storage=rigid | {"size": "3Gi"})
-        log.wait("it is refused", lambda: wait_of(log, "ExpansionRefused"))
+        assert_told(log, acting, "ExpansionRefused")
         assert "must support resize" in wait_of(log, "ExpansionRefused")["message"]
         log.append(CLIENT, "one\n")
 

@@ -1,17 +1,18 @@
 """What others put on a log's objects stays there, and what they hold back holds up nobody else."""
 
 import time
-from typing import Any
 
 import pytest
 
 from replog_operator.kube.kinds import LOG as LOGS
 from tests.cluster import paths
 from tests.cluster.foreign import Marks
+from tests.cluster.gates import assert_told
 from tests.cluster.loading import CLIENT
 from tests.cluster.logs import log as smallest
 from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.node import Cluster
+from tests.cluster.operators import Operator
 
 HELD_S = 4.0
 """For so long a pod that ends is held at first: two looks of the operator."""
@@ -63,7 +64,7 @@ def test_labels_annotations_and_finalizers_of_others_stay_on_every_kind_of_objec
 
 @pytest.mark.timeout(500, func_only=True)
 def test_a_deleted_log_whose_objects_are_held_holds_up_no_other_and_comes_back_with_its_data(
-    cluster: Cluster, log: ManagedLog
+    cluster: Cluster, log: ManagedLog, acting: Operator
 ) -> None:
     marks = Marks(cluster, log.namespace, LOG)
     marks.mark()
@@ -75,10 +76,7 @@ def test_a_deleted_log_whose_objects_are_held_holds_up_no_other_and_comes_back_w
     cluster.api.create(logs, smallest("ledger"))
     log.wait("another log is made", lambda: summary(cluster, f"{logs}/ledger") == "Ready")
     log.apply("three")
-    log.wait(
-        "it is said what is waited for",
-        lambda: "ForeignObject" in waits(cluster, f"{logs}/{LOG}"),
-    )
+    assert_told(log, acting, "ForeignObject")
     assert len(marks.going()) == 7, "nobody lets them go"
 
     for path in marks.marked():
@@ -89,14 +87,4 @@ def test_a_deleted_log_whose_objects_are_held_holds_up_no_other_and_comes_back_w
 
 def summary(cluster: Cluster, path: str) -> str:
     """A log's state in a word."""
-    return str(status(cluster, path).get("summary"))
-
-
-def waits(cluster: Cluster, path: str) -> str:
-    """The codes of what a log waits for."""
-    return ", ".join(wait["code"] for wait in status(cluster, path).get("waits", ()))
-
-
-def status(cluster: Cluster, path: str) -> Any:
-    """What is told of a log."""
-    return cluster.api.get(path).get("status") or {}
+    return str((cluster.api.get(path).get("status") or {}).get("summary"))

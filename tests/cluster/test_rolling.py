@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from replog_operator.kube.children.names import TEMPLATE
+from tests.cluster.gates import assert_told
 from tests.cluster.images import OURS
 from tests.cluster.loading import CLIENT, TRANSFER_S, Load
 from tests.cluster.managed import LOG, ManagedLog
 from tests.cluster.node import Cluster
+from tests.cluster.operators import Operator
 from tests.support import SHOWN
 
 NOWHERE = "localhost/nowhere:1"
@@ -59,7 +61,7 @@ def all_replaced(log: ManagedLog, before: dict[str, Any]) -> bool:
 
 @pytest.mark.timeout(500, func_only=True)
 def test_an_image_that_does_not_exist_stops_at_one_pod_and_the_former_comes_back(
-    cluster: Cluster, log: ManagedLog
+    cluster: Cluster, log: ManagedLog, acting: Operator
 ) -> None:
     before = pods(log)
     load = Load(cluster, log.namespace, LOG)
@@ -68,6 +70,7 @@ def test_an_image_that_does_not_exist_stops_at_one_pod_and_the_former_comes_back
     log.wait("it is given up", lambda: log.condition("Updated", "reason") == "BadVersion")
     log.wait("the former is back", lambda: templates(pods(log)) == templates(before))
     log.wait_until_ready(3)
+    assert_told(log, acting, "BadVersion")
     replaced = [name for name, (uid, _) in pods(log).items() if uid != before[name][0]]
     assert len(replaced) == 1, "one pod was tried, and no other touched"
     settings = log.kubectl("exec", replaced[0], "--", "cat", "/etc/replog/node.yaml")
