@@ -117,12 +117,16 @@ class Atlas:
         self.lets_go = world.sizes.retention_bytes > 0
 
     def whole(self) -> bool:
-        """Whether no disk lacks entries that it should have."""
+        """Whether no disk lacks entries that it should have.
+
+        One that lost its end lacks them, and doesn't vote, though what had rotted is long gone.
+        """
         return not any(self._lacks_entries(node) for node in self._world.nodes)
 
     def _lacks_entries(self, node: SimNode) -> bool:
-        files = node.disk.lasting()
-        return any(files[name].rotten - {0} for name in segments_of(node.disk))
+        files, path = node.disk.lasting(), segments_of(node.disk)
+        lost = any(files[name].rotten - {0} for name in path)
+        return lost or (bool(path) and _unproven(files[path[-1]].durable, path[-1]))
 
     def rotten(self, node: SimNode) -> list[str]:
         """The files of a member that count and are rotten."""

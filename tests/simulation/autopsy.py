@@ -260,6 +260,8 @@ def _cut(
     bases = sorted(log)
     place = random.randrange(len(bases))
     end, behind = log[bases[place]], [log[base] for base in bases[place + 1 : place + 6]]
+    if end.last > store.tail.position.offset:
+        return  # it was torn, or is lost and known to be
     try:
         for wrong in (Position(Term(end.term + 1), end.last), Position(end.term, Offset(FAR))):
             try:

@@ -145,6 +145,8 @@ class Healing:
             for member in c.members
         }
         healed = [node for node in nodes if node.member in members]
+        if not healed and members:
+            return  # they have led each other out: whom they handed over to is not of these
         asked = healed + [node for node in leaders if node not in healed]
         calls = liveness.ask(asked)
         world.run(SERVED_WITHIN_S)
