@@ -39,15 +39,49 @@ class Facts(NamedTuple):
         return frozenset() if self.known is None else frozenset(m.id for m in self.known.members)
 
     @property
-    def settled(self) -> bool:
-        """A leader answers, its target is reached, and no change is under way."""
+    def committed(self) -> bool:
+        """A leader answers, and its membership is neither changing nor one that may be lost again.
+
+        A leader that nobody follows may have written that members leave, and the next one knows
+        nothing of it.
+        """
         status = self.status
         return (
             status is not None
             and not status.joint
+            and status.configuration_offset <= status.commit_offset
+        )
+
+    @property
+    def settled(self) -> bool:
+        """It is committed, and its target is reached."""
+        status = self.status
+        return (
+            status is not None
+            and self.committed
             and status.target is not None
             and status.target.reached
             and set(status.target.members) == self.member_ids
+        )
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Ordinals whose disks may hold data of members, whether a pod runs there or not."""
+        return tuple(at for at, claim in sorted(self.claims.items()) if not claim.retired)
+
+    def is_removed(self, ordinal: int) -> bool:
+        """Whether the member there was removed for good; it need not know it.
+
+        Who did not run at that time is not told later: it has a vote in an older configuration than
+        the one without it.
+        """
+        answer, status = self.seen.answers.get(ordinal), self.status
+        if answer is None or answer.member in self.member_ids:
+            return False
+        if answer.state == "removed" or status is None:
+            return answer.state == "removed"
+        return answer.configuration_offset < status.configuration_offset and any(
+            member.id == answer.member and member.role != "learner" for member in answer.members
         )
 
     @property

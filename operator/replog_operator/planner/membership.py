@@ -44,14 +44,16 @@ def membership(facts: Facts) -> Answer:
 
 
 def no_leader(facts: Facts) -> Hold:
-    """Nobody leads: it passes, or too many disks are lost; that is said once all have answered.
+    """Nobody leads: it passes, or too many disks are lost; that is said once all have answered,
+    those of disks beyond the pods that there are included.
 
     A member that begins or ends says that it is one, and nothing yet, or no more, of the others: as
     good as silence, for its disk is there.
     """
     known, answers, workload = facts.known, facts.seen.answers, facts.seen.workload
     pods = 0 if workload is None else workload.replicas
-    silent = [o for o in range(pods) if o not in answers or _says_nothing(answers[o])]
+    places = sorted({*range(pods), *facts.held})
+    silent = [at for at in places if at not in answers or _says_nothing(answers[at])]
     voters = [m.id for m in known.members if m.role != "learner"] if known is not None else []
     alive = [answer.member for answer in answers.values() if answer.member in voters]
     if silent:
@@ -118,6 +120,8 @@ def _told(facts: Facts, status: ClusterStatus, wanted: tuple[MemberAddress, ...]
 
 def _under_way(facts: Facts, status: ClusterStatus) -> Hold:
     phase = "both halves must agree" if status.joint else "new members copy the log"
+    if not facts.committed and not status.joint:
+        phase = "a majority must have its last change"
     code = next(iter(facts.seen.blockers), "ChangeInProgress")
     return Hold(code, f"the log is on its way to {facts.spec.replicas} members: {phase}")
 

@@ -23,13 +23,16 @@ ORDINALS_MAX: Final = 64
 def first_size(facts: Facts) -> int:
     """Pods while nobody can say who is a member: as many as are wanted or may hold data.
 
-    None is begun on a disk that was retired: whether that may go, only a leader can tell.
+    Above those none is begun on a disk that was retired: whether that may go, only a leader can
+    tell. Below them it is: there are no pods without those of all lower ordinals, and who was
+    removed neither votes nor is voted for.
     """
     if facts.spec.hibernate:
         return 0
     running = 0 if facts.seen.workload is None else facts.seen.workload.replicas
-    retired = [at for at, claim in facts.claims.items() if at >= running and claim.retired]
-    return min(max(facts.spec.replicas, _held(facts)), *retired, ORDINALS_MAX)
+    needed = 1 + max(facts.held, default=-1)
+    retired = [at for at in facts.claims if at >= max(running, needed)]
+    return min(max(facts.spec.replicas, needed), *retired, ORDINALS_MAX)
 
 
 def sleep(facts: Facts) -> Answer:
@@ -85,7 +88,7 @@ def _ready_to_run(facts: Facts, ordinal: int) -> Answer:
 
 def give_up(facts: Facts, claim: Claim) -> Answer:
     """Delete a disk whose member the committed configuration lacks, in two steps."""
-    if facts.status is None or facts.status.joint:
+    if not facts.committed:
         return Hold("ChangeInProgress", f"{claim.name} waits until the membership is committed")
     if claim.member_id and not claim.retired:
         return Do(RetireClaim(the(claim)), f"{claim.name} holds data of a removed member")
@@ -100,20 +103,31 @@ def make_claim(facts: Facts, ordinal: int) -> Do:
 
 
 def rejoin(facts: Facts) -> Answer:
-    """A removed member at an ordinal that is wanted again: its disk goes, and a new one begins."""
+    """A disk that may not be a member's, where one is wanted again: it goes, and a new one begins.
+
+    It is a removed member's, or was retired before the log was turned round: were its member taken
+    in, nobody would look for it while nobody leads.
+    """
     for ordinal in range(facts.spec.replicas):
-        answer, claim = facts.seen.answers.get(ordinal), facts.claims.get(ordinal)
-        if answer is None or answer.state != "removed" or answer.member in facts.member_ids:
+        claim, pod = facts.claims.get(ordinal), facts.pods.get(ordinal)
+        if not (facts.is_removed(ordinal) or _is_spent(facts, ordinal)):
             continue
         if claim is not None and not claim.terminating:
-            return give_up(facts, claim._replace(member_id=claim.member_id or answer.member))
-        pod = facts.pods.get(ordinal)
+            answer = facts.seen.answers.get(ordinal)
+            member = claim.member_id or ("" if answer is None else answer.member)
+            return give_up(facts, claim._replace(member_id=member))
         if pod is not None and pod.state != "terminating":
             return Do(
                 DeletePod(the(pod), "its disk is given up"), f"{pod.name} lets go of its disk"
             )
         return Hold("ClaimTerminating", f"the disk of {facts.spec.name}-{ordinal} is being deleted")
     return None
+
+
+def _is_spent(facts: Facts, ordinal: int) -> bool:
+    """Whether the disk there was retired, and is no member's."""
+    claim = facts.claims.get(ordinal)
+    return claim is not None and claim.retired and ordinal not in facts.members
 
 
 def shrink(facts: Facts) -> Answer:
@@ -138,11 +152,6 @@ def _leave(facts: Facts, ordinal: int) -> Answer:
     if not claim.cluster_id and answer is None and not _acknowledged(facts, claim):
         return Hold("UnknownData", f"nobody knows whose data {claim.name} holds")
     return Do(RetireClaim(the(claim)), f"the member of {claim.name} is removed")
-
-
-def _held(facts: Facts) -> int:
-    """One more than the highest ordinal whose claim may hold data of a member."""
-    return 1 + max((at for at, claim in facts.claims.items() if not claim.retired), default=-1)
 
 
 def _was_made_empty(claim: Claim) -> bool:

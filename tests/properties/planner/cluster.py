@@ -2,12 +2,14 @@
 
 It is the least that the planner can tell from the real thing: ids, roles, one joint change at a
 time, epochs, operations, and a quorum that must be alive. No records: what matters of them is who
-holds them, and that is every voter that has been caught up.
+holds them, and that is every voter that has been caught up. Who does not run knows no newer
+configuration than before, and who was removed meanwhile is never told.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from replog.wire.schemas import (
     ClusterStatus,
@@ -33,9 +35,23 @@ class Member:
     feature_level: int = 1
 
 
+class View(NamedTuple):
+    """A configuration as a member knows it."""
+
+    offset: int
+    joint: bool
+    members: list[MemberStatus]
+    target: TargetStatus
+
+
 @dataclass
 class Cluster:
-    """The log. at: addresses of members; alive: ids of members whose process answers."""
+    """The log. addresses: of members; alive: ids of members whose process answers.
+
+    commit: the offset up to which the configuration is committed; while it is stalled, what the
+    leader writes reaches nobody. leaving: who has left by a record that is not committed.
+    removed: ids that may never come back. views: what each member knows, the leader aside.
+    """
 
     members: dict[str, Member] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
@@ -53,6 +69,11 @@ class Cluster:
     leader: str | None = None
     joints: list[str] = field(default_factory=list)
     level: int = 1
+    commit: int = -1
+    stalled: bool = False
+    leaving: tuple[str, ...] = ()
+    removed: set[str] = field(default_factory=set)
+    views: dict[str, View] = field(default_factory=dict)
 
     def bootstrap(self, member: str, cluster_id: str, operation: str) -> str:
         """Found it; the answer's code, "" if it is done."""
@@ -65,6 +86,8 @@ class Cluster:
         self.cluster_id, self.voters, self.target = cluster_id, (member,), (member,)
         self.operations[operation] = member
         self.offset += 1
+        self.commit = self.offset
+        self.views[member] = self._view()
         return ""
 
     def set_target(
@@ -82,6 +105,8 @@ class Cluster:
             return "stale_plan"
         if self.outgoing is not None:
             return "change_in_progress"
+        if self.removed & {member.id for member in members}:
+            return "invalid_target"
         self.epoch, self.holder = epoch, holder
         self.operations[operation] = "target"
         self.operation, self.target = operation, tuple(member.id for member in members)
@@ -91,18 +116,38 @@ class Cluster:
         return ""
 
     def go_on(self) -> None:
-        """One step of the cluster's own: elect, copy, enter joint, leave it."""
+        """One step of the cluster's own: elect, commit, copy, enter joint, leave it."""
         self._elect()
         if self.leader is None:
             return
+        self._commit()
         for member in (*self.voters, *self.learners):
             if member in self.alive and self._reachable(member):
                 found = self.members[member]
                 found.holds, found.state, found.cluster_id = True, "member", self.cluster_id
+        if self.commit < self.offset:
+            return
         if self.outgoing is not None:
             self._leave_joint()
         elif set(self.target) != set(self.voters):
             self._enter_joint()
+        self._commit()
+
+    def _commit(self) -> None:
+        """What the leader has written is on a majority, and who runs knows it."""
+        if self.leader is None or self.stalled:
+            return
+        self.commit = self.offset
+        self.removed.update(self.leaving)
+        for member in (*self.voters, *(self.outgoing or ()), *self.learners, *self.leaving):
+            if member in self.alive and self._reachable(member):
+                self.views[member] = self._view()
+                if member in self.leaving:
+                    self.members[member].state = "removed"
+        self.leaving = ()
+
+    def _view(self) -> View:
+        return View(self.offset, self.outgoing is not None, self._members(), self._target())
 
     def quorum(self, of: tuple[str, ...]) -> bool:
         """Whether a majority of these is alive and holds everything."""
@@ -130,26 +175,27 @@ class Cluster:
     def _leave_joint(self) -> None:
         assert self.outgoing is not None
         gone = [member for member in self.outgoing if member not in self.voters]
-        self.outgoing = None
+        self.outgoing, self.leaving = None, tuple(gone)
         self.offset += 1
-        for member in gone:
-            if member in self.alive:
-                self.members[member].state = "removed"
         self._elect()
 
     def status(self, member: str) -> ClusterStatus:
         """GET /v1/cluster at this member."""
         found = self.members[member]
         knows = found.state in ("member", "removed")
+        view = self._view() if member == self.leader else self.views.get(member)
+        view = view if knows else None
         return ClusterStatus(
             member=member, incarnation=1, state=found.state,
             cluster_id=found.cluster_id, lineage=None,
             role="leader" if knows and member == self.leader else "follower", term=1,
-            leader=self.leader, leader_client_address=None, commit_offset=0, applied_offset=0,
+            leader=self.leader, leader_client_address=None,
+            commit_offset=self.commit if member == self.leader else -1, applied_offset=0,
             durable_offset=0, last_offset=0, log_start_offset=0,
-            configuration_offset=self.offset if knows else -1, joint=self.outgoing is not None,
-            members=self._members() if knows else [],
-            target=self._target() if knows else None,
+            configuration_offset=-1 if view is None else view.offset,
+            joint=view is not None and view.joint,
+            members=[] if view is None else view.members,
+            target=None if view is None else view.target,
             admitting=member == self.leader, version="1", feature_level=self.level,
             feature_level_spoken=found.feature_level,
         )  # fmt: skip

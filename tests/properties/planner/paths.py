@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from replog.wire.schemas import MemberAddress
 from replog_operator.model.observed import Operator, TaskKind
 from replog_operator.model.spec import LogSpec
 from tests.properties.planner.world import Disk, World
@@ -83,16 +84,107 @@ def lead(ordinal: int) -> Turn:
     return turn
 
 
+def expel(ordinal: int) -> Turn:
+    """Somebody else, whom the log lets, has it remove the member of this ordinal."""
+
+    def turn(world: World) -> None:
+        cluster, disk = world.cluster, world.disks.get(ordinal)
+        if disk is None or disk.member not in cluster.voters or cluster.leader is None:
+            return
+        others = [m for m in cluster.voters if m != disk.member]
+        if others:
+            cluster.set_target(
+                tuple(MemberAddress(m, cluster.addresses[m]) for m in others),
+                cluster.offset, f"expel-{cluster.offset}", cluster.epoch, cluster.holder,
+            )  # fmt: skip
+            world.tick()
+
+    return turn
+
+
+def expel_while_it_hangs(ordinal: int) -> Turn:
+    """So it is not told, and is told never; then it goes on."""
+
+    def turn(world: World) -> None:
+        world.pods[ordinal].hung = True
+        world.tick()
+        expel(ordinal)(world)
+        for _ in range(3):
+            world.operate()
+            world.tick()
+        wake(world)
+
+    return turn
+
+
+def expel_and_sleep(ordinal: int) -> Turn:
+    """Asleep after its disk was retired and before it is deleted."""
+
+    def turn(world: World) -> None:
+        expel(ordinal)(world)
+        _until(world, lambda: world.disks[ordinal].retired)
+        hibernate(True)(world)
+
+    return turn
+
+
+def leave_uncommitted(replicas: int) -> Turn:
+    """The leader writes that members leave, and for a while that is not committed."""
+
+    def turn(world: World) -> None:
+        scale(replicas)(world)
+        world.operate()
+        world.tick()
+        world.cluster.stalled = True
+        for _ in range(6):
+            world.operate()
+            world.tick()
+        world.cluster.stalled = False
+
+    return turn
+
+
 def recreate(replicas: int) -> Turn:
     """The resource goes with its children and without its claims, and comes back."""
 
     def turn(world: World) -> None:
         world.pods.clear()
         world.workload, world.stale, world.remembered_cluster = None, ("ConfigMap",), ""
-        world.spec = spec(replicas)._replace(uid="uid-2")
+        world.spec = spec(replicas)._replace(uid=world.uid("uid"))
         world.tick()
 
     return turn
+
+
+def recreate_at_once(replicas: int) -> Turn:
+    """It comes back before its children have gone: they are those of another for a while."""
+
+    def turn(world: World) -> None:
+        world.stale, world.remembered_cluster = ("ConfigMap",), ""
+        world.spec = spec(replicas)._replace(uid=world.uid("uid"))
+        world.orphan()
+
+    return turn
+
+
+def turned_round_over_retired(world: World) -> None:
+    """Three, but one before the two were told to join; three again once their disks were retired;
+    and made anew with one in the middle of that."""
+    scale(3)(world)
+    _until(world, lambda: len(world.pods) == 3)
+    scale(1)(world)
+    _until(world, lambda: sum(disk.retired for disk in world.disks.values()) == 2)
+    scale(3)(world)
+    _until(world, lambda: len(world.cluster.joints) > 0, most=2)
+    recreate(1)(world)
+
+
+def _until(world: World, is_so: Callable[[], bool], most: int = 20) -> None:
+    for _ in range(most):
+        if is_so():
+            return
+        world.operate()
+        world.tick()
 
 
 def recreate_slowly(world: World) -> None:
@@ -232,6 +324,12 @@ PATHS: Final = (
     Path("one, made anew with three over retired claims", 3, (scale(1), recreate(3))),
     Path("made anew with fewer", 5, (recreate(3),)),
     Path("made anew with more", 3, (recreate(5),)),
+    Path("made anew at once, with fewer", 5, (recreate_at_once(3), recreate_at_once(1))),
+    Path("turned round over retired disks, and made anew", 1, (turned_round_over_retired,)),
+    Path("removed by others", 3, (expel(1), expel(0))),
+    Path("removed by others while it hangs", 3, (expel_while_it_hangs(2),)),
+    Path("removed by others, and asleep", 3, (expel_and_sleep(1), hibernate(False))),
+    Path("a leave that is not committed", 5, (leave_uncommitted(3), leave_uncommitted(1))),
     Path("asleep and awake", 3, (hibernate(True), hibernate(False))),
     Path("larger disks", 3, (grow_disks(20), scale(5))),
 )

@@ -68,7 +68,16 @@ MUTANTS: Final = (
            'return _finish(task, not there, f"{task.subject} is gone")',
            'return _finish(task, True, f"{task.subject} is gone")'),
     Mutant("a removed member is left where one is wanted", "size.py",
-           'answer.state != "removed"', 'answer.state != "gone"'),
+           "facts.is_removed(ordinal) or", "False or"),
+    Mutant("who is on a retired disk becomes a member", "size.py",
+           "if not (facts.is_removed(ordinal) or _is_spent(facts, ordinal)):",
+           "if not facts.is_removed(ordinal):"),
+    Mutant("who was removed and never told is taken for a member", "facts.py",
+           'if answer.state == "removed" or status is None:', "if True:"),
+    Mutant("what is not committed is taken as done", "facts.py",
+           "and status.configuration_offset <= status.commit_offset", ""),
+    Mutant("members above a retired disk are not looked for", "size.py",
+           "if at >= max(running, needed)]", "if at >= running and facts.claims[at].retired]"),
 )  # fmt: skip
 
 

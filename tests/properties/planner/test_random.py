@@ -10,7 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replog_operator.model.observed import Operator, TaskKind
-from tests.properties.planner.paths import ask, hibernate, image, lose_disk, scale, spec, wake
+from tests.properties.planner.paths import (
+    ask,
+    expel,
+    hibernate,
+    image,
+    lose_disk,
+    recreate,
+    recreate_at_once,
+    scale,
+    spec,
+    wake,
+)
 from tests.properties.planner.test_paths import OperatorDied, is_done, is_there
 from tests.properties.planner.world import World
 
@@ -101,6 +112,15 @@ def lose(ordinal: int) -> Event:
     return event
 
 
+def stall(on: bool) -> Event:
+    """What the leader writes about the membership is not committed; it is again."""
+
+    def event(world: World) -> None:
+        world.cluster.stalled = on
+
+    return event
+
+
 def wish_to_lead(ordinal: int) -> Event:
     """Also where there is no such member, or soon will be none."""
 
@@ -117,6 +137,7 @@ def has(world: World, member: str) -> bool:
 
 
 ORDINAL = st.integers(0, 4)
+REPLICAS = st.sampled_from([1, 2, 3, 5])
 EVENTS = st.one_of(
     st.integers(1, 12).map(passes),
     st.sampled_from([1, 2, 3, 4, 5]).map(scale),
@@ -126,14 +147,21 @@ EVENTS = st.one_of(
     st.just(wake),
     ORDINAL.map(kill),
     ORDINAL.map(lose),
+    ORDINAL.map(expel),
+    st.booleans().map(stall),
+    REPLICAS.map(recreate),
+    REPLICAS.map(recreate_at_once),
     st.sampled_from(["v1", "v2", "bad"]).map(image),
     st.booleans().map(hibernate),
     st.sampled_from([TaskKind.SNAPSHOT, TaskKind.RETRY_VERSION]).map(ask),
     ORDINAL.map(wish_to_lead),
 )
-
-REPLICAS = st.sampled_from([1, 2, 3, 5])
-LISTS = st.lists(EVENTS, max_size=12)
+BEGINS = st.sampled_from([0, 3, 20]).map(passes)
+"""Founded, in the middle of that, or not begun at all when the first event comes."""
+LISTS = st.builds(
+    lambda begins, events: [begins, *events], BEGINS, st.lists(EVENTS, min_size=8, max_size=20)
+)
+"""Long ones: of the faults that three events in a row bring out, short lists find few."""
 
 
 def check_random(replicas: int, events: list[Event]) -> None:
@@ -141,6 +169,7 @@ def check_random(replicas: int, events: list[Event]) -> None:
     for event in events:
         event(world)
     wake(world)
+    stall(False)(world)
     hibernate(False)(world)
     if world.image == "bad":
         image("v2")(world)

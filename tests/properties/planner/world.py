@@ -54,6 +54,7 @@ from tests.properties.planner.cluster import Cluster, Member, QuorumBroken
 ORDINALS = 10
 TICK_S = 10.0
 ADDRESSES = tuple(f"log-{ordinal}:7411" for ordinal in range(ORDINALS))
+ORPHANED_TICKS = 3
 BAD_IMAGES = ("bad",)
 
 
@@ -106,6 +107,7 @@ class World:
     """All of it. before_write, after_write: are told each write's number, and may raise.
 
     counts_canaries: a second pod that gets a bad image is a fault (where nothing else ends pods).
+    orphaned_ticks: so long the workload of a deleted resource is still there.
     slow: ordinals whose pods hang from their start on, until somebody wakes them.
     rigid: disks do not grow. held: a budget of somebody else forbids each eviction. queued: other
     logs are being rolled. lags: one lags, so the leader lets nobody be stopped.
@@ -125,6 +127,7 @@ class World:
     before_write: Callable[[int], None] | None = None
     after_write: Callable[[int], None] | None = None
     remembered_cluster: str = ""
+    orphaned_ticks: int = 0
     slow: frozenset[int] = frozenset()
     counts_canaries: bool = False
     rigid: bool = False
@@ -178,9 +181,24 @@ class World:
 
     # --- the world goes on
 
+    def orphan(self) -> None:
+        """The workload and its pods are those of a resource that was deleted; they go later."""
+        if self.workload is not None:
+            self.workload = self.workload._replace(foreign=True)
+            self.orphaned_ticks = ORPHANED_TICKS
+
+    def _collect_garbage(self) -> None:
+        if self.orphaned_ticks:
+            self.orphaned_ticks -= 1
+            if self.orphaned_ticks == 0:
+                self.workload = None
+                for pod in self.pods.values():
+                    pod.terminating = True
+
     def tick(self) -> None:
         """Ten seconds: pods come and go, the cluster goes on."""
         self.now_s += TICK_S
+        self._collect_garbage()
         for at in [at for at, pod in self.pods.items() if pod.terminating and not pod.lost]:
             del self.pods[at]
         going = [at for at, d in self.disks.items() if d.terminating and not d.pinned]
@@ -376,17 +394,21 @@ class World:
         return None
 
     def _check_edge(self, replicas: int) -> None:
-        """No member's pod ends by shrinking; none begins on a disk that was retired."""
+        """No member's pod ends by shrinking; none begins on a disk that was retired, unless it is
+        on the way to one that may be a member's."""
         now = 0 if self.workload is None else self.workload.replicas
         for at in range(max(1, replicas), now) if replicas else ():
             if at in self.disks and self.disks[at].member in self._configured():
                 raise Wrong(f"log-{at} is a member, and its pod goes")
+        kept = max((at for at, disk in self.disks.items() if not disk.retired), default=-1)
         for at in range(now, replicas):
-            if at in self.disks and self.disks[at].retired:
+            if at in self.disks and self.disks[at].retired and at > kept:
                 raise Wrong(f"log-{at} begins on a disk that was retired")
 
     def _configured(self) -> set[str]:
-        return {*self.cluster.voters, *self.cluster.learners, *(self.cluster.outgoing or ())}
+        """Also who has left by a record that may be lost again."""
+        log = self.cluster
+        return {*log.voters, *log.learners, *(log.outgoing or ()), *log.leaving}
 
     def _check_not_configured(self, disk: Disk) -> None:
         if disk.member in self._configured():

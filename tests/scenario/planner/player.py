@@ -17,6 +17,8 @@
     lag on|off            a member lags, so the leader lets nobody be stopped
     queue on|off          other logs are being rolled
     twin N M              the disk of N is copied to M
+    expel N               somebody else has the log remove the member of this ordinal
+    stall on|off          what the leader writes about the membership is not committed; it is again
     fence N | removed N   the member says so of itself, whatever the others say
     ending N              the member ends, and says nothing of the others any more
     unknown N             a claim at this ordinal of which nobody knows anything
@@ -158,6 +160,12 @@ class Player:
 
     def _do_twin(self, of: str, at: str) -> None:
         self.world.disks[int(at)].member = self.world.disks[int(of)].member
+
+    def _do_expel(self, ordinal: str) -> None:
+        paths.expel(int(ordinal))(self.world)
+
+    def _do_stall(self, word: str) -> None:
+        self.world.cluster.stalled = word == "on"
 
     def _do_fence(self, ordinal: str) -> None:
         self._says(ordinal, "fenced")
