@@ -17,9 +17,8 @@ class ClaimFacts(NamedTuple):
     """A claim in short. ordinal: None for a claim that is no ordinal's of this log.
 
     cluster_id, member_id: "" while it bears none. size: that it asks for; capacity: that it has,
-    "" before it is bound. owned: the resource is among its owners. owners: all of them, as they
-    are. resize: why it does not grow; "" unless that was refused. waits_for_restart: the file
-    system grows when its pod starts again.
+    "" before it is bound. owned: the resource is among its owners. resize: why it does not grow; ""
+    unless that was refused.
     """
 
     name: str
@@ -29,14 +28,11 @@ class ClaimFacts(NamedTuple):
     cluster_id: str
     member_id: str
     retired: bool
-    bound: bool
     terminating: bool
     size: str
     capacity: str
     owned: bool
-    owners: tuple[Mapping[str, Any], ...]
     resize: str
-    waits_for_restart: bool
 
 
 def claim_facts(log: str, uid: str, claim: Mapping[str, Any]) -> ClaimFacts:
@@ -52,14 +48,11 @@ def claim_facts(log: str, uid: str, claim: Mapping[str, Any]) -> ClaimFacts:
         cluster_id=notes.get(CLUSTER_ID, ""),
         member_id=notes.get(MEMBER_ID, ""),
         retired=RETIRED in notes,
-        bound=status.get("phase") == "Bound",
         terminating="deletionTimestamp" in metadata,
         size=spec["resources"]["requests"]["storage"],
         capacity=(status.get("capacity") or {}).get("storage", ""),
         owned=any(owner["uid"] == uid for owner in owners),
-        owners=tuple(owners),
         resize=_refusal(status, conditions),
-        waits_for_restart="FileSystemResizePending" in conditions,
     )
 
 

@@ -2,8 +2,8 @@
 
 Decides: that something is told once when it begins, not while it lasts; a bound on what one change
 may tell; and that a wait which comes and goes is not told each time (Limiter).
-Must not know: how events are posted (act.py).
-Read next: status.py.
+Must not know: how events are posted (telling.py).
+Read next: status.py, telling.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -32,9 +32,8 @@ MESSAGE_CHARS: Final = 200
 class PodFacts(NamedTuple):
     """A pod in short. ordinal: None for one that the StatefulSet can't have made.
 
-    since_s: when the state began, created_s: when the pod was made; seconds since 1970. exit_code:
-    with which its container ended last; None if it never did. message: one sentence about a state
-    that is not well.
+    since_s: when the state began, created_s: when the pod was made; seconds since 1970. message:
+    one sentence about a state that is not well.
     """
 
     name: str
@@ -46,9 +45,6 @@ class PodFacts(NamedTuple):
     created_s: float
     revision: str
     image: str
-    ip: str
-    host: str
-    exit_code: int | None
     message: str
 
 
@@ -67,9 +63,6 @@ def pod_facts(log: str, pod: Mapping[str, Any], now_s: float) -> PodFacts:
         created_s=seconds(metadata.get("creationTimestamp"), 0.0),
         revision=metadata.get("labels", {}).get(REVISION_LABEL, ""),
         image=next((c["image"] for c in spec.get("containers", ()) if c["name"] == CONTAINER), ""),
-        ip=status.get("podIP", ""),
-        host=spec.get("nodeName", ""),
-        exit_code=_exit_code(container),
         message=" ".join(message.split())[:MESSAGE_CHARS],
     )
 

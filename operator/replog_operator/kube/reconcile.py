@@ -38,6 +38,7 @@ from replog_operator.members.outcomes import Became, Outcome
 from replog_operator.model.observed import Capabilities, Observed, Operator
 from replog_operator.model.plan import LaneStep, Plan
 from replog_operator.model.steps import ExpandClaim
+from replog_operator.planner.authority import newer_epoch
 from replog_operator.planner.facts import facts
 from replog_operator.planner.plan import plan
 from replog_operator.planner.tasks import answers
@@ -113,9 +114,9 @@ class Reconciler:
 
     def _rise(self, made: Plan, seen: Observed) -> None:
         """The log remembers a higher number than ours: the lease must have one above it."""
-        if any(wait.code == "NewerOperator" for wait in made.waits):
-            targets = [answer.target for answer in seen.answers.values() if answer.target]
-            self._tools.rise_above(max((target.epoch for target in targets), default=0))
+        newer = newer_epoch(made, seen)
+        if newer is not None:
+            self._tools.rise_above(newer)
 
     def _hands(self, key: Key) -> Hands:
         return Hands(key.namespace, self._tools.writes, self._tools.nodes, self._applied)

@@ -2,7 +2,7 @@
 
 Decides: what each field and condition says. Times are kept from the status before as long as what
 they belong to stays, since the operator itself remembers nothing.
-Must not know: how it is stored (act.py), or who reads it.
+Must not know: how it is stored (telling.py), or who reads it.
 Read next: picture.py, conditions.py.
 """
 

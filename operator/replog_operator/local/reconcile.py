@@ -31,6 +31,7 @@ from replog_operator.members.outcomes import Became, Outcome
 from replog_operator.model import steps
 from replog_operator.model.observed import Observed, Operator, Pod, PodState
 from replog_operator.model.plan import LaneStep, Plan
+from replog_operator.planner.authority import newer_epoch
 from replog_operator.planner.plan import plan
 
 AFTER_STEP_S: Final = 0.1
@@ -148,10 +149,9 @@ class Reconciler:
 
     def _rise(self, made: Plan, seen: Observed) -> None:
         """The log remembers a higher epoch, as after this directory's notes were lost."""
-        if self._fresh and any(wait.code == "NewerOperator" for wait in made.waits):
-            targets = [answer.target for answer in seen.answers.values() if answer.target]
-            highest = max((target.epoch for target in targets), default=0)
-            self._file.save(replace(self._file.now, epoch=highest + 1))
+        newer = newer_epoch(made, seen) if self._fresh else None
+        if newer is not None:
+            self._file.save(replace(self._file.now, epoch=newer + 1))
 
     def _show(self, made: Plan) -> None:
         self.waits = frozenset(wait.code for wait in made.waits)

@@ -9,6 +9,7 @@ Read next: membership.py.
 
 from replog.wire.schemas import ClusterStatus, MemberAddress, TargetStatus
 from replog_operator.model.observed import Observed, TaskKind, lease_of
+from replog_operator.model.plan import Plan
 from replog_operator.model.steps import SetTarget
 from replog_operator.planner.answer import Answer, Do, Hold
 from replog_operator.planner.facts import Facts
@@ -25,6 +26,17 @@ def authority(facts: Facts) -> Answer:
     if refusal is not None:
         return refusal
     return None if status.joint else _claim(facts.leader, status, status.target, seen)
+
+
+def newer_epoch(made: Plan, seen: Observed) -> int | None:
+    """The highest epoch that members know, where the plan waits because of it; else None.
+
+    Who is in charge must have one above it, as after a lease or a directory's notes were lost.
+    """
+    if all(wait.code != "NewerOperator" for wait in made.waits):
+        return None
+    targets = [answer.target for answer in seen.answers.values() if answer.target]
+    return max((target.epoch for target in targets), default=0)
 
 
 def _refusal(target: TargetStatus, seen: Observed) -> Hold | None:

@@ -1,7 +1,7 @@
 """`kubectl rlog status | why | members`: the operator's word and each member's own, side by side.
 
 Decides: what is put beside what. Must not know: how members are asked.
-Read next: members.py, replog/cli/showing.py.
+Read next: members.py, node/replog/cli/showing.py.
 """
 
 import time
