@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from replog.wire.schemas import TargetStatus
+from replog_operator.kube.apply import stamped
 from replog_operator.kube.children.names import CLUSTER_ID
+from replog_operator.kube.children.network_policy import network_policy
+from replog_operator.kube.children.wanted import OperatorPods
 from replog_operator.kube.kinds import CLAIM, CONFIG_MAP, NETWORK_POLICY, POD, SERVICE, STATEFUL_SET
 from replog_operator.kube.observe import around, foreign_waits, observed, wanted_of
 from replog_operator.kube.pods import REVISION_LABEL
@@ -20,7 +23,7 @@ from replog_operator.plugin.look import lease_named, operator_of, operator_pods,
 from replog_operator.plugin.plan_command import SILENT_S, doubts
 from tests.unit.kube.pod_objects import NOW_S
 from tests.unit.kube.wanting import wanted
-from tests.unit.kube.world import IMAGE, OPERATOR, World, by_hash, claim, pod, status
+from tests.unit.kube.world import IMAGE, OPERATOR, World, by_hash, claim, kept, pod, status
 from tests.unit.plugin.served import served
 
 ORDERED = "plan", "orders"
@@ -169,11 +172,16 @@ def test_a_log_that_no_operator_has_told_anything_is_planned_in_nobodys_name() -
     assert operator_of(world.gathered(), None).epoch == 1
 
 
-def test_the_operators_pods_are_those_of_the_policy() -> None:
+def test_the_operators_pods_are_those_of_the_policy_and_so_the_policy_is_as_it_should_be() -> None:
+    operator = OperatorPods("replog-system", {"app": "operator"})
     world = World()
-    assert operator_pods(world.gathered()) == wanted().operator
-    world.objects[NETWORK_POLICY] = []
+    policy = network_policy(wanted(operator=operator))
+    assert policy is not None
+    world.objects[NETWORK_POLICY] = [kept(stamped(policy))]
 
+    assert operator_pods(world.gathered()) == operator
+    assert seen_by(world) == Plan()
+    world.objects[NETWORK_POLICY] = []
     assert operator_pods(world.gathered()) is None
 
 

@@ -105,7 +105,9 @@ async def test_nothing_that_is_waited_for_is_good_news(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_members_are_those_that_the_leader_sees(tmp_path: Path) -> None:
     world = World()
-    world.answers["uid-of-orders-1"] = replace(status(1), members=[])
+    world.answers["uid-of-orders-0"] = replace(status(0), role="follower", members=[])
+    world.answers["uid-of-orders-1"] = replace(status(1), role="leader", leader="member-1")
+    world.answers["uid-of-orders-2"] = replace(status(2), role="leader", term=1, members=[])
     async with served(tmp_path, world) as server:
         text = await server.run("members", "orders")
         found = json.loads((await server.run("members", "orders", "-o", "json")).out)
