@@ -30,7 +30,7 @@ from replog_operator.kube.ports import Refused, Unanswered
 from replog_operator.kube.reading import LEASE
 from replog_operator.members.nodes import Silent
 from replog_operator.plugin.bundle import Bundle
-from replog_operator.plugin.look import lease_named, operator_pods
+from replog_operator.plugin.look import lease_named, obeyed, operator_pods
 from replog_operator.plugin.members import see
 from replog_operator.plugin.options import Options, shared
 from replog_operator.plugin.reach import Reach, reaching
@@ -155,7 +155,7 @@ class Collector:
         return answers
 
     async def _operator(self, found: Gathered) -> None:
-        named = lease_named(found)
+        named = lease_named(obeyed(found.answers.values()))
         if named is not None:
             lease = await self._tried("lease", self._reach.reads.get(LEASE, *named))
             self._bundle.object("operator/lease.json", lease)

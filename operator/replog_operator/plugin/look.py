@@ -10,7 +10,8 @@ Read next: ../kube/observe.py, ../planner/plan.py, plan_command.py.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from replog.wire.schemas import ClusterStatus, TargetStatus
@@ -27,6 +28,8 @@ from replog_operator.planner.plan import plan
 
 NOBODY: Final = Operator(1, "unknown/unknown#kubectl-rlog")
 """Of a log that no operator has told anything yet; who founds it does not matter to a plan."""
+SILENT_S: Final = 30.0
+"""A lease that was renewed longer ago has no holder who lives, or one of our clocks is wrong."""
 REMEMBERED: Final = frozenset({"StepFailed"})
 """Waits that follow from what the operator tried, which nobody else can see."""
 
@@ -70,21 +73,29 @@ def waits_of(resource: Object) -> list[dict[str, Any]]:
     return (resource.get("status") or {}).get("waits") or []
 
 
-def lease_named(found: Gathered) -> tuple[str, str] | None:
+def obeyed(said: Iterable[object]) -> TargetStatus | None:
+    """The newest target that an operator has set, of what members say; None if there is none."""
+    found = [
+        answer.target
+        for answer in said
+        if isinstance(answer, ClusterStatus) and answer.target is not None and answer.target.epoch
+    ]
+    return max(found, key=lambda target: target.epoch, default=None)
+
+
+def lease_named(target: TargetStatus | None) -> tuple[str, str] | None:
     """Namespace and name of the lease of the operator that was obeyed last, if any was."""
-    target = _target(found)
     if target is None:
         return None
     namespace, slash, name = lease_of(target.holder).partition("/")
     return (namespace, name) if slash else None
 
 
-def operator_of(found: Gathered, lease: Object | None) -> Operator:
+def operator_of(target: TargetStatus | None, lease: Object | None) -> Operator:
     """In whose name is planned: of who holds the lease, else of who was obeyed last.
 
     lease: None where it is not there, or may not be read.
     """
-    target = _target(found)
     if target is None:
         return NOBODY
     held = None if lease is None else read(lease)
@@ -93,14 +104,21 @@ def operator_of(found: Gathered, lease: Object | None) -> Operator:
     return Operator(held.transitions, f"{lease_of(target.holder)}#{held.holder}")
 
 
-def _target(found: Gathered) -> TargetStatus | None:
-    """The newest one that a member knows and that an operator has set."""
-    said = [
-        answer.target
-        for answer in found.answers.values()
-        if isinstance(answer, ClusterStatus) and answer.target is not None and answer.target.epoch
-    ]
-    return max(said, key=lambda target: target.epoch, default=None)
+def doubts(resource: Object, lease: Object | None, now_s: float) -> list[str]:
+    """Why what is shown may not happen soon. lease: None where it may not be read."""
+    found = []
+    status = resource.get("status") or {}
+    if status.get("observedGeneration") != resource["metadata"]["generation"]:
+        found.append("the operator has not told yet that it has seen the newest spec")
+    spec: dict[str, Any] = {} if lease is None else lease.get("spec") or {}
+    renewed = spec.get("renewTime")
+    if lease is not None and not spec.get("holderIdentity"):
+        found.append("nobody holds the operator's lease: no operator acts")
+    elif renewed:
+        silent_s = now_s - datetime.fromisoformat(renewed).timestamp()
+        if silent_s > SILENT_S:
+            found.append(f"the operator's lease was renewed {silent_s:.0f} s ago: does it run?")
+    return found
 
 
 def operator_pods(found: Gathered) -> OperatorPods | None:

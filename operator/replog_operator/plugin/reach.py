@@ -12,18 +12,21 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import click
 import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client.configuration import Configuration
 
 from replog.cli.exits import EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_USAGE, Failure
+from replog.wire.schemas import TargetStatus
 from replog_operator.kube.children.names import selector, selector_text
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.client import Client
 from replog_operator.kube.kinds import LOG, POD
 from replog_operator.kube.ports import Refused, Unanswered
-from replog_operator.kube.reading import Reader
+from replog_operator.kube.reading import LEASE, Reader
 from replog_operator.kube.settings import ACCOUNT
+from replog_operator.plugin.look import lease_named
 from replog_operator.plugin.members import ProxiedNodes
 from replog_operator.plugin.options import Options
 
@@ -55,6 +58,22 @@ class Reach(NamedTuple):
         found = await self.reads.list(POD, self.namespace, selector_text(selector(name)))
         self.nodes.note(found)
         return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
+
+    async def lease(self, target: TargetStatus | None) -> Object | None:
+        """Of the operator that set this target; None where it may not be read."""
+        named = lease_named(target)
+        if named is None:
+            return None
+        try:
+            return await self.reads.get(LEASE, *named)
+        except (Refused, Unanswered):
+            return None
+
+
+def tell(doubts: Sequence[str]) -> None:
+    """Beside what is shown."""
+    for doubt in doubts:
+        click.echo(f"note: {doubt}", err=True)
 
 
 @asynccontextmanager

@@ -24,10 +24,10 @@ from replog.wire.codes import known, row
 from replog.wire.schemas import ClusterStatus, Wait
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.pods import seconds
-from replog_operator.plugin.look import waits_of
+from replog_operator.plugin.look import doubts, obeyed, waits_of
 from replog_operator.plugin.members import leaders_view, see
 from replog_operator.plugin.options import Options, shared
-from replog_operator.plugin.reach import RIGHTS, Reach, reaching
+from replog_operator.plugin.reach import RIGHTS, Reach, reaching, tell
 
 OPERATOR = "operator"
 """Who waits, where the status says it."""
@@ -45,6 +45,7 @@ async def _status(options: Options, name: str) -> None:
     async with reaching(options) as reach:
         resource = await reach.log(name)
         found = await see(reach.nodes, await reach.pods(name))
+        lease = await reach.lease(obeyed(seen.status for seen in found))
     if options.json:
         print_json(
             {
@@ -59,6 +60,7 @@ async def _status(options: Options, name: str) -> None:
         click.echo(line)
     _show_conditions(resource)
     show_status(found)
+    tell(doubts(resource, lease, time.time()))
 
 
 def summary(resource: Object) -> list[str]:
@@ -106,11 +108,13 @@ async def _why(options: Options, name: str) -> None:
     async with reaching(options) as reach:
         resource = await reach.log(name)
         found = await see(reach.nodes, await reach.pods(name))
+        lease = await reach.lease(obeyed(seen.status for seen in found))
     whole = [Seen(OPERATOR, None, operator_waits(resource, time.time())), *found]
     if options.json:
         print_json(whole)
     else:
         show_waits(whole)
+        tell(doubts(resource, lease, time.time()))
 
 
 def operator_waits(resource: Object, now_s: float) -> list[Wait]:

@@ -19,8 +19,15 @@ from replog_operator.model.plan import Lane, Plan
 from replog_operator.model.steps import ApplyChildren, EvictPod, SetTarget
 from replog_operator.planner.describe import describe
 from replog_operator.planner.plan import plan
-from replog_operator.plugin.look import lease_named, operator_of, operator_pods, planned
-from replog_operator.plugin.plan_command import SILENT_S, doubts
+from replog_operator.plugin.look import (
+    SILENT_S,
+    doubts,
+    lease_named,
+    obeyed,
+    operator_of,
+    operator_pods,
+    planned,
+)
 from tests.unit.kube.pod_objects import NOW_S
 from tests.unit.kube.wanting import wanted
 from tests.unit.kube.world import IMAGE, OPERATOR, World, by_hash, claim, kept, pod, status
@@ -143,13 +150,13 @@ def test_another_logs_roll_is_waited_for_as_the_status_says() -> None:
 
 def test_it_plans_in_the_name_of_who_holds_the_lease() -> None:
     found = World().gathered()
-    assert lease_named(found) == ("replog-system", "replog-operator")
-    assert operator_of(found, None) == OPERATOR
+    assert lease_named(obeyed(found.answers.values())) == ("replog-system", "replog-operator")
+    assert operator_of(obeyed(found.answers.values()), None) == OPERATOR
     lease = {
         "metadata": {"resourceVersion": "1"},
         "spec": {"holderIdentity": "two", "leaseTransitions": 4, "leaseDurationSeconds": 15},
     }
-    newer = operator_of(found, lease)
+    newer = operator_of(obeyed(found.answers.values()), lease)
 
     assert newer == Operator(4, "replog-system/replog-operator#two")
     (step,) = seen_by(World(), newer).steps
@@ -159,7 +166,7 @@ def test_it_plans_in_the_name_of_who_holds_the_lease() -> None:
 def test_a_lease_that_nobody_holds_changes_nothing() -> None:
     lease = {"metadata": {"resourceVersion": "1"}, "spec": {"leaseTransitions": 9}}
 
-    assert operator_of(World().gathered(), lease) == OPERATOR
+    assert operator_of(obeyed(World().answers.values()), lease) == OPERATOR
 
 
 def test_a_log_that_no_operator_has_told_anything_is_planned_in_nobodys_name() -> None:
@@ -168,8 +175,8 @@ def test_a_log_that_no_operator_has_told_anything_is_planned_in_nobodys_name() -
         no_target = TargetStatus([], "", True, 0, "")
         world.answers[f"uid-of-orders-{ordinal}"] = status(ordinal, target=no_target)
 
-    assert lease_named(world.gathered()) is None
-    assert operator_of(world.gathered(), None).epoch == 1
+    assert lease_named(obeyed(world.answers.values())) is None
+    assert operator_of(obeyed(world.answers.values()), None).epoch == 1
 
 
 def test_the_operators_pods_are_those_of_the_policy_and_so_the_policy_is_as_it_should_be() -> None:

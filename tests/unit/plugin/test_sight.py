@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from replog.wire.codes import row
 from replog.wire.schemas import Wait
+from replog_operator.kube.client import path_of
 from replog_operator.kube.conditions import timestamp
+from replog_operator.kube.reading import LEASE
 from replog_operator.members.nodes import Silent
 from replog_operator.plugin.sight import operator_waits, summary
 from tests.unit.kube.pod_objects import NOW_S
@@ -100,6 +102,20 @@ async def test_why_tells_the_waits_of_all(tmp_path: Path) -> None:
 async def test_nothing_that_is_waited_for_is_good_news(tmp_path: Path) -> None:
     async with served(tmp_path) as server:
         assert (await server.run("why", "orders")).out == "nothing is waited for\n"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("command", ["status", "why", "plan"])
+async def test_where_no_operator_acts_a_note_says_so(tmp_path: Path, command: str) -> None:
+    async with served(tmp_path) as server:
+        lease = {"metadata": {"resourceVersion": "1"}, "spec": {"leaseTransitions": 3}}
+        server.texts = {path_of(LEASE, "replog-system", "replog-operator"): lease}
+        found = await server.run(command, "orders")
+        server.forbidden = {"leases"}
+        unknown = await server.run(command, "orders")
+
+    assert "note: nobody holds the operator's lease: no operator acts" in found.err
+    assert unknown.code == 0 and "lease" not in unknown.err
 
 
 @pytest.mark.asyncio
