@@ -84,6 +84,15 @@ class Log:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def refused(self, *arguments: str) -> str:
+        """A command about this directory that is refused; why."""
+        done = subprocess.run(
+            [REPLOG, *arguments, "--data-dir", str(self.data)],
+            capture_output=True, text=True, timeout=WAIT_S, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
     def annotate(self, command: str) -> None:
         """Have the members be of another program."""
         text = self.file.read_text()
@@ -229,6 +238,58 @@ def _level(log: Log) -> int:
 def _processes(log: Log) -> frozenset[int]:
     found = (process_of(log.data / f"member-{at}") for at in range(3))
     return frozenset(process for process in found if process is not None)
+
+
+@pytest.mark.timeout(300)
+def test_notes_that_are_gone_are_written_again_and_a_sleeper_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    """A write that fails ends nothing, and is told; who asks meanwhile is told as much."""
+    with log_in(tmp_path) as log:
+        log.start()
+        eventually("there is a log", lambda: log.file.exists(), timeout_s=WAIT_S)
+        log.settled(3)
+        members, notes = _processes(log), log.data / "platform.json"
+        in_the_way = log.data / "platform.json.new"
+        in_the_way.mkdir()
+        notes.unlink()
+        eventually("it says so", lambda: "can't be written" in log.failing(), timeout_s=WAIT_S)
+        assert "`replog up` runs there" in log.refused("plan")
+        in_the_way.rmdir()
+        eventually("they are back", notes.exists, timeout_s=WAIT_S)
+        log.settled(3)
+        assert _processes(log) == members, "members run on"
+        text = log.file.read_text()
+        log.file.write_text(text.replace("spec:\n", "spec:\n  hibernate: true\n"))
+        assert "spec.hibernate is set" in log.type("scale", "5")
+
+
+@pytest.mark.timeout(400)
+def test_it_may_die_while_it_replaces_and_while_it_takes_a_version_back(tmp_path: Path) -> None:
+    """A lost disk at ordinal 0, and a broken program: each gone on from by the next one."""
+    with log_in(tmp_path) as log:
+        log.start()
+        eventually("there is a log", lambda: log.file.exists(), timeout_s=WAIT_S)
+        log.settled(3)
+        load = Load(log.endpoints)
+        log.end()
+        (log.data / "member-0").rename(tmp_path / "lost")
+        for name in ("after-start", "before-target", "after-target"):
+            log.start(name)
+            log.died()
+        log.start()
+        log.settled(3)
+        log.annotate(BROKEN)
+        log.end()
+        for name in ("before-stop", "after-stop"):  # of the canary, then of the way back
+            log.start(name)
+            log.died()
+        log.start()
+        eventually("it is given up", lambda: "BadVersion" in log.type("plan"), timeout_s=WAIT_S)
+        eventually("all run", lambda: len(_processes(log)) == 3, timeout_s=WAIT_S)
+        log.annotate("")
+        log.settled(3)
+        load.end()
 
 
 @pytest.mark.timeout(700)

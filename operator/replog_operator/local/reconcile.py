@@ -25,7 +25,7 @@ from replog_operator.local.processes import LOOP_AFTER, Processes, Slot, TooMany
 from replog_operator.local.said import Said
 from replog_operator.local.settings import UpSettings
 from replog_operator.local.spec import LocalSpec
-from replog_operator.local.state import StateFile
+from replog_operator.local.state import StateFile, StateNotSaved
 from replog_operator.local.template import hash_of, wanted_template
 from replog_operator.members.outcomes import Became, Outcome
 from replog_operator.model import steps
@@ -101,10 +101,14 @@ class Reconciler:
         asked = [at for at, slot in self._processes.slots.items() if slot.member.pid is not None]
         said = await gather(self._nodes, self._settings, asked, thorough=not self._calm)
         self.said = said
-        self._remember(said)
         now_s = time.time()
         self._see(said, now_s)
-        return await self._plan(spec, said, now_s)
+        try:
+            self._remember(said)
+            return await self._plan(spec, said, now_s)
+        except StateNotSaved as problem:
+            self._tell_waits((str(problem),))
+            return AFTER_REFUSAL_S
 
     async def _plan(self, spec: LocalSpec, said: Said, now_s: float) -> float:
         template = wanted_template(spec, os.environ)
@@ -138,10 +142,12 @@ class Reconciler:
         return outcome
 
     def _remember(self, said: Said) -> None:
-        """Which cluster it is: once one is founded here, no other may be."""
-        found = cluster_of(list(said.answers.values()))
-        if found and not self._file.now.cluster_id:
-            self._file.save(replace(self._file.now, cluster_id=found))
+        """Which cluster it is: once one is founded here, no other may be.
+
+        Notes that somebody deleted are written again: others read them (`replog plan`).
+        """
+        found = self._file.now.cluster_id or cluster_of(list(said.answers.values()))
+        self._file.save(replace(self._file.now, cluster_id=found))
 
     def _see(self, said: Said, now_s: float) -> None:
         for ordinal, slot in self._processes.slots.items():

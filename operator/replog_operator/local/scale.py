@@ -18,8 +18,8 @@ from replog_operator.local.gather import LocalNodes, gather
 from replog_operator.local.notes import State
 from replog_operator.local.said import Said
 from replog_operator.local.settings import UpSettings
-from replog_operator.local.spec import replicas_fault
-from replog_operator.local.state import StateUnusable, load
+from replog_operator.local.spec import LocalSpec, replicas_fault
+from replog_operator.local.state import STATE_NAME, StateUnusable, load
 
 LOOK_S: Final = 0.5
 
@@ -50,6 +50,8 @@ def scale(replicas: int, data_dir: Path, *, wait: bool, timeout_s: float) -> Non
     click.echo(f"{path} asks for {replicas} members")
     if not is_held(data_dir):
         click.echo("`replog up` does not run there: it takes effect at its next start")
+    elif held_by := _held_by(parsed(path)):
+        click.echo(f"{held_by}: it takes effect when that is taken out of {path}")
     elif wait:
         run(_wait(settings_of(data_dir, state), replicas, timeout_s))
 
@@ -60,6 +62,12 @@ def state_of(data_dir: Path) -> State:
         state = load(data_dir)
     except StateUnusable as problem:
         raise Failure(str(problem), EXIT_REFUSED) from problem
+    if state is None and is_held(data_dir):
+        raise Failure(
+            f"{data_dir / STATE_NAME} is gone, and `replog up` runs there: it writes it again "
+            "within a few seconds; nothing was changed, ask again then",
+            EXIT_UNAVAILABLE,
+        )
     if state is None:
         raise Failure(f"no log in {data_dir}: `replog up` makes one", EXIT_REFUSED)
     return state
@@ -75,6 +83,13 @@ def settings_of(data_dir: Path, state: State) -> UpSettings:
         token_file=file,
         token=None if file is None else admin_token(file),
     )
+
+
+def _held_by(spec: LocalSpec) -> str:
+    """What in the resource keeps members from coming and going now; "" if nothing does."""
+    if spec.hibernate:
+        return "spec.hibernate is set, so no member runs"
+    return "spec.suspend is set, so nothing is changed" if spec.suspend else ""
 
 
 def _check(state: State, path: Path, replicas: int) -> None:

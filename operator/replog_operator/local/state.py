@@ -26,6 +26,10 @@ class StateUnusable(Exception):
     """The file can't be read; the message says why and what to do."""
 
 
+class StateNotSaved(OSError):
+    """A change of the notes could not be written; the message says what is so now, what to do."""
+
+
 def new_uid() -> str:
     """An id for whatever is new."""
     return str(uuid.uuid4())
@@ -43,12 +47,23 @@ class StateFile:
         self.now = state
 
     def save(self, state: State) -> None:
-        """Be this from now on, durably. Raises OSError, with the file as it was before."""
-        if state == self.now and (self._directory / STATE_NAME).exists():
+        """Be this from now on, durably; the same as now is written only if the file is gone.
+
+        Raises StateNotSaved: what is so in this process is as it was before.
+        """
+        path = self._directory / STATE_NAME
+        if state == self.now and path.exists():
             return
         self.reach("before-state")
         kept = _pruned(state)
-        write_durably(self._directory / STATE_NAME, msgspec.json.format(msgspec.json.encode(kept)))
+        try:
+            write_durably(path, msgspec.json.format(msgspec.json.encode(kept)))
+        except OSError as problem:
+            raise StateNotSaved(
+                f"{path} can't be written: {problem.strerror or problem}; the step that it was for "
+                "is not taken, members run on as they are, and it is tried again: make room, or "
+                "let it be written"
+            ) from problem
         self.now = kept
         self.reach("after-state")
 

@@ -11,6 +11,7 @@ from replog_operator.local.state import (
     STATE_BYTES_MAX,
     STATE_NAME,
     StateFile,
+    StateNotSaved,
     StateUnusable,
     load,
 )
@@ -27,6 +28,26 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     )  # fmt: skip
     file.save(state)
     assert load(tmp_path) == state == file.now
+
+
+def test_what_can_not_be_saved_is_told_and_is_not_so(tmp_path: Path) -> None:
+    file = StateFile(tmp_path, FIRST)
+    in_the_way = tmp_path / f"{STATE_NAME}.new"
+    in_the_way.mkdir()
+    with pytest.raises(StateNotSaved, match=r"platform.json can't be written: .* tried again"):
+        file.save(replace(FIRST, epoch=3))
+    assert file.now == FIRST and load(tmp_path) is None
+    in_the_way.rmdir()
+    file.save(replace(FIRST, epoch=3))
+    assert load(tmp_path) == file.now
+
+
+def test_a_file_that_is_gone_is_written_again(tmp_path: Path) -> None:
+    file = StateFile(tmp_path, FIRST)
+    file.save(FIRST)
+    (tmp_path / STATE_NAME).unlink()
+    file.save(file.now)
+    assert load(tmp_path) == FIRST
 
 
 def test_templates_that_nothing_can_come_back_to_are_forgotten(tmp_path: Path) -> None:
