@@ -24,14 +24,18 @@ _DURATION: Final = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-def bytes_of(quantity: str) -> int:
-    """A quantity in whole bytes, rounded up. Raises ValueError for what is none."""
+def amount_of(quantity: str) -> Decimal:
+    """A quantity as it is. Raises ValueError for what is none."""
     found = _QUANTITY.fullmatch(quantity)
     if found is None or (found[3] or "") not in _UNITS:
         raise ValueError(f"{quantity!r} is no quantity, such as 10Gi")
     number, exponent, unit = found.groups()
-    size = Decimal(f"{number}e{exponent or 0}") * _UNITS[unit or ""]
-    return int(size.to_integral_value(ROUND_CEILING))
+    return Decimal(f"{number}e{exponent or 0}") * _UNITS[unit or ""]
+
+
+def bytes_of(quantity: str) -> int:
+    """A quantity in whole bytes, rounded up. Raises ValueError for what is none."""
+    return int(amount_of(quantity).to_integral_value(ROUND_CEILING))
 
 
 def quantity_of(size_bytes: int) -> str:

@@ -111,7 +111,9 @@ def pause_s(times: int) -> float:
 
 def _is_due(known: Setbacks, step: LaneStep, now_s: float) -> bool:
     found = known.steps.get(_name(step))
-    return found is None or now_s >= found.until_s
+    if found is None or now_s >= found.until_s:
+        return True
+    return found.until_s - now_s > LONGEST_PAUSE_S  # the clock was set back
 
 
 def _name(step: LaneStep) -> tuple[str, str]:

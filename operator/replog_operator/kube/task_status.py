@@ -32,7 +32,7 @@ def task_status(task: Object, answer: Answer, now_s: float) -> dict[str, Any]:
             found = _status(task, now_s, state="Pending", reason=code, message=evidence)
             return {**found, "blockedOn": code}
         case _:
-            message = "it is looked at where it matters"
+            message = "its turn has not come"
             return _status(task, now_s, state="Pending", reason="Pending", message=message)
 
 

@@ -13,12 +13,22 @@ from typing import Final
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.hands import Hands
 from replog_operator.kube.task_status import ENDED, expired, task_status
-from replog_operator.model.plan import Plan
+from replog_operator.model.plan import Lane, Plan
 from replog_operator.model.steps import FinishTask, TakeSnapshot
-from replog_operator.planner.answer import Answer
+from replog_operator.planner.answer import Answer, Do, Hold
 
 WRITES_MAX: Final = 10
 """A pass; the others come in the next."""
+
+
+def standing(answer: Answer, plan: Plan) -> Answer:
+    """What is true of a task after planning: a step of it may be held, or come later."""
+    if not isinstance(answer, Do):
+        return answer
+    if all(step.step != answer.step for step in plan.steps):
+        return next((Hold(w.code, w.evidence) for w in plan.waits if w.code == "Suspended"), None)
+    failed = (w for w in plan.waits if (w.lane, w.code) == (Lane.TASKS, "StepFailed"))
+    return next((Hold(w.code, w.evidence) for w in failed), answer)
 
 
 async def tell_tasks(
@@ -39,7 +49,7 @@ async def tell_tasks(
         before = task.get("status") or {}
         if name not in answers or name in ending or before.get("state") in ENDED:
             continue
-        now = task_status(task, answers[name], now_s)
+        now = task_status(task, standing(answers[name], plan), now_s)
         if now != before and writes < WRITES_MAX:
             writes += 1
             await hands.note_task(task, now)

@@ -1,16 +1,18 @@
 """A StatefulSet that somebody has edited gets our template again; no edit is rolled out."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from replog_operator.kube.apply import Applied
 from replog_operator.kube.children.wanted import Object
+from replog_operator.kube.edited import is_edited
 from replog_operator.kube.kinds import STATEFUL_SET
 from replog_operator.model.steps import ApplyTemplate
 from replog_operator.planner.plan import plan
-from tests.unit.kube.world import World
+from tests.unit.kube.world import World, set_of
 
 
 def template_of(stored: Object) -> Any:
@@ -71,6 +73,55 @@ def sidecar(stored: Object) -> None:
 
 def same_room_in_other_words(stored: Object) -> None:
     container(stored)["resources"] = {"requests": {"cpu": "1"}}
+
+
+def with_room() -> World:
+    """A log whose nodes have their room set."""
+    world = World(resources={"requests": {"cpu": "100m", "memory": "1Gi"}})
+    world.objects[STATEFUL_SET] = [set_of(world.wanted())]
+    return world
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "is_edit"),
+    [("0.1", "1073741824", False), ("1m", "1Gi", True), ("100m", "2Gi", True), (None, "1Gi", True)],
+)
+def test_room_is_compared_by_its_amount(cpu: str | None, memory: str, is_edit: bool) -> None:
+    world = with_room()
+    requests = {"memory": memory} | ({} if cpu is None else {"cpu": cpu})
+    container(world.objects[STATEFUL_SET][0])["resources"]["requests"] = requests
+    assert world.around().edited == is_edit
+
+
+SELECTING = {
+    "kind": "NetworkPolicy",
+    "metadata": {"labels": {"a": "1"}},
+    "spec": {
+        "podSelector": {"matchLabels": {"a": "1"}},
+        "ingress": [
+            {"ports": [{"port": 1}], "from": [{"podSelector": {"matchLabels": {"a": "1"}}}]}
+        ],
+    },
+}
+
+
+def test_what_selects_pods_or_lets_somebody_in_is_one_value() -> None:
+    assert not is_edited(deepcopy(SELECTING), SELECTING)
+    edits: tuple[Callable[[Any], Any], ...] = (
+        lambda spec: spec["podSelector"]["matchLabels"].update(x="y"),
+        lambda spec: spec["podSelector"].update(matchExpressions=[{"key": "z"}]),
+        lambda spec: spec["ingress"][0]["from"][0].update(namespaceSelector={}),
+        lambda spec: spec["ingress"][0]["from"].append({"ipBlock": {"cidr": "0.0.0.0/0"}}),
+        lambda spec: spec["ingress"].append({}),
+        lambda spec: spec["ingress"][0]["ports"][0].update(endPort=9),
+    )
+    for edit in edits:
+        stored = deepcopy(SELECTING)
+        edit(stored["spec"])
+        assert is_edited(stored, SELECTING), stored
+    service = {"kind": "Service", "metadata": {}, "spec": {"selector": {"a": "1"}}}
+    wider = {**service, "spec": {"selector": {"a": "1", "x": "y"}}}
+    assert is_edited(wider, service) and not is_edited(service, service)
 
 
 ADDITIONS = (replicas, restarted, defaults, sidecar, same_room_in_other_words)

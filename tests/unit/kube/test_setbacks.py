@@ -79,6 +79,13 @@ def test_pauses_double_up_to_a_bound_and_are_not_all_alike() -> None:
     assert found.until_s == pytest.approx(10 + 0.5 * (1 - JITTER))
 
 
+def test_a_clock_that_is_set_back_holds_no_step() -> None:
+    made = Plan((eviction("1"),))
+    known = after(Setbacks(1, {}), made, [REFUSED], 10_000.0, random=0.0)
+    assert due(known, made, 10_000.1) == ()
+    assert due(known, made, 6_400.0) == made.steps
+
+
 def test_an_edited_resource_is_tried_at_once() -> None:
     memory, made = Memory(lambda: 0.0), Plan((eviction("1"),))
     memory.note(KEY, memory.of(KEY, 1), made, [REFUSED], 10.0)

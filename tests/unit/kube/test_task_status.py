@@ -7,9 +7,9 @@ import pytest
 
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.task_status import ended, expired, task_status
-from replog_operator.kube.task_telling import WRITES_MAX, tell_tasks
+from replog_operator.kube.task_telling import WRITES_MAX, standing, tell_tasks
 from replog_operator.members.outcomes import DONE, Outcome
-from replog_operator.model.plan import Lane, LaneStep, Plan
+from replog_operator.model.plan import Lane, LaneStep, Plan, Wait
 from replog_operator.model.steps import FinishTask, Transfer
 from replog_operator.planner.answer import Answer, Do, Hold
 from tests.support.definitions import part
@@ -99,6 +99,19 @@ def test_a_task_that_a_step_ends_is_left_to_that_step() -> None:
     answers: dict[str, Answer] = {"t": Do(step.step, "done"), "u": Hold("NoLeader", "waits")}
     hands = told([task("t"), task("u")], answers, Plan((step,)))
     assert hands.noted == [("u", "Pending")]
+
+
+def test_what_does_not_run_is_not_said_to_run() -> None:
+    step = Transfer(0, "m1")
+    answers: dict[str, Answer] = {"t": Do(step, "m1 is to lead")}
+    planned = Plan((LaneStep(Lane.TASKS, step, "m1 is to lead"),))
+    failed = Wait(Lane.TASKS, "StepFailed", "refused")
+    suspended = Wait(Lane.MEMBERS, "Suspended", "spec.suspend is set")
+    assert told([task()], answers, planned).noted == [("t", "Running")]
+    assert told([task()], answers, planned._replace(waits=(failed,))).noted == [("t", "Pending")]
+    assert told([task()], answers, Plan((), (suspended,))).noted == [("t", "Pending")]
+    assert standing(answers["t"], Plan((), (suspended,))) == Hold("Suspended", suspended.evidence)
+    assert told([task()], answers, Plan()).noted == [("t", "Pending")]
 
 
 def test_so_many_are_written_in_a_pass_and_no_more() -> None:
