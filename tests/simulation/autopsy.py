@@ -62,16 +62,16 @@ def autopsy(node: SimNode, random: Random, copies: int) -> None:
     sizes, store = node.world.sizes, node.storage.store
     if not store.segments():
         return
-    sound = _opened(_disk(files), sizes, random)
+    sound = opened_anew(copied(files), sizes, random)
     log: dict[int, Entry] = {entry.base: entry for entry in all_of(sound)}
     oracle = ServedTrue(node.name, log)
     for _ in range(copies):
-        disk = _disk(files)
+        disk = copied(files)
         what = _damaged(disk, random)
         _verified(node, disk, what)
         _read_beside(disk, oracle, log, what)
         try:
-            opened = _opened(disk, sizes, random)
+            opened = opened_anew(disk, sizes, random)
         except (StorageError, DiskError):
             continue  # it says what it can't go on from; nothing was served
         _examined(opened, oracle, log, what, random)
@@ -92,7 +92,7 @@ def all_of(store: Store) -> Iterator[Entry]:
 # Copies, and what becomes of them.
 
 
-def _disk(files: Mapping[str, bytes]) -> SimDisk:
+def copied(files: Mapping[str, bytes]) -> SimDisk:
     disk = SimDisk()
     for name, content in files.items():
         file = disk.create(name, len(content))
@@ -103,7 +103,7 @@ def _disk(files: Mapping[str, bytes]) -> SimDisk:
     return disk
 
 
-def _opened(disk: SimDisk, sizes: Sizes, random: Random) -> Store:
+def opened_anew(disk: SimDisk, sizes: Sizes, random: Random) -> Store:
     def nobody() -> str:
         raise Broken("a directory with data was taken for a new one", oracle="autopsy")
 
@@ -199,7 +199,7 @@ def _examined(
         disk.twist = lambda _name, _at, data: (
             data if random.random() < 0.5 or not data else bytes([data[0] ^ 4]) + data[1:]
         )
-    _served(store, oracle, what)
+    read_through(store, oracle, what)
     times = [random.choice(sorted(log)) for _ in range(TIMES)] if log else []
     for time_ms in (log[base].append_time_ms for base in times):
         first = min(base for base, entry in log.items() if entry.append_time_ms >= time_ms)
@@ -213,7 +213,7 @@ def _examined(
     disk.fail = disk.twist = None
 
 
-def _served(store: Store, oracle: ServedTrue, what: str) -> None:
+def read_through(store: Store, oracle: ServedTrue, what: str) -> None:
     """Read everything twice, and let whatever is met become a hole."""
     for _ in range(2):
         scrub = Scrub(store, PAGE_BYTES)
@@ -223,7 +223,7 @@ def _served(store: Store, oracle: ServedTrue, what: str) -> None:
             except StorageFailed:
                 return
             if isinstance(found.problem, LogDamaged):
-                _known(store, found.problem)
+                known(store, found.problem)
             if found.wait_s == REST_S:
                 break
     at = Offset(store.start.position.offset + 1)
@@ -233,7 +233,7 @@ def _served(store: Store, oracle: ServedTrue, what: str) -> None:
         except ReadRefused:
             continue  # by chance, and not for ever
         except LogDamaged as problem:
-            _known(store, problem)
+            known(store, problem)
             ends = [hole.end for hole in store.holes if hole.start <= at <= hole.end]
             at = Offset(max(ends, default=at - 1) + 1)
             continue
@@ -241,7 +241,7 @@ def _served(store: Store, oracle: ServedTrue, what: str) -> None:
         at = Offset(entries[-1].last + 1)
 
 
-def _known(store: Store, problem: LogDamaged) -> None:
+def known(store: Store, problem: LogDamaged) -> None:
     """As a member does that met it (tests/simulation/storage.py)."""
     if any(hole.start <= problem.offset <= hole.end for hole in store.holes):
         return
@@ -272,7 +272,7 @@ def _cut(
         store.write([Persist(1, None, end.position, ())])
         if store.tail.position != end.position:
             raise Broken(f"{what}: cut at {end.position}, {store.tail}", oracle="autopsy")
-        _served(store, oracle, f"{what}, cut at {end.position}")
+        read_through(store, oracle, f"{what}, cut at {end.position}")
         if behind:
             some = [Persist(2, None, None, tuple(behind))]
             to = random.choice(behind).position
@@ -280,7 +280,7 @@ def _cut(
             if store.tail.position != to:
                 raise Broken(f"{what}: cut at {to}, it ends at {store.tail}", oracle="autopsy")
             store.write([Persist(4, None, end.position, ()), *some])
-        _served(store, oracle, f"{what}, cut at {end.position} and appended again")
+        read_through(store, oracle, f"{what}, cut at {end.position} and appended again")
     except (LogDamaged, StorageFailed):
         return  # within damage: it ends before it, and goes on after a start
 
@@ -309,7 +309,7 @@ def _undone(
         entries = list(all_of(store))
         oracle.served(what, entries)
         oracle.missing(f"{what}, repaired {holes}", entries, (), range(begins, active))
-        again = _opened(disk, sizes, random)
+        again = opened_anew(disk, sizes, random)
         oracle.served(f"{what}, repaired and started", list(all_of(again)))
     except RepairRefused:
         return

@@ -13,11 +13,16 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from replog.wire.batches import NewRecord, build_batch
+from replog.wire.limits import EXPIRES_AFTER_LEAST_MS
 from replog.wire.problems import ApiError
 from replog.wire.schemas import (
+    AskedBy,
     BootstrapRequest,
     LevelRequest,
     MemberAddress,
+    ProducerRequest,
+    ProducerSession,
+    SnapshotRequest,
     TargetRequest,
     TransferRequest,
     TrimRequest,
@@ -84,7 +89,12 @@ def _nonsense(driver: Driver) -> list[tuple[Any, frozenset[str]]]:
     targets = [TargetRequest(members, "nonsense", offset) for members in wrong]
     targets.append(TargetRequest([one], "", offset))
     stale = TargetRequest([one], "nonsense", offset - 1)
+    deposed = AskedBy(0, "somebody else")
+    by_another = (
+        TransferRequest(None, deposed), LevelRequest(1, deposed), SnapshotRequest(deposed),
+    )  # fmt: skip
     return [
+        *((request, frozenset(("other_holder",))) for request in by_another),
         *((target, INVALID) for target in targets),
         (stale, frozenset(("stale_plan",))),
         (TrimRequest(FAR), frozenset(("offset_out_of_range",))),
@@ -108,6 +118,34 @@ def garble(world: World, random: Random) -> None:
         for each in wrong:
             with suppress(WireError):
                 decode(each)
+
+
+def let_expire(world: World) -> None:
+    """A session that nobody appends with is forgotten by all, though nobody appends at all."""
+    leader = next((node for node in world.nodes if node.leads and node.able()), None)
+    if leader is None or leader.driver is None:
+        return
+    driver = leader.driver
+    answers: list[Any] = []
+    request = ProducerRequest("farewell", EXPIRES_AFTER_LEAST_MS)
+    driver.call(request, answers.append, deadline_s=driver.clock.monotonic_s() + 3)
+    leader.flush_soon()
+    world.run(ANSWERED_WITHIN_S)
+    if len(answers) != 1 or not isinstance(answers[0], ProducerSession):
+        raise Broken(f"{leader.name} was asked for a session: {answers}", oracle="sessions")
+    session = answers[0].producer_id
+    knew = [node for node in world.nodes if _knows(node, session)]
+    world.run(EXPIRES_AFTER_LEAST_MS / 1000 + ANSWERED_WITHIN_S)
+    know = [node.name for node in world.nodes if _knows(node, session)]
+    if not knew or know:
+        raise Broken(
+            f"session {session} was known to {[n.name for n in knew]}, and is to {know}",
+            oracle="sessions",
+        )
+
+
+def _knows(node: SimNode, session: int) -> bool:
+    return node.driver is not None and session in node.driver.applied.sessions
 
 
 def all_stop(world: World) -> None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from replog_node.storage.errors import LogDamaged
 from replog_node.storage.verify import check_directory
 from tests.simulation.autopsy import all_of, autopsy
-from tests.simulation.farewell import all_stop, ask_nonsense, garble
+from tests.simulation.farewell import all_stop, ask_nonsense, garble, let_expire
 from tests.simulation.oracles.oracle import Broken
+from tests.simulation.probing import probe
 from tests.simulation.recordings import damaged, replayed
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 EVERY: Final = 8
 """One seed in so many."""
+
+RARELY: Final = 40
+"""One seed in so many waits for a session to expire: a minute in which nothing else happens."""
 
 COPIES: Final = 6
 """Of one disk, that are damaged."""
@@ -46,8 +50,11 @@ def look_back(world: World) -> None:
         if recording is not None:
             damaged(node, recording, random)
     autopsy(random.choice(world.nodes), random, COPIES)
+    probe(world, Random(f"probing {world.seed}"))
     garble(world, random)
     ask_nonsense(world)
+    if world.seed % RARELY == 0:
+        let_expire(world)
     all_stop(world)
 
 
