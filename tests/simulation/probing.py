@@ -180,7 +180,8 @@ def _cut_within(bench: Bench, *, known_before: bool) -> None:
     again.write(
         [Persist(2, None, None, tuple(bench.log[b] for b in bench.bases if b >= entry.base))]
     )
-    bench.whole(again, f"{what}, and appended again")
+    first = again.start.position.offset + 1  # what a snapshot stands for went with the start
+    bench.whole(again, f"{what}, and appended again", first)
 
 
 def _more_damage(bench: Bench) -> None:
