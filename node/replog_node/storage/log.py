@@ -288,7 +288,8 @@ class Log:
         except DiskError as problem:
             if not problem.full:
                 raise
-            self._disk.remove(held.header.name + TEMPORARY)
+            if held.header.name + TEMPORARY in self._disk.names():  # not without room for the file
+                self._disk.remove(held.header.name + TEMPORARY)
             raise RepairRefused(f"{hole.segment}: {problem}") from problem
 
     def same_generation(self, generation: int) -> bool:

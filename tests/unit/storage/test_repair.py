@@ -183,10 +183,11 @@ def test_more_damage_found_on_the_way_is_a_hole_of_its_own() -> None:
     assert whole_log(store) == ENTRIES
 
 
-def test_a_full_disk_only_delays_a_repair() -> None:
+@pytest.mark.parametrize("call", ["create", "write"])
+def test_a_full_disk_only_delays_a_repair(call: str) -> None:
     disk = harmed(frame_rots(1))
     store = started(disk)
-    disk.fail = lambda call: "full" if call.startswith("write") and ".tmp" in call else None
+    disk.fail = lambda found: "full" if found.startswith(call) and ".tmp" in found else None
     with pytest.raises(RepairRefused, match="full"):
         store.repair(store.holes[0], ENTRIES[1:2])
     disk.fail = None
