@@ -47,13 +47,16 @@ def _waits(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Told]:
 
 
 def _conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Told]:
-    """A status that is new tells of what is bad only through its waits."""
+    """A status that is new tells of what is bad only through its waits; so does what is one."""
+    waits = {wait["code"] for wait in _items(now, "waits")}
     stood = {item["type"]: item["status"] for item in _items(before, "conditions")}
     for found in _items(now, "conditions"):
         kind, word = found["type"], found["status"]
         if kind not in _TOLD or kind not in stood or stood[kind] == word:
             continue
         bad = (kind, word) in _BAD
+        if bad and found["reason"] in waits:
+            continue
         reason = found["reason"] if bad else _reason(kind, word)
         yield Told(bad, reason, kind, found["message"])
 
@@ -96,5 +99,9 @@ class Limiter:
 
 
 def _key(uid: str, told: Told) -> tuple[str, str, str]:
-    """The evidence of a wait may change all the time, and is no news."""
-    return uid, told.reason, told.note if told.action == STEP else ""
+    """The evidence of a wait may change all the time, and is no news.
+
+    A condition that went bad with the same reason shortly before must not hide the wait: it says
+    less (`no leader takes appends`, and not who is silent).
+    """
+    return uid, told.reason, told.note if told.action == STEP else told.action

@@ -26,11 +26,20 @@ def test_what_stays_is_not_told_again() -> None:
     assert between(SCALING, SCALING) == []
 
 
-def test_a_wait_that_begins_is_a_warning_and_so_is_what_it_costs() -> None:
-    assert reasons(between(WELL, NO_LEADER)) == [
-        ("NoLeader", True), ("NoLeader", True), ("NoLeader", True),
-    ]  # fmt: skip
-    assert [told.action for told in between(WELL, NO_LEADER)] == ["Wait", "Ready", "Available"]
+def test_a_wait_that_begins_is_a_warning_and_what_it_costs_is_not_told_besides() -> None:
+    assert reasons(between(WELL, NO_LEADER)) == [("NoLeader", True)]
+    assert [told.action for told in between(WELL, NO_LEADER)] == ["Wait"]
+
+
+def test_what_went_bad_before_anything_was_waited_for_does_not_hide_the_wait() -> None:
+    limiter = Limiter()
+    unled = picture(admitting=False)
+
+    first = limiter.fresh("uid", between(WELL, unled), 0.0)
+    then = limiter.fresh("uid", between(unled, NO_LEADER), 1.0)
+
+    assert ("NoLeader", "Available") in [(told.reason, told.action) for told in first]
+    assert [(told.reason, told.action) for told in then] == [("NoLeader", "Wait")]
 
 
 def test_what_is_well_again_is_told_as_normal() -> None:
