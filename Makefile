@@ -69,7 +69,7 @@ soak: setup ## run always new seeds of the simulation until stopped (MINUTES=60)
 	@$(PY) -m tests.simulation --soak $(if $(FROM),--first $(FROM)) $(if $(filter command line,$(origin MINUTES)),--minutes $(MINUTES)) $(ARGS)
 
 coverage: setup ## measure what simulation alone reaches of core, driver, storage and state (SEEDS=1..60)
-	@$(PY) -m tests.simulation.coverage $(if $(filter command line,$(origin SEEDS)),--seeds $(SEEDS))
+	@$(PY) -m tests.simulation.coverage $(if $(filter command line,$(origin SEEDS)),--seeds $(SEEDS)) $(ARGS)
 
 torture: setup ## torture real members in namespaces of their own; needs root (MINUTES=5 SEED=7)
 	@$(PY) -m tests.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)

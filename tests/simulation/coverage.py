@@ -65,10 +65,14 @@ def run_part(arguments: Sequence[str], data: Path) -> int:
     ).returncode  # fmt: skip
 
 
-def measure(first: int, last: int) -> int:
-    """Run all, print two reports; 0 if everything held and both reach LEAST_PERCENT."""
+def measure(first: int, last: int, keep: Path | None) -> int:
+    """Run all, print two reports; 0 if everything held and both reach LEAST_PERCENT.
+
+    keep: a folder in which the data stay, for a look at what was not reached.
+    """
     with TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
+        data = (keep or Path(folder)) / "data"
+        data.parent.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             codes = list(pool.map(lambda part: run_part(part, data), parts(first, last)))
         alone = float(added_up(data))
@@ -102,13 +106,14 @@ def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(prog="make coverage")
     parser.add_argument("--seeds", default="1..60", help="of the swarm: first..last")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the data there")
     parser.add_argument("--inner", nargs=3, metavar=("FOCUS", "FIRST", "END"))
     given = parser.parse_args()
     if given.inner is not None:
         focus, first, end = given.inner
         return inner(focus, int(first), int(end))
     first, last = map(int, given.seeds.split(".."))
-    return measure(first, last)
+    return measure(first, last, given.keep)
 
 
 if __name__ == "__main__":
