@@ -78,8 +78,11 @@ def _first(known: Facts, parts: Sequence[Part]) -> Answer:
 
 def _collected(answers: Sequence[tuple[Lane, Answer]]) -> Plan:
     steps = [LaneStep(lane, *answer) for lane, answer in answers if isinstance(answer, Do)]
-    waits = [Wait(lane, *answer) for lane, answer in answers if isinstance(answer, Hold)]
-    return Plan(tuple(steps), tuple(waits))
+    holds: dict[Hold, Lane] = {}
+    for lane, answer in answers:
+        if isinstance(answer, Hold):
+            holds.setdefault(answer, lane)  # what holds several lanes is told once
+    return Plan(tuple(steps), tuple(Wait(lane, *hold) for hold, lane in holds.items()))
 
 
 def _suspended(spec: LogSpec, found: Plan) -> Plan:

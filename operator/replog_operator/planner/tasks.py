@@ -54,8 +54,9 @@ def _task(facts: Facts, task: Task) -> Answer:
 def _told_to_leader(facts: Facts, task: Task) -> Answer:
     if facts.leader is None or facts.status is None:
         return Hold("NoLeader", f"task {task.name} waits for a leader")
-    if authority(facts) is not None:
-        return None
+    charge = authority(facts)
+    if charge is not None:  # what this operator must do first holds no task; a refusal does
+        return charge if isinstance(charge, Hold) else None
     if task.kind is TaskKind.SNAPSHOT:
         return Do(TakeSnapshot(facts.leader, task.name), "every member builds a snapshot")
     if task.subject not in facts.member_ids:

@@ -11,9 +11,13 @@ from collections import Counter
 
 import pytest
 
-from replog_operator.model.observed import TaskKind
+from replog_operator.model.observed import Operator, TaskKind
+from replog_operator.planner.answer import Hold
+from replog_operator.planner.facts import facts
+from replog_operator.planner.plan import plan
+from replog_operator.planner.tasks import answers
 from tests.properties.planner.paths import NEWER, TASK_PATHS, Path, spec
-from tests.properties.planner.test_paths import OperatorDied, go
+from tests.properties.planner.test_paths import OperatorDied, go, settle
 from tests.properties.planner.world import World
 
 MAY_REPEAT = TaskKind.SNAPSHOT
@@ -75,3 +79,20 @@ def more_often(world: World, whole: World) -> Counter[TaskKind]:
     less = whole.asked.effects - world.asked.effects
     assert not less, less
     return more
+
+
+@pytest.mark.parametrize(
+    ("operator", "code"),
+    [(Operator(0, "ns/lease#0"), "NewerOperator"), (Operator(9, "other/lease#9"), "OtherOperator")],
+)
+def test_a_task_of_a_log_that_obeys_another_says_so_and_the_log_says_it_once(
+    operator: Operator, code: str
+) -> None:
+    world = World(spec(3))
+    settle(world)
+    world.operator = operator
+    world.asked.ask(TaskKind.SNAPSHOT)
+    seen = world.observe()
+    (held,) = answers(facts(world.spec, seen)).values()
+    assert isinstance(held, Hold) and held.code == code
+    assert [wait.code for wait in plan(world.spec, seen).waits] == [code]
