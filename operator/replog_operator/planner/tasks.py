@@ -12,6 +12,7 @@ from replog_operator.model.steps import FinishTask, TakeSnapshot, Transfer
 from replog_operator.planner.answer import Answer, Do, Hold
 from replog_operator.planner.authority import authority
 from replog_operator.planner.facts import Facts
+from replog_operator.planner.silence import silences
 
 
 def tasks(facts: Facts) -> Answer:
@@ -71,7 +72,10 @@ def _told_to_leader(facts: Facts, task: Task) -> Answer:
 def _unfit(facts: Facts, task: Task) -> Hold | None:
     """Why the member that a task names can't lead yet: the leader would refuse over and over."""
     if task.subject not in {answer.member for answer in facts.seen.answers.values()}:
-        return Hold("MembersSilent", f"task {task.name}: no answer from {task.subject}")
+        places = {member.id: ordinal for ordinal, member in facts.members.items()}
+        at = places.get(task.subject)
+        waiting = task.subject if at is None else silences(facts, [at])
+        return Hold("MembersSilent", f"task {task.name}: no answer from {waiting}")
     voters = {member.id for member in facts.members.values() if member.role == "voter"}
     if task.subject not in voters:
         return Hold("ChangeInProgress", f"task {task.name}: {task.subject} has no lasting vote")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from replog_operator.model.observed import PodState
+from replog_operator.model.observed import PodState, TaskKind
 from replog_operator.planner.plan import plan
 from replog_operator.planner.silence import REASON_CHARS
-from tests.properties.planner.paths import image, scale, spec
+from tests.properties.planner.paths import image, lead, scale, spec
 from tests.properties.planner.test_paths import settle
 from tests.properties.planner.world import World
 
@@ -51,3 +51,13 @@ def test_of_a_new_member_and_of_one_that_is_renewed() -> None:
         world, "MemberRestarting", message="CrashLoopBackOff: back-off", state=PodState.UNREADY
     )
     assert said.endswith("log-1 is renewed and not well yet: CrashLoopBackOff: back-off")
+
+
+def test_of_who_is_to_lead_by_a_task() -> None:
+    world = World(spec(3))
+    settle(world)
+    lead(0)(world)
+    world.asked.ask(TaskKind.TRANSFER, world.disks[1].member or "")
+    world.pods[1].hung = True
+    said = evidence(world, "MembersSilent", message="CrashLoopBackOff: back-off")
+    assert said == "task task-0: no answer from log-1 (CrashLoopBackOff: back-off)"
