@@ -44,8 +44,15 @@ def ended(task: Object, *, done: bool, message: str, now_s: float) -> dict[str, 
 
 
 def expired(tasks: Sequence[Object], log: str, now_s: float) -> list[Object]:
-    """Tasks about this log that ended longer ago than they are to be kept, oldest first."""
-    about = [task for task in tasks if task["spec"]["log"] == log]
+    """Tasks about this log that ended longer ago than they are to be kept, oldest first.
+
+    Not those that somebody's finalizer keeps: they are deleted already.
+    """
+    about = [
+        task
+        for task in tasks
+        if task["spec"]["log"] == log and "deletionTimestamp" not in task["metadata"]
+    ]
     due = [(due_s, task) for task in about if (due_s := _removed_at_s(task)) is not None]
     return [task for due_s, task in sorted(due, key=lambda each: each[0]) if due_s <= now_s]
 

@@ -17,8 +17,10 @@ from replog_operator.model.plan import Lane, Plan
 from replog_operator.model.steps import FinishTask, TakeSnapshot
 from replog_operator.planner.answer import Answer, Do, Hold
 
-WRITES_MAX: Final = 10
-"""A pass; the others come in the next."""
+TOLD_MAX: Final = 10
+"""A pass, those first that are held by something else, or by nothing; others come in the next."""
+REMOVED_MAX: Final = 10
+"""A pass, beside those that are told: what is told over and over holds up no removal."""
 
 
 def standing(answer: Answer, plan: Plan) -> Answer:
@@ -43,15 +45,21 @@ async def tell_tasks(
     ending = {
         step.step.task for step in plan.steps if isinstance(step.step, FinishTask | TakeSnapshot)
     }
-    writes = 0
+    news: list[tuple[Object, Object]] = []
     for task in tasks:
         name = task["metadata"]["name"]
         before = task.get("status") or {}
         if name not in answers or name in ending or before.get("state") in ENDED:
             continue
         now = task_status(task, standing(answers[name], plan), now_s)
-        if now != before and writes < WRITES_MAX:
-            writes += 1
-            await hands.note_task(task, now)
-    for task in expired(tasks, log, now_s)[: WRITES_MAX - writes]:
+        if now != before:
+            news.append((task, now))
+    for task, now in sorted(news, key=_has_only_new_words)[:TOLD_MAX]:
+        await hands.note_task(task, now)
+    for task in expired(tasks, log, now_s)[:REMOVED_MAX]:
         await hands.delete_task(task)
+
+
+def _has_only_new_words(told: tuple[Object, Object]) -> bool:
+    before, now = told[0].get("status") or {}, told[1]
+    return all(before.get(field) == now.get(field) for field in ("state", "blockedOn"))

@@ -7,7 +7,7 @@ import pytest
 
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.task_status import ended, expired, task_status
-from replog_operator.kube.task_telling import WRITES_MAX, standing, tell_tasks
+from replog_operator.kube.task_telling import REMOVED_MAX, TOLD_MAX, standing, tell_tasks
 from replog_operator.members.outcomes import DONE, Outcome
 from replog_operator.model.plan import Lane, LaneStep, Plan, Wait
 from replog_operator.model.steps import FinishTask, Transfer
@@ -114,13 +114,38 @@ def test_what_does_not_run_is_not_said_to_run() -> None:
     assert told([task()], answers, Plan()).noted == [("t", "Pending")]
 
 
-def test_so_many_are_written_in_a_pass_and_no_more() -> None:
-    many = [task(f"t{number}") for number in range(WRITES_MAX + 3)]
-    old = [task("old", state="Done", finishedAt="2020-01-01T00:00:00Z")]
+def test_so_many_are_told_and_so_many_removed_in_a_pass_and_neither_starves_the_other() -> None:
+    many = [task(f"t{number}") for number in range(TOLD_MAX + 3)]
+    old = [
+        task(f"old{number}", state="Done", finishedAt="2020-01-01T00:00:00Z")
+        for number in range(REMOVED_MAX + 3)
+    ]
     hands = told([*many, *old], {each["metadata"]["name"]: None for each in many}, Plan())
-    assert (len(hands.noted), hands.deleted) == (WRITES_MAX, [])
-    hands = told(old, {}, Plan())
-    assert hands.deleted == ["old"]
+    assert (len(hands.noted), len(hands.deleted)) == (TOLD_MAX, REMOVED_MAX)
+
+
+def test_one_whose_state_is_new_is_told_before_those_whose_words_are() -> None:
+    held = Hold("NoLeader", "1 of 3 voters answer")
+    words = [
+        task(f"t{number}", **task_status(task(), held, NOW_S)) for number in range(TOLD_MAX + 3)
+    ]
+    answers: dict[str, Answer] = {
+        each["metadata"]["name"]: held._replace(evidence="2 of 3 voters answer") for each in words
+    }
+    hands = told([*words, task("new")], {**answers, "new": held}, Plan())
+    assert hands.noted[0] == ("new", "Pending")
+    assert len(hands.noted) == TOLD_MAX
+
+
+def test_one_that_is_being_deleted_takes_no_other_ones_turn() -> None:
+    held = [
+        task(f"held{number}", state="Done", finishedAt="2020-01-01T00:00:00Z")
+        for number in range(REMOVED_MAX)
+    ]
+    for each in held:
+        each["metadata"]["deletionTimestamp"] = "2020-01-01T00:00:00Z"
+    late = task("late", state="Done", finishedAt="2021-01-01T00:00:00Z")
+    assert told([*held, late], {}, Plan()).deleted == ["late"]
 
 
 def test_the_definition_knows_every_field_that_is_written() -> None:
