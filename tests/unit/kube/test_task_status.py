@@ -124,6 +124,12 @@ def test_so_many_are_told_and_so_many_removed_in_a_pass_and_neither_starves_the_
     assert (len(hands.noted), len(hands.deleted)) == (TOLD_MAX, REMOVED_MAX)
 
 
+def test_a_task_is_not_the_log_and_goes_in_its_time_while_that_is_suspended() -> None:
+    old = task("old", state="Done", finishedAt="2020-01-01T00:00:00Z")
+    suspended = Wait(Lane.OBJECTS, "Suspended", "spec.suspend is set")
+    assert told([old], {}, Plan((), (suspended,))).deleted == ["old"]
+
+
 def test_one_whose_state_is_new_is_told_before_those_whose_words_are() -> None:
     held = Hold("NoLeader", "1 of 3 voters answer")
     words = [
