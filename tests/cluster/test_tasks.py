@@ -9,13 +9,13 @@ from tests.cluster.loading import CLIENT
 from tests.cluster.managed import LOG, ManagedLog
 
 
-def ask(log: ManagedLog, name: str, **spec: Any) -> None:
-    """Make a task."""
+def ask(at: ManagedLog, name: str, **spec: Any) -> None:
+    """Make a task; about this log unless another is named."""
     found = {
         "apiVersion": "replog.dev/v1alpha1", "kind": "ReplicatedLogTask",
         "metadata": {"name": name}, "spec": {"log": LOG, **spec},
     }  # fmt: skip
-    log.kubectl("apply", "-f", "-", said=json.dumps(found))
+    at.kubectl("apply", "-f", "-", said=json.dumps(found))
 
 
 def status(log: ManagedLog, name: str) -> Any:
@@ -43,3 +43,22 @@ def test_a_snapshot_and_another_leader_are_had_once_and_the_tasks_go(log: Manage
     failed = status(log, "nobody")
     assert (failed["state"], "is no member" in failed["message"]) == ("Failed", True)
     assert "now" in log.kubectl("get", "rlogtask", "-o", "name"), "a week is long"
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_what_is_asked_of_a_log_that_is_not_there_fails_and_goes(unmade: ManagedLog) -> None:
+    unmade.apply("one", suspend=True)
+    ask(unmade, "typo", action="Snapshot", log="order", ttlSecondsAfterFinished=0)
+    ask(unmade, "asked", action="Snapshot")
+    unmade.wait("it waits", lambda: status(unmade, "asked").get("blockedOn") == "NoLeader")
+
+    unmade.kubectl("delete", "rlog", LOG)
+    for name, missing in (("typo", "order"), ("asked", LOG)):
+        told = f"no ReplicatedLog {missing} in"
+        unmade.wait("it says so", lambda n=name, t=told: t in status(unmade, n).get("message", ""))
+        assert status(unmade, name)["state"] == "Pending", "its log may be made together with it"
+    unmade.kubectl("wait", "rlogtask/asked", "--for=condition=Finished", "--timeout=200s")
+    assert status(unmade, "asked")["state"] == "Failed"
+    unmade.wait(
+        "a task goes", lambda: "typo" not in unmade.kubectl("get", "rlogtask", "-o", "name")
+    )

@@ -17,16 +17,15 @@ from replog.logs import Log
 from replog_operator.kube.client import Client, configuration
 from replog_operator.kube.election import Election
 from replog_operator.kube.fence import Deposed, Fence, since_boot_s
-from replog_operator.kube.kinds import LOG
 from replog_operator.kube.lease import Timing
 from replog_operator.kube.metrics import OperatorMetrics
 from replog_operator.kube.ports import Reads, Refused, Unanswered, Writes
 from replog_operator.kube.probes import Health, served
 from replog_operator.kube.reading import LeaseStore, Reader
 from replog_operator.kube.settings import OperatorSettings
-from replog_operator.kube.watch import Watch
+from replog_operator.kube.watch import OURS, Watch, key_of
 from replog_operator.kube.workers import Pass, Workers
-from replog_operator.kube.workqueue import RESYNC_S, Key
+from replog_operator.kube.workqueue import RESYNC_S
 from replog_operator.kube.writing import Failpoint, FencedNodes, Writer
 
 EXIT_STOPPED: Final = 0
@@ -157,15 +156,21 @@ class Process:
         """Look at every log, again and again, whatever the watches say."""
         while True:
             try:
-                for namespace in self._settings.namespace or ("",):
-                    for found in await reader.list(LOG, namespace):
-                        metadata = found["metadata"]
-                        workers.look(Key(metadata["namespace"], metadata["name"]))
+                await self._look_at_all(reader, workers)
                 self._health.resynced()
                 self._metrics.resynced.set_to_current_time()
             except (Refused, Unanswered) as problem:
                 self._log.warning("resync_failed", reason=str(problem))
             await asyncio.sleep(RESYNC_S)
+
+    async def _look_at_all(self, reader: Reader, workers: Workers) -> None:
+        """Logs first: those that only tasks name may be gone, and must take nobody's place."""
+        for kind in OURS:
+            for namespace in self._settings.namespace or ("",):
+                for found in await reader.list(kind, namespace):
+                    key = key_of(kind, found)
+                    if key is not None:
+                        workers.look(key)
 
     def _shown(self, workers: Workers) -> bytes:
         number = self._fence.number

@@ -22,6 +22,7 @@ from replog_operator.kube.apply import Applied
 from replog_operator.kube.children.wanted import OperatorPods
 from replog_operator.kube.gather import Gathered, gather
 from replog_operator.kube.hands import Hands
+from replog_operator.kube.kinds import TASK
 from replog_operator.kube.observe import around, foreign_waits, observed, wanted_of
 from replog_operator.kube.portray import portray
 from replog_operator.kube.process import Tools
@@ -29,7 +30,7 @@ from replog_operator.kube.refusals import Refusals
 from replog_operator.kube.rolls import Rolls
 from replog_operator.kube.setbacks import Memory, due, waits
 from replog_operator.kube.settings import labels_of
-from replog_operator.kube.task_telling import tell_tasks
+from replog_operator.kube.task_telling import tell_orphans, tell_tasks
 from replog_operator.kube.telling import Telling
 from replog_operator.kube.wishes import Wishes, wishes
 from replog_operator.kube.workers import Pass
@@ -79,6 +80,8 @@ class Reconciler:
         if found is None:
             self._rolls.forget(key)
             self._setbacks.forget(key)
+            tasks = await self._tools.reads.list(TASK, key.namespace, "")
+            await tell_orphans(key.name, tasks, self._hands(key), time.time())
             return None
         epoch = self._tools.fence.check()
         return await self._look(key, found, Operator(epoch.number, epoch.holder))
@@ -107,9 +110,8 @@ class Reconciler:
         scene = Scene(wanted, found, children, seen.workload, operator, now_s)
         outcomes = [await self._do(key, step, scene, now_s) for step in due(known, made, now_s)]
         self._setbacks.note(key, known, made, outcomes, now_s)
-        await tell_tasks(
-            key.name, found.tasks, answers(facts(log.log, seen)), made, self._hands(key), now_s
-        )
+        said = answers(facts(log.log, seen))
+        await tell_tasks(found.resource, found.tasks, said, made, self._hands(key), now_s)
         return next_in_s(log, made, outcomes, calm=picture.reached and picture.operation is None)
 
     def _rise(self, made: Plan, seen: Observed) -> None:

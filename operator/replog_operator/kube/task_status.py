@@ -4,8 +4,8 @@ Done and Failed are final, and written by the step that ends it (act.py); all el
 each task that has not ended, after the steps of a pass.
 
 Decides: the fields, and when a task that ended is in the way no longer.
-Must not know: what a task asks for (planner/tasks.py), how it is stored.
-Read next: task_telling.py, conditions.py.
+Must not know: what a task asks for (planner/tasks.py), whose log is gone (orphans.py), how it is
+stored. Read next: task_telling.py, orphans.py, conditions.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,8 +32,12 @@ def task_status(task: Object, answer: Answer, now_s: float) -> dict[str, Any]:
             found = _status(task, now_s, state="Pending", reason=code, message=evidence)
             return {**found, "blockedOn": code}
         case _:
-            message = "its turn has not come"
-            return _status(task, now_s, state="Pending", reason="Pending", message=message)
+            return pending(task, "its turn has not come", now_s)
+
+
+def pending(task: Object, message: str, now_s: float) -> dict[str, Any]:
+    """Of one that waits for what is no wait of the log's."""
+    return _status(task, now_s, state="Pending", reason="Pending", message=message)
 
 
 def ended(task: Object, *, done: bool, message: str, now_s: float) -> dict[str, Any]:

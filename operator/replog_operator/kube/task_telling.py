@@ -3,8 +3,8 @@
 It comes after the steps of a pass: a step that ends a task is fenced by the version of it that was
 read, so nothing else may be written on it before.
 
-Decides: which tasks, and that order. Must not know: what is told (task_status.py).
-Read next: task_status.py, hands.py.
+Decides: which tasks, and that order. Must not know: what is told (task_status.py, orphans.py).
+Read next: task_status.py, orphans.py, hands.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Final
 
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.hands import Hands
+from replog_operator.kube.orphans import is_of_former, orphan_status
 from replog_operator.kube.task_status import ENDED, expired, task_status
 from replog_operator.model.plan import Lane, Plan
 from replog_operator.model.steps import FinishTask, TakeSnapshot
@@ -34,7 +35,7 @@ def standing(answer: Answer, plan: Plan) -> Answer:
 
 
 async def tell_tasks(
-    log: str,
+    resource: Object,
     tasks: Sequence[Object],
     answers: Mapping[str, Answer],
     plan: Plan,
@@ -42,21 +43,42 @@ async def tell_tasks(
     now_s: float,
 ) -> None:
     """Write what is new. A refusal stops nothing: the next pass tells it again."""
+    log = resource["metadata"]["name"]
     ending = {
         step.step.task for step in plan.steps if isinstance(step.step, FinishTask | TakeSnapshot)
     }
-    news: list[tuple[Object, Object]] = []
-    for task in tasks:
+    told: list[tuple[Object, Object]] = []
+    for task in _open(tasks, log):
         name = task["metadata"]["name"]
-        before = task.get("status") or {}
-        if name not in answers or name in ending or before.get("state") in ENDED:
-            continue
-        now = task_status(task, standing(answers[name], plan), now_s)
-        if now != before:
-            news.append((task, now))
+        if is_of_former(task, resource):
+            told.append((task, orphan_status(task, now_s, replaced=True)))
+        elif name in answers and name not in ending:
+            told.append((task, task_status(task, standing(answers[name], plan), now_s)))
+    await _write(told, expired(tasks, log, now_s), hands)
+
+
+async def tell_orphans(log: str, tasks: Sequence[Object], hands: Hands, now_s: float) -> None:
+    """As tell_tasks, where there is no such log."""
+    told = [(task, orphan_status(task, now_s, replaced=False)) for task in _open(tasks, log)]
+    await _write(told, expired(tasks, log, now_s), hands)
+
+
+def _open(tasks: Sequence[Object], log: str) -> list[Object]:
+    """Those about this log that have not ended."""
+    return [
+        task
+        for task in tasks
+        if task["spec"]["log"] == log and (task.get("status") or {}).get("state") not in ENDED
+    ]
+
+
+async def _write(
+    told: Sequence[tuple[Object, Object]], over: Sequence[Object], hands: Hands
+) -> None:
+    news = [(task, now) for task, now in told if now != (task.get("status") or {})]
     for task, now in sorted(news, key=_has_only_new_words)[:TOLD_MAX]:
         await hands.note_task(task, now)
-    for task in expired(tasks, log, now_s)[:REMOVED_MAX]:
+    for task in over[:REMOVED_MAX]:
         await hands.delete_task(task)
 
 

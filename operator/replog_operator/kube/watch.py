@@ -39,6 +39,7 @@ from replog_operator.kube.kinds import (
 from replog_operator.kube.workqueue import Key
 
 OURS: Final = (LOG, TASK)
+"""Logs before tasks: see process.py."""
 CHILDREN: Final = (
     BUDGET, CLAIM, CONFIG_MAP, NETWORK_POLICY, POD, SERVICE, SERVICE_ACCOUNT, STATEFUL_SET,
 )  # fmt: skip

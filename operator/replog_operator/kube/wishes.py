@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple, assert_never
 
 from replog_operator.kube.children.names import CLIENT_PORT
 from replog_operator.kube.children.wanted import Object, Template
+from replog_operator.kube.orphans import is_of_former
+from replog_operator.kube.task_status import ENDED
 from replog_operator.model.observed import Task, TaskKind
 from replog_operator.model.spec import LogSpec
 from replog_operator.quantities import bytes_of, ms_of
@@ -24,7 +26,6 @@ _SCRAPED: Final = {
     "prometheus.io/port": str(CLIENT_PORT),
     "prometheus.io/path": "/metrics",
 }
-_ENDED: Final = ("Done", "Failed")
 
 
 class Wishes(NamedTuple):
@@ -118,13 +119,16 @@ def _enabled(spec: Mapping[str, Any], field: str, *, default: bool = False) -> b
 def open_tasks(resource: Object, tasks: Sequence[Object], claims: Sequence[Object]) -> list[Task]:
     """Tasks about this log that have not ended, oldest first; claims: of the log.
 
-    A claim is meant by its uid: a task about one that is gone names nothing that is there.
+    A claim is meant by its uid: a task about one that is gone names nothing that is there. A log is
+    meant by its time.
     """
     name = resource["metadata"]["name"]
     mine = [
         task
         for task in tasks
-        if task["spec"]["log"] == name and (task.get("status") or {}).get("state") not in _ENDED
+        if task["spec"]["log"] == name
+        and (task.get("status") or {}).get("state") not in ENDED
+        and not is_of_former(task, resource)
     ]
     mine.sort(key=lambda task: (task["metadata"]["creationTimestamp"], task["metadata"]["name"]))
     ids = {claim["metadata"]["name"]: claim["metadata"]["uid"] for claim in claims}

@@ -7,25 +7,41 @@ import pytest
 
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.task_status import ended, expired, task_status
-from replog_operator.kube.task_telling import REMOVED_MAX, TOLD_MAX, standing, tell_tasks
+from replog_operator.kube.task_telling import (
+    REMOVED_MAX,
+    TOLD_MAX,
+    standing,
+    tell_orphans,
+    tell_tasks,
+)
 from replog_operator.members.outcomes import DONE, Outcome
 from replog_operator.model.plan import Lane, LaneStep, Plan, Wait
 from replog_operator.model.steps import FinishTask, Transfer
 from replog_operator.planner.answer import Answer, Do, Hold
 from tests.support.definitions import part
+from tests.unit.kube.world import resource
 
 NOW_S = 1_700_000_000.0
 WEEK_S = 604_800
 
 
-def task(name: str = "t", *, keep_s: int | None = WEEK_S, **status: Any) -> Object:
+def task(
+    name: str = "t",
+    *,
+    keep_s: int | None = WEEK_S,
+    created: str = "2023-11-14T22:00:00Z",
+    **status: Any,
+) -> Object:
     spec = {"log": "orders", "action": "Snapshot"}
     kept = {} if keep_s is None else {"ttlSecondsAfterFinished": keep_s}
     return {
-        "metadata": {"name": name, "uid": f"uid-{name}", "generation": 1, "resourceVersion": "1"},
+        "metadata": {
+            "name": name, "uid": f"uid-{name}", "generation": 1, "resourceVersion": "1",
+            "creationTimestamp": created,
+        },
         "spec": {**spec, **kept},
         "status": status,
-    }
+    }  # fmt: skip
 
 
 def test_it_waits_runs_and_is_done_and_times_stay() -> None:
@@ -76,10 +92,12 @@ class Hands:
 
     def __init__(self) -> None:
         self.noted: list[tuple[str, str]] = []
+        self.messages: list[str] = []
         self.deleted: list[str] = []
 
     async def note_task(self, found: Object, status: Object) -> Outcome:
         self.noted.append((found["metadata"]["name"], status["state"]))
+        self.messages.append(status["message"])
         return DONE
 
     async def delete_task(self, found: Object) -> Outcome:
@@ -89,7 +107,7 @@ class Hands:
 
 def told(tasks: list[Object], answers: dict[str, Answer], plan: Plan) -> Hands:
     hands = Hands()
-    telling = tell_tasks("orders", tasks, answers, plan, hands, NOW_S)  # type: ignore[arg-type]
+    telling = tell_tasks(resource(), tasks, answers, plan, hands, NOW_S)  # type: ignore[arg-type]
     asyncio.run(telling)
     return hands
 
@@ -152,6 +170,32 @@ def test_one_that_is_being_deleted_takes_no_other_ones_turn() -> None:
         each["metadata"]["deletionTimestamp"] = "2020-01-01T00:00:00Z"
     late = task("late", state="Done", finishedAt="2021-01-01T00:00:00Z")
     assert told([*held, late], {}, Plan()).deleted == ["late"]
+
+
+def test_what_was_asked_of_a_former_log_fails_and_is_not_done_to_its_successor() -> None:
+    asked = [
+        task("before", created="2023-10-31T23:58:59Z"),
+        task("with", created="2023-10-31T23:59:00Z"),
+    ]
+    hands = told(asked, {"with": Hold("NoLeader", "waits")}, Plan())
+    assert hands.noted == [("before", "Failed"), ("with", "Pending")]
+    assert "the log orders that this was asked of is gone" in hands.messages[0]
+
+
+def test_what_is_asked_of_no_log_waits_a_little_then_fails_then_goes() -> None:
+    asked = [
+        task("typo", created="2023-11-14T22:12:19Z"),
+        task("early", created="2023-11-14T22:12:20Z"),
+        task("over", state="Failed", finishedAt="2020-01-01T00:00:00Z"),
+        task("done", state="Done", finishedAt="2023-11-14T22:00:00Z"),
+    ]
+    other = task("other")
+    other["spec"]["log"] = "ledger"
+    hands = Hands()
+    asyncio.run(tell_orphans("orders", [*asked, other], hands, NOW_S))  # type: ignore[arg-type]
+    assert sorted(hands.noted) == [("early", "Pending"), ("typo", "Failed")]
+    assert all("there is no ReplicatedLog orders" in message for message in hands.messages)
+    assert hands.deleted == ["over"]
 
 
 def test_the_definition_knows_every_field_that_is_written() -> None:

@@ -22,7 +22,10 @@ ADMITTED_ONLY = {"allowEvenReplicas"}
 
 
 def resource(spec: Mapping[str, Any], **status: Any) -> dict[str, Any]:
-    metadata = {"name": "orders", "namespace": "shop", "uid": "u-1", "generation": 7}
+    metadata = {
+        "name": "orders", "namespace": "shop", "uid": "u-1", "generation": 7,
+        "creationTimestamp": "2026-11-25T09:59:59Z",
+    }  # fmt: skip
     return {"metadata": metadata, "spec": dict(spec), "status": status}
 
 
@@ -153,6 +156,7 @@ def test_tasks_that_have_not_ended_come_oldest_first() -> None:
             task("a", "2026-11-25T10:00:01Z", "Running", action="RetryVersion"),
             task("c", "2026-11-25T10:00:00Z", "Done", action="Snapshot"),
             task("d", "2026-11-25T10:00:00Z", action="Snapshot") | {"spec": {"log": "others"}},
+            task("of-a-former-log", "2026-11-25T09:58:58Z", action="Snapshot"),
         ],
         [],
     )

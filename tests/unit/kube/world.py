@@ -43,7 +43,7 @@ def resource(**spec: Any) -> Object:
         "kind": "ReplicatedLog",
         "metadata": {
             "name": "orders", "namespace": "shop", "uid": wanted().uid, "generation": 4,
-            "resourceVersion": "1",
+            "resourceVersion": "1", "creationTimestamp": "2023-11-01T00:00:00Z",
         },
         "spec": plain | spec,
         "status": {"clusterID": CLUSTER, "lineage": "1-9f2c"},
