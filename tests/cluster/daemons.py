@@ -114,7 +114,14 @@ def api_server(directory: Path) -> list[str]:
         f"--kubelet-client-key={pki}/apiserver-kubelet.key",
         f"--kubelet-certificate-authority={pki}/ca.crt",
         "--kubelet-preferred-address-types=InternalIP",
+        f"--audit-policy-file={directory}/files/audit.yaml", f"--audit-log-path={audit(directory)}",
+        "--audit-log-maxsize=1000", "--audit-log-maxbackup=1",
     ]  # fmt: skip
+
+
+def audit(directory: Path) -> Path:
+    """The file in which each write to the API server is a line."""
+    return directory / "log" / "audit.log"
 
 
 def controller_manager(directory: Path) -> list[str]:

@@ -74,6 +74,12 @@ class Operator:
         pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def cpu_s(self) -> float:
+        """What it has taken of processors."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def said(self) -> str:
         """Its log."""
         return self._log.read_text() if self._log.exists() else ""

@@ -2,10 +2,11 @@
 
 Does what such a provisioner does, as far as one node can tell: waits for the first consumer, makes
 a volume bound to its claim, carries out a larger request, and deletes what was released. Sizes are
-numbers only: a directory has no end of its own.
+numbers only, since a directory has no end of its own; in a class with the parameter `medium: disk`
+each is a file system of that size (disks.py).
 
 Decides: which volume a claim gets. Must not know: who claims it, or why.
-Read next: daemons.py, files/objects.yaml.
+Read next: disks.py, daemons.py, files/objects.yaml.
 """
 
 import shutil
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.cluster import disks
 from tests.cluster.api import Api
 
 PROVISIONER = "replog.test/directory"
@@ -51,6 +53,11 @@ def is_too_small(claim: Any) -> bool:
         and status.get("capacity", {}).get("storage") != wanted(claim)
         and claim["spec"].get("volumeName")
     )
+
+
+def on_disks(storage_class: Any) -> bool:
+    """Whether its volumes are file systems of their own, which can be full."""
+    return bool((storage_class.get("parameters") or {}).get("medium") == "disk")
 
 
 def is_released(volume: Any) -> bool:
@@ -115,7 +122,7 @@ class Provisioner:
             if volume_name(claim) not in made and may_be_made(claim, storage_class):
                 self._make(claim, storage_class)
             if is_too_small(claim):
-                self._grow(claim)
+                self._grow(claim, storage_class)
         for each in volumes:
             if is_released(each):
                 self._delete(each)
@@ -123,10 +130,14 @@ class Provisioner:
     def _make(self, claim: Any, storage_class: Any) -> None:
         directory = self._root / volume_name(claim)
         directory.mkdir(parents=True, exist_ok=True)
+        if on_disks(storage_class):
+            disks.attach(directory, disks.bytes_of(wanted(claim)))
         directory.chmod(0o777)
         self._api.create(VOLUMES, volume(claim, storage_class, directory))
 
-    def _grow(self, claim: Any) -> None:
+    def _grow(self, claim: Any, storage_class: Any) -> None:
+        if on_disks(storage_class):
+            disks.resize(self._root / volume_name(claim), disks.bytes_of(wanted(claim)))
         capacity = {"capacity": {"storage": wanted(claim)}}
         meta = claim["metadata"]
         self._api.merge(f"{VOLUMES}/{claim['spec']['volumeName']}", {"spec": capacity})
@@ -135,7 +146,9 @@ class Provisioner:
 
     def _delete(self, volume: Any) -> None:
         self._api.delete(f"{VOLUMES}/{volume['metadata']['name']}")
-        shutil.rmtree(volume["spec"]["local"]["path"], ignore_errors=True)
+        directory = Path(volume["spec"]["local"]["path"])
+        disks.detach(directory)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def main() -> None:

@@ -17,6 +17,19 @@ RIGID = {
     "provisioner": "replog.test/directory", "volumeBindingMode": "WaitForFirstConsumer",
     "allowVolumeExpansion": False,
 }  # fmt: skip
+DISKS = {
+    "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "disks"},
+    "provisioner": "replog.test/directory", "volumeBindingMode": "WaitForFirstConsumer",
+    "allowVolumeExpansion": True, "parameters": {"medium": "disk"},
+}  # fmt: skip
+LEFT_BYTES = 64 << 20
+"""Less than the soft limit of free space."""
+FILL = f"""
+import os
+found = os.statvfs("/data")
+with open("/data/ballast", "wb") as ballast:
+    os.posix_fallocate(ballast.fileno(), 0, found.f_bavail * found.f_frsize - {LEFT_BYTES})
+"""
 
 
 def sizes(log: ManagedLog) -> list[tuple[str, str]]:
@@ -48,6 +61,39 @@ def test_volumes_grow_under_load_while_a_member_is_down(cluster: Cluster, log: M
         cluster.kubectl("uncordon", "node1")
     log.wait_until_ready(3)
     assert load.end().acknowledged > 0
+
+
+@pytest.mark.timeout(400, func_only=True)
+def test_a_full_log_grows_while_a_member_is_down_and_takes_appends_again(
+    cluster: Cluster, unmade: ManagedLog, acting: Operator
+) -> None:
+    """Each volume is a file system of its own, and full; the client tries again until it may."""
+    log, disks = unmade, {"size": "1Gi", "className": "disks"}
+    cluster.api.create(CLASSES, DISKS)
+    try:
+        log.apply(storage=disks)
+        log.wait_until_ready(3)
+        load = Load(cluster, log.namespace, LOG)
+        for ordinal in range(3):
+            log.kubectl("exec", f"{LOG}-{ordinal}", "--", "python", "-c", FILL)
+        assert_told(log, acting, "DiskFull")
+        cluster.kubectl("cordon", "node1")
+        log.kubectl("delete", "pod", f"{LOG}-2")
+        log.wait("a member is down", lambda: not log.pods()[f"{LOG}-2"]["spec"].get("nodeName"))
+        log.merge(storage=disks | {"size": "2Gi"})
+        log.wait("all volumes have grown", lambda: sizes(log) == [("2Gi", "2Gi")] * 3)
+        log.wait("it is not full any more", lambda: not wait_of(log, "DiskFull"))
+        assert not log.pods()[f"{LOG}-2"]["spec"].get("nodeName"), "nobody waited for the member"
+        log.append(CLIENT, "one\n")
+        loaded = load.end()
+        cluster.kubectl("uncordon", "node1")
+        log.wait_until_ready(3)
+        values = log.read(CLIENT)
+        assert [v for v in values if v != "one"] == list(map(str, range(loaded.acknowledged)))
+        assert values.count("one") == 1
+    finally:
+        cluster.kubectl("uncordon", "node1")
+        cluster.api.delete(f"{CLASSES}/disks")
 
 
 @pytest.mark.timeout(400, func_only=True)

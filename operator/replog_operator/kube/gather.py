@@ -46,15 +46,15 @@ NAMED: Final = (BUDGET, CONFIG_MAP, NETWORK_POLICY, SERVICE, SERVICE_ACCOUNT, ST
 class Gathered(NamedTuple):
     """All of it. objects: also such as have a child's name and not its labels.
 
-    answers: by uid of the pod. stops: the leader's word on each member, by id. blockers: codes of
-    what the leader waits for, worst first. tasks: all of the namespace.
+    answers: by uid of the pod. stops: the leader's word on each member, by id. blockers: what the
+    leader waits for, worst first: its evidence by its code. tasks: all of the namespace.
     """
 
     resource: Object
     objects: Mapping[Kind, Sequence[Object]]
     answers: Mapping[str, ClusterStatus | Silent]
     stops: Mapping[str, MayStop]
-    blockers: tuple[str, ...]
+    blockers: Mapping[str, str]
     tasks: Sequence[Object]
 
 
@@ -74,7 +74,7 @@ async def gather(reads: Reads, nodes: Asks, namespace: str, name: str) -> Gather
     answers = await _answers(nodes, objects[POD])
     leader = leader_of(answers)
     if leader is None:
-        return Gathered(resource, objects, answers, {}, (), tasks)
+        return Gathered(resource, objects, answers, {}, {}, tasks)
     uid, status = leader
     ip = next(pod_ip(pod) for pod in objects[POD] if pod["metadata"]["uid"] == uid)
     stops, blockers = await asyncio.gather(_stops(nodes, ip, status), _blockers(nodes, ip))
@@ -117,10 +117,10 @@ async def _stops(nodes: Asks, ip: str, status: ClusterStatus) -> dict[str, MaySt
     }
 
 
-async def _blockers(nodes: Asks, ip: str) -> tuple[str, ...]:
+async def _blockers(nodes: Asks, ip: str) -> dict[str, str]:
     """What the leader waits for."""
     why = await nodes.why(ip)
-    return tuple(wait.code for wait in why.waits) if isinstance(why, Why) else ()
+    return {wait.code: wait.evidence for wait in why.waits} if isinstance(why, Why) else {}
 
 
 def leader_of(

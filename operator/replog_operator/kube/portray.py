@@ -44,6 +44,16 @@ KINDS: Final[Mapping[type, str]] = {
 _LANES: Final = tuple(Lane)
 _HELD: Final = frozenset({"Suspended", "BadVersion"})
 """Waits that say that nothing is under way."""
+_NEEDS_PEOPLE: Final = frozenset(
+    {
+        "DiskFull", "DiskStalled", "HoleBeingFilled", "UnfillableHole", "Unproven",
+        "LogUnreadable", "StateDiverged", "ClockJump", "ClocksDisagree",
+    }
+)  # fmt: skip
+"""Waits of a leader which the operator can't end: whoever asks Kubernetes sees them, too.
+
+The others pass by themselves, or are the planner's own.
+"""
 
 
 def portray(wishes: Wishes, wanted: Wanted, seen: Observed, plan: Plan) -> Picture:
@@ -70,7 +80,7 @@ def portray(wishes: Wishes, wanted: Wanted, seen: Observed, plan: Plan) -> Pictu
         not_updated=reason,
         tolerates=tolerates(known.status, seen.stops),
         operation=_operation(known, plan),
-        waits=_waits(plan),
+        waits=_waits(plan, seen.blockers),
         suspended=log.suspend,
         hibernating=log.hibernate,
     )
@@ -163,11 +173,13 @@ def _not_updated(seen: Observed) -> tuple[str, str]:
     return "", ""
 
 
-def _waits(plan: Plan) -> tuple[WaitRow, ...]:
-    """By lane, the most important first; each code once."""
+def _waits(plan: Plan, leaders: Mapping[str, str]) -> tuple[WaitRow, ...]:
+    """By lane, the most important first, then what its leader waits for; each code once."""
     ordered = sorted(plan.waits, key=lambda wait: _LANES.index(wait.lane))
-    rows = {wait.code: WaitRow(wait.code, wait.evidence) for wait in reversed(ordered)}
-    return tuple(rows[code] for code in dict.fromkeys(wait.code for wait in ordered))
+    rows = [WaitRow(wait.code, wait.evidence) for wait in ordered]
+    rows += [WaitRow(code, words) for code, words in leaders.items() if code in _NEEDS_PEOPLE]
+    first = {row.code: row for row in reversed(rows)}
+    return tuple(first[code] for code in dict.fromkeys(row.code for row in rows))
 
 
 def _operation(known: Facts, plan: Plan) -> OperationRow | None:

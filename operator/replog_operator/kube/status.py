@@ -19,6 +19,7 @@ WAITS_MAX: Final = 16
 """That are shown; the worst come first."""
 MEMBERS_MAX: Final = 32
 EVIDENCE_CHARS: Final = 512
+_STOPS_APPENDS: Final = frozenset({"DiskFull", "ClockJump"})
 NOTHING: Final = "AsExpected"
 """The reason of a condition that says that all is well."""
 
@@ -155,7 +156,7 @@ def _why_not(picture: Picture) -> tuple[str, str]:
     if picture.operation is not None:
         return picture.operation.kind, picture.operation.step
     if not picture.admitting:
-        return "NoLeader", "no leader takes appends"
+        return _no_appends(picture)
     return "MembersMissing", f"{picture.ready} of {picture.wanted} members serve"
 
 
@@ -165,7 +166,17 @@ def _available(picture: Picture) -> Condition:
         return Condition("Available", True, NOTHING, "the leader takes appends")
     if picture.hibernating:
         return Condition("Available", False, "Hibernating", "spec.hibernate: no member runs")
-    return Condition("Available", False, "NoLeader", "no leader takes appends")
+    return Condition("Available", False, *_no_appends(picture))
+
+
+def _no_appends(picture: Picture) -> tuple[str, str]:
+    """Nobody looks for a leader that is there."""
+    if not any(member.leads for member in picture.members):
+        return "NoLeader", "no leader takes appends"
+    held = next((wait for wait in picture.waits if wait.code in _STOPS_APPENDS), None)
+    if held is not None:
+        return held.code, f"the leader takes no appends: {held.evidence}"
+    return "NotAdmitting", "there is a leader, and it takes no appends just now"
 
 
 def _progressing(picture: Picture) -> Condition:

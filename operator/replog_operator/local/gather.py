@@ -66,5 +66,5 @@ async def gather(
     words = {
         member: stop for member, stop in zip(ids, stops, strict=True) if isinstance(stop, MayStop)
     }
-    blockers = tuple(wait.code for wait in why.waits) if isinstance(why, Why) else ()
+    blockers = {wait.code: wait.evidence for wait in why.waits} if isinstance(why, Why) else {}
     return Said(answers, well, leader, words, blockers)

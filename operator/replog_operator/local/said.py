@@ -14,11 +14,11 @@ class Said(NamedTuple):
     """answers, ready: by ordinal; a silent member is missing. leader: its ordinal.
 
     stops: the leader's word on each member, by id; empty if it was not asked. blockers: what the
-    leader waits for.
+    leader waits for, worst first: its evidence by its code.
     """
 
     answers: Mapping[int, ClusterStatus] = {}
     ready: frozenset[int] = frozenset()
     leader: int | None = None
     stops: Mapping[str, MayStop] = {}
-    blockers: tuple[str, ...] = ()
+    blockers: Mapping[str, str] = {}

@@ -149,9 +149,9 @@ class Observed(NamedTuple):
     addresses: of the peer listeners, by ordinal, for every ordinal that there is or should be.
     stale: names of children, the workload aside, that are not as they should be. answers: members'
     own words by ordinal, a silent one missing; silent: why it gave none, as far as is known.
-    stops: the leader's word about each member's stop, by id. blockers: codes of what the leader
-    itself waits for, worst first. cluster_id: that the resource's status remembers, "" if none.
-    tasks: oldest first.
+    stops: the leader's word about each member's stop, by id. blockers: what the leader itself
+    waits for, worst first: its evidence by its code. cluster_id: that the resource's
+    status remembers, "" if none. tasks: oldest first.
     """
 
     now_s: float
@@ -165,7 +165,7 @@ class Observed(NamedTuple):
     claims: tuple[Claim, ...] = ()
     answers: Mapping[int, ClusterStatus] = {}
     stops: Mapping[str, MayStop] = {}
-    blockers: tuple[str, ...] = ()
+    blockers: Mapping[str, str] = {}
     cluster_id: str = ""
     tasks: tuple[Task, ...] = ()
     silent: Mapping[int, str] = {}

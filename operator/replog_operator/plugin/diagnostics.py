@@ -106,7 +106,7 @@ class Collector:
         await asyncio.gather(*(self._listed(kind, labels) for kind in BELONGING))
         await asyncio.gather(self._tasks(), self._events())
         answers = await self._members()
-        found = Gathered(resource, self._objects, answers, {}, (), ())
+        found = Gathered(resource, self._objects, answers, {}, {}, ())
         await self._operator(found)
         await self._versions(answers)
         return self._bundle

@@ -8,7 +8,7 @@ from replog_operator.kube.status import status
 from tests.unit.kube.pictures import picture
 
 WELL = picture()
-NO_LEADER = picture(admitting=False, waits=(WaitRow("NoLeader", ""),))
+NO_LEADER = picture(admitting=False, members=(), waits=(WaitRow("NoLeader", ""),))
 SCALING = picture(operation=OperationRow("Scale", "3 members become 5"))
 
 
@@ -33,7 +33,7 @@ def test_a_wait_that_begins_is_a_warning_and_what_it_costs_is_not_told_besides()
 
 def test_what_went_bad_before_anything_was_waited_for_does_not_hide_the_wait() -> None:
     limiter = Limiter()
-    unled = picture(admitting=False)
+    unled = picture(admitting=False, members=())
 
     first = limiter.fresh("uid", between(WELL, unled), 0.0)
     then = limiter.fresh("uid", between(unled, NO_LEADER), 1.0)

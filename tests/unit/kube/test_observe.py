@@ -35,7 +35,7 @@ def test_pods_claims_and_answers_meet_at_their_ordinals() -> None:
         0: "member-0", 1: "member-1", 2: "member-2",
     }  # fmt: skip
     assert seen.addresses[2] == "orders-2.orders-peers.shop.svc:7411"
-    assert (seen.cluster_id, seen.blockers) == (CLUSTER, ("LearnerBehind",))
+    assert (seen.cluster_id, list(seen.blockers)) == (CLUSTER, ["LearnerBehind"])
 
 
 def test_a_silent_member_has_no_answer() -> None:

@@ -43,6 +43,17 @@ def test_a_log_that_is_well() -> None:
     ]
 
 
+def test_what_its_leader_waits_for_and_only_people_can_end_is_a_wait_of_the_log() -> None:
+    world = World()
+    wishes, seen = world.wishes(), world.observed()
+    ill = seen._replace(blockers={"DiskFull": "member-1: 3 MiB free", "LearnerBehind": "passes"})
+
+    found = portray(wishes, world.wanted(), ill, plan(wishes.log, ill))
+
+    assert [tuple(row) for row in found.waits] == [("DiskFull", "member-1: 3 MiB free")]
+    assert summary(found) == "DiskFull"
+
+
 def test_more_members_are_a_scale_from_the_first_step_on() -> None:
     found = told(World(replicas=5))
 

@@ -122,10 +122,21 @@ def test_a_member_that_is_down_degrades_the_log_and_leaves_it_available() -> Non
 
 
 def test_without_a_leader_nothing_is_available() -> None:
-    found = written(picture(admitting=False, tolerates=None))
+    unled = tuple(row(ordinal, leads=False) for ordinal in range(3))
+    found = written(picture(admitting=False, members=unled, tolerates=None))
 
     assert condition(found, "Available")["reason"] == "NoLeader"
     assert condition(found, "Ready")["reason"] == "NoLeader"
+
+
+def test_a_leader_that_takes_no_appends_says_why() -> None:
+    """Nobody must look for a leader that is there."""
+    full = written(picture(admitting=False, waits=(WaitRow("DiskFull", "member-1: 3 MiB"),)))
+    beginning = written(picture(admitting=False))
+
+    assert condition(full, "Available")["reason"] == "DiskFull"
+    assert "member-1: 3 MiB" in condition(full, "Available")["message"]
+    assert condition(beginning, "Available")["reason"] == "NotAdmitting"
 
 
 def test_a_bad_version_is_named_with_its_revision() -> None:

@@ -122,7 +122,7 @@ class World:
     def gathered(self) -> Gathered:
         """As a pass gathers it."""
         stops = {f"member-{at}": may_stop(f"member-{at}") for at in range(3)}
-        blockers = ("LearnerBehind",)
+        blockers = {"LearnerBehind": "member-2 is behind"}
         return Gathered(self.resource, self.objects, self.answers, stops, blockers, self.tasks)
 
     def wishes(self) -> Wishes:
