@@ -81,15 +81,6 @@ class OneClusterAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has
         super()._assign_work_unit(node)
 
 
-CROWDED = "tests/cluster/test_fifty.py"
-"""So many pods starve what runs beside them: it comes last, when the other worker has ended."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort for that."""
-    items.sort(key=lambda item: item.nodeid.startswith(CROWDED))
-
-
 PREPARED = pytest.StashKey[Preparation | None]()
 
 

@@ -1,7 +1,8 @@
 """A volume with an end: a file system of its own in a file, which can grow while it is mounted.
 
 What a cloud's disk and its driver do: attach, mount, resize while in use, detach. It needs the
-mounts of the node that the kubelet sees, so it is called within the node's namespaces.
+mounts of the node that the kubelet sees, so it is called within the node's namespaces. XFS, since
+ext4 grows in use only for who holds CAP_SYS_RESOURCE, which a machine of CI may lack.
 
 Decides: where the file is, and that a file system has all of it. Must not know: claims.
 Read next: provisioner.py.
@@ -13,6 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+NEEDED: Final = ("mkfs.xfs", "xfs_growfs", "losetup", "mount", "umount")
 UNITS: Final = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
@@ -29,7 +31,7 @@ def attach(directory: Path, size_bytes: int) -> None:
     file = _file(directory)
     with file.open("wb") as made:
         made.truncate(size_bytes)
-    _run("mkfs.ext4", "-q", "-F", "-m", "0", str(file))
+    _run("mkfs.xfs", "-q", str(file))
     _run("mount", "-o", "loop", str(file), str(directory))
 
 
@@ -39,7 +41,7 @@ def resize(directory: Path, size_bytes: int) -> None:
     os.truncate(file, size_bytes)
     device = _run("losetup", "--noheadings", "--output", "NAME", "--associated", str(file)).strip()
     _run("losetup", "--set-capacity", device)
-    _run("resize2fs", device)
+    _run("xfs_growfs", str(directory))
 
 
 def detach(directory: Path) -> None:
@@ -50,7 +52,7 @@ def detach(directory: Path) -> None:
 
 
 def _file(directory: Path) -> Path:
-    return directory.with_name(f"{directory.name}.ext4")
+    return directory.with_name(f"{directory.name}.xfs")
 
 
 def _run(*command: str) -> str:
