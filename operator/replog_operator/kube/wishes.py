@@ -32,14 +32,13 @@ class Wishes(NamedTuple):
     """A log's spec. log: as the planner looks at it; the others are what children are made from.
 
     image: that the spec names, or that the log has had so far; "" if neither. settings: a node's,
-    by name (docs/settings.md). retention: Retain or Delete.
+    by name (docs/settings.md).
     """
 
     log: LogSpec
     image: str
     size: str
     storage_class: str
-    retention: str
     settings: Mapping[str, int]
     service_type: str
     service_annotations: Mapping[str, str]
@@ -57,7 +56,6 @@ def wishes(resource: Object) -> Wishes:
         image=spec.get("image") or (resource.get("status") or {}).get("image", ""),
         size=storage["size"],
         storage_class=storage["className"],
-        retention=storage.get("retention", "Retain"),
         settings=_settings(spec.get("log") or {}),
         service_type=service.get("type", "ClusterIP"),
         service_annotations=service.get("annotations") or {},

@@ -42,8 +42,8 @@ def test_what_is_left_out_means_the_defaults() -> None:
     found = wishes(resource(smallest()))
 
     assert (found.log.replicas, found.log.update_timeout_s, found.log.leader_last) == (3, 600, True)
-    assert (found.retention, found.service_type, found.network_policy) == (
-        "Retain", "ClusterIP", True,
+    assert (found.log.delete_data, found.service_type, found.network_policy) == (
+        False, "ClusterIP", True,
     )  # fmt: skip
     assert (found.settings, found.template, found.image) == ({}, Template(), "")
 
