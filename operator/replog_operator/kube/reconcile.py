@@ -99,7 +99,7 @@ class Reconciler:
             now_s=now_s,
         )  # fmt: skip
         made = plan(log.log, seen)
-        known = self._setbacks.of(key, log.log.generation)
+        known = self._setbacks.of(key, log.log.uid, log.log.generation)
         made = made._replace(waits=(*made.waits, *foreign_waits(children), *waits(known, made)))
         self._rolls.note(key, seen, made)
         self._rise(made, seen)

@@ -36,8 +36,9 @@ class Setback(NamedTuple):
 
 
 class Setbacks(NamedTuple):
-    """Of one log. generation: of the resource that the steps were planned for."""
+    """Of one log. uid, generation: of the resource that the steps were planned for."""
 
+    uid: str
     generation: int
     steps: Mapping[tuple[str, str], Setback]
 
@@ -49,10 +50,13 @@ class Memory:
         self._random = random
         self._found: dict[Key, Setbacks] = {}
 
-    def of(self, key: Key, generation: int) -> Setbacks:
-        """What is known of a log; nothing of an older spec, which somebody has changed."""
+    def of(self, key: Key, uid: str, generation: int) -> Setbacks:
+        """What is known of a log; nothing of an older spec, which somebody has changed, nor of
+        another log of that name, which was there before."""
         found = self._found.get(key)
-        return found if found and found.generation == generation else Setbacks(generation, {})
+        if found is None or (found.uid, found.generation) != (uid, generation):
+            return Setbacks(uid, generation, {})
+        return found
 
     def note(
         self, key: Key, before: Setbacks, plan: Plan, done: Sequence[Outcome], now_s: float
@@ -101,7 +105,7 @@ def after(
             times = 1 + (0 if held is None else held.times)
             until_s = now_s + pause_s(times) * (1 - JITTER * random)
             found[name] = Setback(outcome, times, until_s)
-    return Setbacks(before.generation, found)
+    return before._replace(steps=found)
 
 
 def pause_s(times: int) -> float:

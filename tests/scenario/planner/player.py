@@ -69,7 +69,7 @@ class Player:
         self.world = World(paths.spec(1))
         self._said: list[str] = []
         self._strangers: tuple[str, ...] = ()
-        self._setbacks = Setbacks(0, {})
+        self._setbacks = Setbacks("", 0, {})
 
     def play(self, line: str) -> list[str]:
         """Carry one out; what followed, line by line."""

@@ -35,7 +35,7 @@ def scaling() -> LaneStep:
 
 def failed(outcome: Outcome, times: int) -> Setbacks:
     """After so many tries, each as soon as it was due."""
-    known, now_s = Setbacks(1, {}), 0.0
+    known, now_s = Setbacks("u", 1, {}), 0.0
     for version in range(times):
         made = Plan((eviction(str(version)),))
         known = after(known, made, [outcome], now_s, random=0.0)
@@ -64,7 +64,7 @@ def test_what_is_planned_no_more_or_is_done_is_not_told() -> None:
 
 def test_a_step_that_failed_waits_while_others_are_taken() -> None:
     made = Plan((scaling(), eviction("1")))
-    known = after(Setbacks(1, {}), made, [DONE, REFUSED], 100.0, random=0.0)
+    known = after(Setbacks("u", 1, {}), made, [DONE, REFUSED], 100.0, random=0.0)
     assert due(known, made, 100.4) == (scaling(),)
     known = after(known, made, [DONE], 100.4, random=0.0)
     assert due(known, made, 100.5) == made.steps
@@ -74,22 +74,29 @@ def test_a_step_that_failed_waits_while_others_are_taken() -> None:
 def test_pauses_double_up_to_a_bound_and_are_not_all_alike() -> None:
     assert [pause_s(times) for times in (1, 2, 3, 7, 1000)] == [0.5, 1, 2, LONGEST_PAUSE_S, 30]
     (found,) = after(
-        Setbacks(1, {}), Plan((eviction("1"),)), [REFUSED], 10.0, random=1.0
+        Setbacks("u", 1, {}), Plan((eviction("1"),)), [REFUSED], 10.0, random=1.0
     ).steps.values()
     assert found.until_s == pytest.approx(10 + 0.5 * (1 - JITTER))
 
 
 def test_a_clock_that_is_set_back_holds_no_step() -> None:
     made = Plan((eviction("1"),))
-    known = after(Setbacks(1, {}), made, [REFUSED], 10_000.0, random=0.0)
+    known = after(Setbacks("u", 1, {}), made, [REFUSED], 10_000.0, random=0.0)
     assert due(known, made, 10_000.1) == ()
     assert due(known, made, 6_400.0) == made.steps
 
 
 def test_an_edited_resource_is_tried_at_once() -> None:
     memory, made = Memory(lambda: 0.0), Plan((eviction("1"),))
-    memory.note(KEY, memory.of(KEY, 1), made, [REFUSED], 10.0)
-    assert due(memory.of(KEY, 1), made, 10.1) == ()
-    assert due(memory.of(KEY, 2), made, 10.1) == made.steps
+    memory.note(KEY, memory.of(KEY, "u", 1), made, [REFUSED], 10.0)
+    assert due(memory.of(KEY, "u", 1), made, 10.1) == ()
+    assert due(memory.of(KEY, "u", 2), made, 10.1) == made.steps
     memory.forget(KEY)
-    assert memory.of(KEY, 1).steps == {}
+    assert memory.of(KEY, "u", 1).steps == {}
+
+
+def test_a_log_that_was_made_anew_inherits_no_wait() -> None:
+    memory, made = Memory(lambda: 0.0), Plan((eviction("1"),))
+    memory.note(KEY, memory.of(KEY, "u", 1), made, [REFUSED], 10.0)
+    assert memory.of(KEY, "u", 1).steps
+    assert memory.of(KEY, "v", 1) == Setbacks("v", 1, {})
