@@ -68,10 +68,10 @@ async def test_a_field_that_somebody_forced_to_another_value_is_set_back(
         applied = Applied()
         applied.note(await made.writes.apply(CONFIG_MAP, stamped(wanted)))
         before = await made.reads.get(CONFIG_MAP, namespace, "log")
-        assert not applied.due(wanted, before)
+        assert not applied.must_apply(wanted, before)
         foreign = {**config_map(namespace, a="9"), "metadata": {"name": "log"}}
         cluster.api.apply(path(namespace), foreign, manager="somebody", force=True)
-        assert applied.due(wanted, await made.reads.get(CONFIG_MAP, namespace, "log"))
+        assert applied.must_apply(wanted, await made.reads.get(CONFIG_MAP, namespace, "log"))
         stored = await made.writes.apply(CONFIG_MAP, stamped(wanted))
     assert stored["data"] == {"a": "1"}
 

@@ -42,7 +42,7 @@ class Applied:
     def __init__(self) -> None:
         self._looks: dict[str, str] = {}
 
-    def due(self, wanted: Object, stored: Object | None) -> bool:
+    def must_apply(self, wanted: Object, stored: Object | None) -> bool:
         """Whether to apply it. stored: as this pass read it; None: it is not there."""
         if stored is None:
             return True

@@ -51,8 +51,8 @@ from replog_operator.model.plan import Lane, Wait
 from replog_operator.model.steps import Object as Seen
 from replog_operator.quantities import bytes_of
 
-Due = Callable[[Object, Object | None], bool]
-"""Whether a child must be applied, given how it is stored (apply.Applied.due)."""
+MustApply = Callable[[Object, Object | None], bool]
+"""Whether a child must be applied, given how it is stored (apply.Applied.must_apply)."""
 Untouched = Callable[[Object], bool]
 """Whether a stored object is as our last apply left it (apply.Applied.untouched)."""
 
@@ -108,7 +108,7 @@ def wanted_of(wishes: Wishes, found: Gathered, image: str, operator: OperatorPod
     )
 
 
-def around(found: Gathered, wanted: Wanted, due: Due, untouched: Untouched) -> Around:
+def around(found: Gathered, wanted: Wanted, must_apply: MustApply, untouched: Untouched) -> Around:
     """Compare the children that there are with those that there should be."""
     stored = {
         (kind, item["metadata"]["name"]): item
@@ -121,7 +121,7 @@ def around(found: Gathered, wanted: Wanted, due: Due, untouched: Untouched) -> A
         there = stored.get((kind_of(child), child["metadata"]["name"]))
         if there is not None and not is_ours(there, wanted):
             foreign.append(named(child))
-        elif due(child, there):
+        elif must_apply(child, there):
             apply.append(child)
     kept = {(kind_of(child), child["metadata"]["name"]) for child in should}
     remove = [
@@ -153,13 +153,13 @@ def observed(
     *,
     operator: Operator,
     platform: Capabilities,
-    refusals: Mapping[str, str],
+    refused_growth: Mapping[str, str],
     now_s: float,
 ) -> Observed:
-    """What the planner may know. refusals: why claims could not be asked to grow, by uid."""
+    """What the planner may know. refused_growth: why claims could not be asked to grow, by uid."""
     log = wishes.log
     pods = pods_of(wishes, found, now_s)
-    claims = tuple(_claim(facts, refusals) for facts in claims_of(wishes, found))
+    claims = tuple(_claim(facts, refused_growth) for facts in claims_of(wishes, found))
     known = [pod.ordinal for pod in pods] + [claim.ordinal for claim in claims]
     size = max([log.replicas, *(1 + at for at in known if at is not None)])
     return Observed(
@@ -292,7 +292,7 @@ def _pod(facts: PodFacts) -> Pod:
     )  # fmt: skip
 
 
-def _claim(facts: ClaimFacts, refusals: Mapping[str, str]) -> Claim:
+def _claim(facts: ClaimFacts, refused_growth: Mapping[str, str]) -> Claim:
     return Claim(
         name=facts.name,
         uid=facts.uid,
@@ -304,7 +304,7 @@ def _claim(facts: ClaimFacts, refusals: Mapping[str, str]) -> Claim:
         terminating=facts.terminating,
         size_bytes=bytes_of(facts.size),
         owned=facts.owned,
-        refusal=facts.resize or refusals.get(facts.uid, ""),
+        refusal=facts.resize or refused_growth.get(facts.uid, ""),
         capacity_bytes=bytes_of(facts.capacity or "0"),
     )
 

@@ -26,9 +26,9 @@ from replog_operator.kube.kinds import TASK
 from replog_operator.kube.observe import around, foreign_waits, observed, wanted_of
 from replog_operator.kube.portray import portray
 from replog_operator.kube.process import Tools
-from replog_operator.kube.refusals import Refusals
+from replog_operator.kube.refused_growth import RefusedGrowth
 from replog_operator.kube.rolls import Rolls
-from replog_operator.kube.setbacks import Memory, due, waits
+from replog_operator.kube.setbacks import AllSetbacks, tried_now, waits
 from replog_operator.kube.settings import labels_of
 from replog_operator.kube.task_telling import tell_orphans, tell_tasks
 from replog_operator.kube.telling import Telling
@@ -70,8 +70,8 @@ class Reconciler:
         self._pods = OperatorPods(settings.lease_namespace, labels_of(settings.pod_labels))
         self._rolls = Rolls(settings.max_concurrent_rolls)
         self._applied = Applied()
-        self._refusals = Refusals()
-        self._setbacks = Memory(random.random)
+        self._refused_growth = RefusedGrowth()
+        self._setbacks = AllSetbacks(random.random)
         self._telling = Telling(tools.writes, tools.metrics.logs, settings.pod_name, tools.log)
 
     async def run(self, key: Key) -> float | None:
@@ -90,12 +90,12 @@ class Reconciler:
         now_s = time.time()
         log = wishes(found.resource)
         wanted = wanted_of(log, found, self._image, self._pods)
-        children = around(found, wanted, self._applied.due, self._applied.untouched)
+        children = around(found, wanted, self._applied.must_apply, self._applied.untouched)
         seen = observed(
             log, found, wanted, children,
             operator=operator,
             platform=Capabilities(may_roll=self._rolls.may(key)),
-            refusals=self._refusals.known(now_s),
+            refused_growth=self._refused_growth.known(now_s),
             now_s=now_s,
         )  # fmt: skip
         made = plan(log.log, seen)
@@ -108,7 +108,9 @@ class Reconciler:
         if not (stored or log.image):
             return AFTER_REFUSAL_S  # the image of the first pods must be remembered before them
         scene = Scene(wanted, found, children, seen.workload, operator, now_s)
-        outcomes = [await self._do(key, step, scene, now_s) for step in due(known, made, now_s)]
+        outcomes = [
+            await self._do(key, step, scene, now_s) for step in tried_now(known, made, now_s)
+        ]
         self._setbacks.note(key, known, made, outcomes, now_s)
         said = answers(facts(log.log, seen))
         await tell_tasks(found.resource, found.tasks, said, made, self._hands(key), now_s)
@@ -133,7 +135,7 @@ class Reconciler:
             message=outcome.message,
         )  # fmt: skip
         if isinstance(step.step, ExpandClaim) and outcome.became is Became.REFUSED:
-            self._refusals.note(step.step.claim.uid, outcome.message, now_s)
+            self._refused_growth.note(step.step.claim.uid, outcome.message, now_s)
         return outcome
 
 

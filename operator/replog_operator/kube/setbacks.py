@@ -43,7 +43,7 @@ class Setbacks(NamedTuple):
     steps: Mapping[tuple[str, str], Setback]
 
 
-class Memory:
+class AllSetbacks:
     """Of all logs of one process. random: draws from 0 to 1."""
 
     def __init__(self, random: Callable[[], float]) -> None:
@@ -61,7 +61,7 @@ class Memory:
     def note(
         self, key: Key, before: Setbacks, plan: Plan, done: Sequence[Outcome], now_s: float
     ) -> None:
-        """Remember a pass. done: what became of the steps of `due`, in their order."""
+        """Remember a pass. done: what became of the steps of `tried_now`, in their order."""
         found = after(before, plan, done, now_s, self._random())
         self._found.pop(key, None)
         if found.steps:
@@ -74,9 +74,9 @@ class Memory:
         self._found.pop(key, None)
 
 
-def due(known: Setbacks, plan: Plan, now_s: float) -> tuple[LaneStep, ...]:
+def tried_now(known: Setbacks, plan: Plan, now_s: float) -> tuple[LaneStep, ...]:
     """The steps of a plan that are tried now."""
-    return tuple(step for step in plan.steps if _is_due(known, step, now_s))
+    return tuple(step for step in plan.steps if _may_be_tried(known, step, now_s))
 
 
 def waits(known: Setbacks, plan: Plan) -> tuple[Wait, ...]:
@@ -93,7 +93,7 @@ def after(
     before: Setbacks, plan: Plan, done: Sequence[Outcome], now_s: float, random: float
 ) -> Setbacks:
     """What is to be remembered: of the steps of this plan, those that failed last."""
-    tried = dict(zip(map(_name, due(before, plan, now_s)), done, strict=False))
+    tried = dict(zip(map(_name, tried_now(before, plan, now_s)), done, strict=False))
     found: dict[tuple[str, str], Setback] = {}
     for name in map(_name, plan.steps):
         held = before.steps.get(name)
@@ -113,7 +113,7 @@ def pause_s(times: int) -> float:
     return float(min(FIRST_PAUSE_S * 2 ** min(times - 1, 16), LONGEST_PAUSE_S))
 
 
-def _is_due(known: Setbacks, step: LaneStep, now_s: float) -> bool:
+def _may_be_tried(known: Setbacks, step: LaneStep, now_s: float) -> bool:
     found = known.steps.get(_name(step))
     if found is None or now_s >= found.until_s:
         return True

@@ -57,8 +57,8 @@ def expired(tasks: Sequence[Object], log: str, now_s: float) -> list[Object]:
         for task in tasks
         if task["spec"]["log"] == log and "deletionTimestamp" not in task["metadata"]
     ]
-    due = [(due_s, task) for task in about if (due_s := _removed_at_s(task)) is not None]
-    return [task for due_s, task in sorted(due, key=lambda each: each[0]) if due_s <= now_s]
+    ends = [(due_s, task) for task in about if (due_s := _removed_at_s(task)) is not None]
+    return [task for due_s, task in sorted(ends, key=lambda each: each[0]) if due_s <= now_s]
 
 
 def _removed_at_s(task: Object) -> float | None:

@@ -46,13 +46,13 @@ def planned(found: Gathered, operator: Operator, now_s: float) -> Plan:
     log = wishes(found.resource)
     wanted = wanted_of(log, found, "", operator_pods(found))
     applied = Applied()  # of a process that has applied nothing: fields are compared
-    children = around(found, wanted, applied.due, applied.untouched)
+    children = around(found, wanted, applied.must_apply, applied.untouched)
     told = {wait["code"]: wait["message"] for wait in waits_of(found.resource)}
     seen = observed(
         log, found, wanted, children,
         operator=operator,
         platform=Capabilities(may_roll="RollQueued" not in told),
-        refusals=_refusals(found, told.get("ExpansionRefused", "")),
+        refused_growth=_refused_growth(found, told.get("ExpansionRefused", "")),
         now_s=now_s,
     )  # fmt: skip
     made = plan(log.log, seen)
@@ -139,7 +139,7 @@ def _operator_pods(peer: Mapping[str, Any]) -> OperatorPods:
     return OperatorPods(namespaces.get("kubernetes.io/metadata.name", ""), pods)
 
 
-def _refusals(found: Gathered, message: str) -> dict[str, str]:
+def _refused_growth(found: Gathered, message: str) -> dict[str, str]:
     """Which claims' growth was refused, by their uids, from the sentence that tells it."""
     told = re.search(r"(\S+) does not grow: (.*)", message)
     if told is None:

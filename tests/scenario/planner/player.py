@@ -45,7 +45,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from replog_operator.kube.setbacks import Setbacks, after, due, waits
+from replog_operator.kube.setbacks import Setbacks, after, tried_now, waits
 from replog_operator.members.outcomes import DONE, Became, Outcome
 from replog_operator.model.observed import Claim, Observed, Operator, Pod, PodState, TaskKind
 from replog_operator.model.steps import EvictPod
@@ -247,7 +247,7 @@ class Player:
         found = plan(self.world.spec, self._seen())
         known, now_s = self._setbacks, self.world.now_s
         found = found._replace(waits=(*found.waits, *waits(known, found)))
-        done = [self._act(step.step) for step in due(known, found, now_s)]
+        done = [self._act(step.step) for step in tried_now(known, found, now_s)]
         self._setbacks = after(known, found, done, now_s, random=0.0)
         if self.world.cluster.cluster_id is not None and self.world.cluster.leader is not None:
             self.world.remembered_cluster = self.world.cluster.cluster_id

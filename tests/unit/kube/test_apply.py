@@ -30,12 +30,12 @@ def applied() -> Applied:
 
 
 def test_what_is_not_there_is_applied_and_then_left_alone() -> None:
-    assert Applied().due(WANTED, None)
-    assert not applied().due(WANTED, stored())
+    assert Applied().must_apply(WANTED, None)
+    assert not applied().must_apply(WANTED, stored())
 
 
 def test_a_new_status_alone_is_no_reason() -> None:
-    assert not applied().due(WANTED, stored(version="11"))
+    assert not applied().must_apply(WANTED, stored(version="11"))
 
 
 def edited(**changes: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ HASH = stamped(WANTED)["metadata"]["annotations"][APPLIED_HASH]
 def test_what_somebody_changed_is_applied_again(
     made: Callable[[], Applied], found: dict[str, Any]
 ) -> None:
-    assert made().due(WANTED, found)
+    assert made().must_apply(WANTED, found)
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,19 @@ def test_what_somebody_changed_is_applied_again(
 def test_what_is_as_it_should_be_is_left_alone_whoever_touched_it(
     made: Callable[[], Applied], found: dict[str, Any]
 ) -> None:
-    assert not made().due(WANTED, found)
+    assert not made().must_apply(WANTED, found)
 
 
 def test_what_a_server_makes_of_our_apply_is_not_applied_for_ever() -> None:
     made, found = Applied(), edited(spec={"type": "LoadBalancer"})
-    assert made.due(WANTED, found)
+    assert made.must_apply(WANTED, found)
     made.note(found)
-    assert not made.due(WANTED, found)
-    assert made.due(WANTED, {**found, "metadata": {**found["metadata"], "generation": 3}})
+    assert not made.must_apply(WANTED, found)
+    assert made.must_apply(WANTED, {**found, "metadata": {**found["metadata"], "generation": 3}})
 
 
 def test_what_is_wanted_otherwise_is_applied() -> None:
-    assert applied().due({**WANTED, "spec": {"type": "NodePort"}}, stored())
+    assert applied().must_apply({**WANTED, "spec": {"type": "NodePort"}}, stored())
 
 
 def test_of_a_kind_without_a_generation_every_change_is_looked_at() -> None:
@@ -99,8 +99,10 @@ def test_of_a_kind_without_a_generation_every_change_is_looked_at() -> None:
     found = edited(spec={"type": "LoadBalancer"})
     del found["metadata"]["generation"]
     made.note(found)
-    assert not made.due(WANTED, found)
-    assert made.due(WANTED, {**found, "metadata": {**found["metadata"], "resourceVersion": "12"}})
+    assert not made.must_apply(WANTED, found)
+    assert made.must_apply(
+        WANTED, {**found, "metadata": {**found["metadata"], "resourceVersion": "12"}}
+    )
 
 
 def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ from replog_operator.kube.setbacks import (
     JITTER,
     LONGEST_PAUSE_S,
     UNTOLD,
-    Memory,
+    AllSetbacks,
     Setbacks,
     after,
-    due,
     pause_s,
+    tried_now,
     waits,
 )
 from replog_operator.kube.workqueue import Key
@@ -65,9 +65,9 @@ def test_what_is_planned_no_more_or_is_done_is_not_told() -> None:
 def test_a_step_that_failed_waits_while_others_are_taken() -> None:
     made = Plan((scaling(), eviction("1")))
     known = after(Setbacks("u", 1, {}), made, [DONE, REFUSED], 100.0, random=0.0)
-    assert due(known, made, 100.4) == (scaling(),)
+    assert tried_now(known, made, 100.4) == (scaling(),)
     known = after(known, made, [DONE], 100.4, random=0.0)
-    assert due(known, made, 100.5) == made.steps
+    assert tried_now(known, made, 100.5) == made.steps
     assert [wait.code for wait in waits(known, made)] == ["StepFailed"]
 
 
@@ -82,21 +82,21 @@ def test_pauses_double_up_to_a_bound_and_are_not_all_alike() -> None:
 def test_a_clock_that_is_set_back_holds_no_step() -> None:
     made = Plan((eviction("1"),))
     known = after(Setbacks("u", 1, {}), made, [REFUSED], 10_000.0, random=0.0)
-    assert due(known, made, 10_000.1) == ()
-    assert due(known, made, 6_400.0) == made.steps
+    assert tried_now(known, made, 10_000.1) == ()
+    assert tried_now(known, made, 6_400.0) == made.steps
 
 
 def test_an_edited_resource_is_tried_at_once() -> None:
-    memory, made = Memory(lambda: 0.0), Plan((eviction("1"),))
-    memory.note(KEY, memory.of(KEY, "u", 1), made, [REFUSED], 10.0)
-    assert due(memory.of(KEY, "u", 1), made, 10.1) == ()
-    assert due(memory.of(KEY, "u", 2), made, 10.1) == made.steps
-    memory.forget(KEY)
-    assert memory.of(KEY, "u", 1).steps == {}
+    every, made = AllSetbacks(lambda: 0.0), Plan((eviction("1"),))
+    every.note(KEY, every.of(KEY, "u", 1), made, [REFUSED], 10.0)
+    assert tried_now(every.of(KEY, "u", 1), made, 10.1) == ()
+    assert tried_now(every.of(KEY, "u", 2), made, 10.1) == made.steps
+    every.forget(KEY)
+    assert every.of(KEY, "u", 1).steps == {}
 
 
 def test_a_log_that_was_made_anew_inherits_no_wait() -> None:
-    memory, made = Memory(lambda: 0.0), Plan((eviction("1"),))
-    memory.note(KEY, memory.of(KEY, "u", 1), made, [REFUSED], 10.0)
-    assert memory.of(KEY, "u", 1).steps
-    assert memory.of(KEY, "v", 1) == Setbacks("v", 1, {})
+    every, made = AllSetbacks(lambda: 0.0), Plan((eviction("1"),))
+    every.note(KEY, every.of(KEY, "u", 1), made, [REFUSED], 10.0)
+    assert every.of(KEY, "u", 1).steps
+    assert every.of(KEY, "v", 1) == Setbacks("v", 1, {})

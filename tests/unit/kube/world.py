@@ -137,11 +137,11 @@ class World:
         """The children, by the hashes that they bear."""
         return around(self.gathered(), self.wanted(), by_hash, lambda _stored: self.untouched)
 
-    def observed(self, **refusals: str) -> Observed:
+    def observed(self, **refused_growth: str) -> Observed:
         """As the planner sees it."""
         return observed(
             self.wishes(), self.gathered(), self.wanted(), self.around(), operator=OPERATOR,
-            platform=Capabilities(), refusals=refusals, now_s=NOW_S,
+            platform=Capabilities(), refused_growth=refused_growth, now_s=NOW_S,
         )  # fmt: skip
 
 

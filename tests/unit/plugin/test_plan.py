@@ -47,7 +47,7 @@ def by_the_operator(world: World) -> Plan:
     should = wanted_of(log, found, IMAGE, wanted().operator)
     children = around(found, should, by_hash, lambda _stored: True)
     seen = observed(
-        log, found, should, children, operator=OPERATOR, platform=Capabilities(), refusals={},
+        log, found, should, children, operator=OPERATOR, platform=Capabilities(), refused_growth={},
         now_s=NOW_S,
     )  # fmt: skip
     made = plan(log.log, seen)

@@ -13,7 +13,7 @@ REMEMBERED_MAX: Final = 10_000
 """Past it all is forgotten, and asked once more."""
 
 
-class Refusals:
+class RefusedGrowth:
     """Why, by the claim's uid."""
 
     def __init__(self) -> None:
