@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.unit.house.files import ROOT, project_files, text_of
 
 MAP = "docs/architecture.md"
+OPERATOR = "operator/replog_operator"
 DECISIONS = "docs/decisions/README.md"
 PATH = re.compile(r"`((?:node|operator|tests|docs|charts|manifests)/[^`\s*…:]+)(?:::[^`]+)?`")
 
@@ -26,6 +27,18 @@ def test_every_package_is_on_the_map() -> None:
     drawn = set(PATH.findall(text_of(MAP)))
     on_the_map = {str(Path(path).parent) if path.endswith(".py") else path for path in drawn}
     assert sorted(packages - on_the_map) == []
+
+
+def test_every_module_of_the_operator_is_on_the_map() -> None:
+    found = (Path(path) for path in project_files(".py"))
+    modules = [
+        str(path)
+        for path in found
+        if path.is_relative_to(OPERATOR) and path.name not in ("__init__.py", "__main__.py")
+    ]
+    drawn = set(PATH.findall(text_of(MAP)))
+    assert len(modules) > 90
+    assert sorted(set(modules) - drawn) == []
 
 
 def test_every_decision_is_on_the_list_and_numbered_once() -> None:
