@@ -15,6 +15,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from replog_node.adapters.io_thread import IoThread
 from replog_node.adapters.observer import Observer
 from replog_node.adapters.peers import Belonging, Myself, Peers
 from replog_node.adapters.service import NodeService
+from replog_node.adapters.warden import Warden
 from replog_node.driver.driver import Driver
 from replog_node.driver.limits import DriverLimits
 from replog_node.driver.ports import ClockPort
@@ -37,6 +39,8 @@ from replog_node.metrics import NodeMetrics
 from replog_node.model.features import FEATURE_LEVEL, LevelNotSpoken, check_spoken
 from replog_node.model.positions import MemberId
 from replog_node.raft.limits import CoreLimits
+from replog_node.recovery.forcing import OrderOutdated, finish
+from replog_node.recovery.record import Fence, load_fence, save_fence
 from replog_node.settings import Settings, load, split_address, usage
 from replog_node.settings_sources import SettingsFaults
 from replog_node.state.applied import AppliedState
@@ -74,7 +78,13 @@ DEPARTURE_MS: Final = 30_000
 LEARNER_PATIENCE_MS: Final = 60_000
 """CoreLimits has these in ticks: they last as long whatever a tick is."""
 
+START_ANEW: Final = -1
+"""No exit code: the node ended to begin again from the disk, in the same process."""
+
 OpenDisk = Callable[[Path], Disk]
+
+Fenced = tuple[Fence, Callable[[Fence], None]]
+"""What the start found of fences, and what makes a change of it durable."""
 
 _LOG: Final = Log("replog_node.node")
 
@@ -106,8 +116,23 @@ def run(
         return EXIT_SETTINGS
     configure(settings.log_format, settings.log_level)
     raise_descriptor_limit()
+    code = START_ANEW
+    while code == START_ANEW:
+        code = _live(settings, tokens, open_disk, new_clock, feature_level)
+    return code
+
+
+def _live(
+    settings: Settings,
+    tokens: Tokens | None,
+    open_disk: OpenDisk,
+    new_clock: Callable[[], ClockPort],
+    feature_level: int,
+) -> int:
+    """One life of the node, from the disk to the disk; returns its exit code, or START_ANEW."""
     try:
-        store = _open_store(settings, open_disk)
+        disk, fence = _own_disk(settings, open_disk)
+        store = _open_store(settings, disk)
         found = store.recovered
         check_spoken(level_of(found.log, found.snapshot), feature_level, "the log on this disk")
         state = _recovered_state(store)
@@ -122,8 +147,32 @@ def run(
         _LOG.error(event, data_dir=settings.data_dir, detail=str(problem))
         return EXIT_DATA
     configure(settings.log_format, settings.log_level, member=store.recovered.member)
+    save = partial(save_fence, disk)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:
-        return loop.run(_serve(settings, tokens, store, state, new_clock(), feature_level))
+        return loop.run(
+            _serve(settings, tokens, store, state, new_clock(), feature_level, (fence, save))
+        )
+
+
+def _own_disk(settings: Settings, open_disk: OpenDisk) -> tuple[Disk, Fence]:
+    """The disk, and what fences the member; a recovery that was ordered is finished first."""
+
+    def opened() -> Disk:
+        return open_disk(Path(settings.data_dir))
+
+    disk = opened()
+    fence = load_fence(disk)
+    if fence.force is None:
+        return disk, fence
+    disk.close()
+    try:
+        limits = _store_limits(settings)
+        fence = finish(opened, fence, limits, lambda: secrets.randbits(64))
+        _LOG.warning("goes_on_alone", lineage=str(fence.forced and fence.forced.lineage))
+    except OrderOutdated as problem:
+        _LOG.error("recovery_given_up", detail=str(problem))
+    disk = opened()
+    return disk, load_fence(disk)
 
 
 def _recovered_state(store: Store) -> AppliedState:
@@ -152,9 +201,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _open_store(settings: Settings, open_disk: OpenDisk) -> Store:
+def _open_store(settings: Settings, disk: Disk) -> Store:
     return open_store(
-        open_disk(Path(settings.data_dir)),
+        disk,
         _store_limits(settings),
         new_member_id=lambda: MemberId(str(uuid.uuid4())),
         random64=lambda: secrets.randbits(64),
@@ -168,8 +217,9 @@ async def _serve(
     state: AppliedState,
     clock: ClockPort,
     feature_level: int,
+    fence: Fenced,
 ) -> int:
-    node = Node(settings, tokens, store, state, clock, feature_level)
+    node = Node(settings, tokens, store, state, clock, feature_level, fence)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
@@ -187,11 +237,13 @@ class Node:
         state: AppliedState,
         clock: ClockPort,
         feature_level: int,
+        fence: Fenced,
     ) -> None:
         self._settings = settings
         self._store = store
         self._metrics = NodeMetrics()
         self._stopping = asyncio.Event()
+        self._anew = False
         self._code = EXIT_OK
         found = store.recovered
         observer = Observer(self._metrics, _LOG)
@@ -227,24 +279,48 @@ class Node:
             limits=_driver_limits(settings),
             core_limits=_core_limits(settings, feature_level),
             peer_address=settings.peer_endpoint,
-            new_lineage_id=lambda: secrets.token_hex(8),
+            new_lineage_id=_new_lineage_id,
             data_dir=os.path.abspath(settings.data_dir),
         )
         self._watch()
+        self._warden = self._new_warden(observer, *fence)
         self._service = NodeService(
             self._driver,
+            self._warden,
             version=_version(),
             client_addresses=self._peers.client_addresses,
             troubles=self._peers.unreachable,
             on_failure=self._failed,
         )
         self._ticker = Ticker(settings.tick_ms, self._driver.tick, self._failed)
-        handlers = self._peers.handlers
-        client = client_app(self._service, settings, self._metrics, tokens)
-        peer = peer_app(self._service, settings, self._metrics, tokens, peer_handlers=handlers)
-        self._listeners = (
+        self._listeners = self._new_listeners(tokens)
+
+    def _new_listeners(
+        self, tokens: Tokens | None
+    ) -> tuple[tuple[web.AppRunner, str], tuple[web.AppRunner, str]]:
+        """The peer listener and the client listener, with their addresses."""
+        settings, service, metrics = self._settings, self._service, self._metrics
+        client = client_app(service, settings, metrics, tokens)
+        peer = peer_app(service, settings, metrics, tokens, peer_handlers=self._peers.handlers)
+        return (
             (runner(peer, settings), settings.peer_address),
             (runner(client, settings), settings.client_address),
+        )
+
+    def _new_warden(
+        self, observer: Observer, fence: Fence, save: Callable[[Fence], None]
+    ) -> Warden:
+        return Warden(
+            self._driver,
+            self._store,
+            self._io,
+            fence=fence,
+            save=save,
+            lineage_file=self._settings.lineage_file,
+            new_lineage_id=_new_lineage_id,
+            notes=observer,
+            on_failure=self._failed,
+            anew=self._start_anew,
         )
 
     def _watch(self) -> None:
@@ -259,7 +335,7 @@ class Node:
         )
 
     async def run(self) -> int:
-        """Serve until stop() or a failure; returns the exit code."""
+        """Serve until stop() or a failure; returns the exit code, or START_ANEW."""
         self._start()
         try:
             await self._listen()
@@ -272,13 +348,21 @@ class Node:
             if self._code == EXIT_OK:
                 await self._drain()
         await self._end()
-        return self._code
+        return START_ANEW if self._anew and self._code == EXIT_OK else self._code
 
     def stop(self) -> None:
         """Begin to end; asked twice, it doesn't wait for anybody."""
-        if self._stopping.is_set():
+        if self._anew:
+            self._anew = False  # it is about to end already
+        elif self._stopping.is_set():
             self._code = self._code or EXIT_FAILED
         self._stopping.set()
+
+    def _start_anew(self) -> None:
+        """End, to begin again from the disk."""
+        if not self._stopping.is_set():
+            self._anew = True
+            self._stopping.set()
 
     def _failed(self, problem: BaseException) -> None:
         """Something that this node can't go on after: nothing is acknowledged from here on."""
@@ -295,12 +379,11 @@ class Node:
             await web.TCPSite(listener, host, port, backlog=1024).start()
 
     def _start(self) -> None:
+        self._warden.begin()
         self._io.start(self._driver)
         self._driver.begin()
-        self._peers.start(
-            self._driver,
-            self._belonging,
-        )
+        self._peers.start(self._warden, self._belonging)
+        self._warden.start()
 
     def _belonging(self) -> Belonging:
         driver = self._driver
@@ -330,6 +413,7 @@ class Node:
     async def _end(self) -> None:
         self._ticker.close()
         self._driver.close()
+        await self._warden.close()
         (peer, _), (client, _) = self._listeners
         await client.cleanup()
         await self._peers.close()  # before its listener, which waits for open connections
@@ -356,6 +440,10 @@ def _split(address: str) -> tuple[str, int]:
     if found is None:
         raise ValueError(f"{address!r} was let through by the settings")
     return found
+
+
+def _new_lineage_id() -> str:
+    return secrets.token_hex(8)
 
 
 def _store_limits(settings: Settings) -> StoreLimits:

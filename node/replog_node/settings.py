@@ -142,6 +142,12 @@ class Settings:
         10_000, "ms", "a call without Replog-Timeout-Ms; several elections fit", least=1,
         most=600_000,
     )  # fmt: skip
+    lineage_file: str = _setting(
+        "",
+        "path",
+        "the number of the lineage in force, looked at each second; a member of an "
+        "older one is fenced. Empty: only other members tell of it",
+    )
     token_file: str = _setting("", "path", "who may do what (docs/api.md, Permissions)")
     insecure: bool = _setting(
         False, "yes or no", "an open listener beyond loopback must be asked for by name"

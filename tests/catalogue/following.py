@@ -9,17 +9,33 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, TCPConnector
 
 from replog_node.adapters.service import NodeService
+from replog_node.adapters.warden import Warden
 from replog_node.metrics import NodeMetrics
+from replog_node.recovery.record import Fence, save_fence
 from replog_node.web.app import client_app
 from tests.unit.driver.rig import Node, Rig
 from tests.unit.web.serving import Served, settings_of
 
 PATIENCE_S = 10.0
+
+
+def warden_of(node: Node) -> Warden:
+    """A warden who has nobody to hold back."""
+
+    def failed(failure: BaseException) -> None:
+        raise failure
+
+    return Warden(
+        node.driver, node.store, node, fence=Fence(), save=partial(save_fence, node.disk),
+        lineage_file="", new_lineage_id=lambda: "abc", notes=node, on_failure=failed,
+        anew=lambda: None,
+    )  # fmt: skip
 
 
 @asynccontextmanager
@@ -28,6 +44,7 @@ async def served(rig: Rig, node: Node) -> AsyncIterator[Served]:
     failures: list[BaseException] = []
     service = NodeService(
         node.driver,
+        warden_of(node),
         version="1",
         client_addresses=dict,
         troubles=dict,

@@ -47,6 +47,18 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def fenced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A member that an operation holds, which no call here names."""
+    with cluster(Path(tmp_path_factory.mktemp("fenced")), 1) as found:
+        found.found()
+        ask("POST", found.nodes[0].peer, "/v1/cluster:fence", {"operation": "held by the test"})
+        yield found
+
+
+FENCING = ("/v1/cluster:fence", "/v1/cluster:unfence", "/v1/cluster:force-members")
+"""A call of these would keep a member from the others' calls."""
+
 OPERATIONS = (
     ("client", "POST", "/v1/records"),
     ("client", "GET", "/v1/records"),
@@ -69,6 +81,10 @@ OPERATIONS = (
     ("peer", "POST", "/v1/log:trim"),
     ("peer", "POST", "/v1/log:snapshot"),
     ("peer", "POST", "/v1/cluster:acknowledge-clock"),
+    ("peer", "POST", "/v1/cluster:fence"),
+    ("peer", "POST", "/v1/cluster:unfence"),
+    ("peer", "POST", "/v1/cluster:force-members"),
+    ("peer", "GET", "/v1/cluster/survey"),
     ("peer", "GET", "/v1/debug/flight"),
     ("peer", "GET", "/v1/cluster"),
     ("peer", "GET", "/v1/why"),
@@ -83,9 +99,10 @@ OPERATIONS = (
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(("listener", "method", "path"), OPERATIONS)
 def test_a_call_of_any_form_is_answered_as_described(
-    three: Cluster, listener: str, method: str, path: str
+    three: Cluster, fenced: Cluster, listener: str, method: str, path: str
 ) -> None:
-    address = getattr(three.nodes[len(path) % 3], listener)
+    nodes = fenced.nodes if path in FENCING else three.nodes
+    address = getattr(nodes[len(path) % len(nodes)], listener)
     document = ask("GET", address, "/v1/openapi.json")
     operation = document["paths"][path][method.lower()]
     endpoint = split_address(address)

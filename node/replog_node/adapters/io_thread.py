@@ -137,11 +137,19 @@ class _Mend(NamedTuple):
     work: Callable[[], None]
 
 
+class _Work(NamedTuple):
+    """Somebody else's, in its place among the writes."""
+
+    work: Callable[[], None]
+
+
 class _Stop(NamedTuple):
     """The last thing in a queue."""
 
 
-_Write = Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Drop | _Mend | _Stop
+_Write = (
+    Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Drop | _Mend | _Work | _Stop
+)
 
 
 class IoThread:
@@ -278,6 +286,10 @@ class IoThread:
         """See StoragePort."""
         self._writes.put(_Mend(partial(self._store.repair, hole, entries)))
 
+    def in_order(self, work: Callable[[], None]) -> None:
+        """Do this on the writer's thread, after all writes that were asked for before."""
+        self._writes.put(_Work(work))
+
     # On the loop.
 
     def _persisted(self, ticket: int) -> None:
@@ -409,6 +421,9 @@ class IoThread:
                     asked = None
                 case _Mend(work=work):
                     self._mend(work)
+                    asked = None
+                case _Work(work=work):
+                    work()
                     asked = None
                 case _Stop():
                     return False

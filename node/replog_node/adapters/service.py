@@ -16,6 +16,7 @@ import msgspec
 
 from replog.wire.batches import CheckedBatch
 from replog.wire.problems import ApiError
+from replog.wire.recovery import FenceRequest, ForceMembersRequest, Survey
 from replog.wire.schemas import (
     Appended,
     BootstrapRequest,
@@ -36,6 +37,7 @@ from replog.wire.schemas import (
 )
 from replog_node.adapters.counting import records_within
 from replog_node.adapters.guard import OnFailure, guarded
+from replog_node.adapters.warden import Warden
 from replog_node.driver.calls import Plan, Request, Resolve, StopQuestion
 from replog_node.driver.driver import Driver
 from replog_node.driver.view import Consistency, ReadView
@@ -59,6 +61,7 @@ class NodeService:
     def __init__(
         self,
         driver: Driver,
+        warden: Warden,
         *,
         version: str,
         client_addresses: Callable[[], Mapping[MemberId, str]],
@@ -68,6 +71,7 @@ class NodeService:
         """on_failure: told of whatever a call of the driver raises; the node must end then."""
         self._on_failure = on_failure
         self._driver = driver
+        self._warden = warden
         self._version = version
         self._client_addresses = client_addresses
         self._troubles = troubles
@@ -287,13 +291,30 @@ class NodeService:
         self._guarded(self._driver.acknowledge_clock)
         return Done(done=True, detail="this member believes its clock")
 
+    async def fence(self, request: FenceRequest, *, timeout_s: float) -> Survey:
+        """See Service.fence."""
+        return await self._warden.fence_for(request, timeout_s=timeout_s)
+
+    async def unfence(self, request: FenceRequest, *, timeout_s: float) -> Done:
+        """See Service.unfence."""
+        return await self._warden.unfence(request, timeout_s=timeout_s)
+
+    async def force_members(self, request: ForceMembersRequest, *, timeout_s: float) -> Done:
+        """See Service.force_members."""
+        return await self._warden.force_members(request, timeout_s=timeout_s)
+
+    def survey(self) -> Survey:
+        """See Service.survey."""
+        return self._warden.survey()
+
     def status(self) -> ClusterStatus:
         """See Service.status."""
         return self._driver.status(self._version, self._client_addresses())
 
     def waits(self) -> list[Wait]:
         """See Service.waits. Beside a member's id stands what its connection suffers from."""
-        return [_explained(wait, self._troubles()) for wait in self._driver.waits()]
+        troubles, why = self._troubles(), self._warden.why
+        return [_explained(wait, troubles, why) for wait in self._driver.waits()]
 
     def ready(self, what: str) -> str | None:
         """See Service.ready."""
@@ -324,8 +345,10 @@ class NodeService:
         guarded(self._on_failure, call, *args, **kwargs)
 
 
-def _explained(wait: Wait, troubles: Mapping[MemberId, str]) -> Wait:
+def _explained(wait: Wait, troubles: Mapping[MemberId, str], held_back: str) -> Wait:
     evidence = wait.evidence
+    if wait.code == "Fenced":
+        evidence = held_back or evidence
     if wait.code == "PeerUnreachable":
         silent = evidence.split(", ")
         evidence = ", ".join(m if m in troubles else f"{m} ({HANGS})" for m in silent)

@@ -1,4 +1,5 @@
-"""The admin calls of the peer listener: who belongs, who leads, what is kept, what is spoken.
+"""The admin calls of the peer listener: who belongs, who leads, what is kept, what is spoken, and
+how a log goes on that has lost its majority.
 
 Decides: how their bodies are read. Who may call is the gate's, what happens is the service's.
 Must not know: how a change is carried out.
@@ -7,6 +8,7 @@ Read next: app.py.
 
 from aiohttp import web
 
+from replog.wire.recovery import FenceRequest, ForceMembersRequest
 from replog.wire.schemas import (
     AcknowledgeClockRequest,
     BootstrapRequest,
@@ -30,12 +32,14 @@ _TRANSFER = JsonBody(TransferRequest, TransferRequest())
 _LEVEL = JsonBody(LevelRequest)
 _TRIM = JsonBody(TrimRequest)
 _SNAPSHOT = JsonBody(SnapshotRequest, SnapshotRequest())
+_FENCE = JsonBody(FenceRequest)
+_FORCE = JsonBody(ForceMembersRequest)
 _ACKNOWLEDGE = JsonBody(AcknowledgeClockRequest, AcknowledgeClockRequest())
 
 
 class AdminRoutes:
-    """The calls that change who leads and who belongs, what is kept and spoken, and the one that
-    vouches for a clock."""
+    """The calls that change who leads and who belongs, what is kept and spoken, the one that
+    vouches for a clock, and those of recovery."""
 
     def __init__(self, service: Service, settings: Settings, bodies: Bodies) -> None:
         self._service = service
@@ -52,6 +56,10 @@ class AdminRoutes:
             Route("POST", "/v1/log:trim", self.trim, Permission.ADMIN),
             Route("POST", "/v1/log:snapshot", self.snapshot, Permission.ADMIN),
             Route("POST", "/v1/cluster:acknowledge-clock", self.acknowledge, Permission.ADMIN),
+            Route("POST", "/v1/cluster:fence", self.fence, Permission.ADMIN),
+            Route("POST", "/v1/cluster:unfence", self.unfence, Permission.ADMIN),
+            Route("POST", "/v1/cluster:force-members", self.force_members, Permission.ADMIN),
+            Route("GET", "/v1/cluster/survey", self.survey, Permission.ADMIN),
         )
 
     async def bootstrap(self, request: web.Request) -> web.Response:
@@ -97,6 +105,29 @@ class AdminRoutes:
         limit_s = timeout_s(request, self._timeout_s)
         await self._read(request, _ACKNOWLEDGE)
         return json_response(await self._service.acknowledge_clock(timeout_s=limit_s))
+
+    async def fence(self, request: web.Request) -> web.Response:
+        """Keep this member from all it does, and tell what it has."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _FENCE)
+        return json_response(await self._service.fence(body, timeout_s=limit_s))
+
+    async def unfence(self, request: web.Request) -> web.Response:
+        """Lift that fence."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _FENCE)
+        return json_response(await self._service.unfence(body, timeout_s=limit_s))
+
+    async def force_members(self, request: web.Request) -> web.Response:
+        """Let this member go on alone."""
+        limit_s = timeout_s(request, self._timeout_s)
+        body = await self._read(request, _FORCE)
+        return json_response(await self._service.force_members(body, timeout_s=limit_s))
+
+    async def survey(self, request: web.Request) -> web.Response:
+        """What this member has."""
+        no_query(request)
+        return json_response(self._service.survey())
 
     async def _read(self, request: web.Request, kind: JsonBody[Body]) -> Body:
         """The call's body; its bytes are let go once they are decoded."""

@@ -1,8 +1,8 @@
 """GET /v1/openapi.json: the routes of a listener as an OpenAPI 3.1 document.
 
 The paths, methods and permissions are those of the route table, the bodies the structs of
-replog/wire/schemas.py, the bounds the constants that the parsers use; what else a reader needs
-stands in OPERATIONS.
+replog/wire/schemas.py and replog/wire/recovery.py, the bounds the constants that the parsers use;
+what else a reader needs stands in OPERATIONS.
 
 Decides: how these become one document. Must not know: what routes do.
 Read next: gate.py (Route), ../../replog/wire/schemas.py.
@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from replog.wire import schemas
+from replog.wire import recovery, schemas
 from replog_node.web.debug_routes import FLIGHT_TYPE
 from replog_node.web.gate import Route
 from replog_node.web.json_bodies import JSON_TYPE
@@ -146,6 +146,20 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Believe this member's clock", _json(schemas.Done),
         _json(schemas.AcknowledgeClockRequest), parameters=_TIME,
     ),
+    "POST /v1/cluster:fence": Operation(
+        "Keep this member from all it does in its log, and tell what it has",
+        _json(recovery.Survey), _json(recovery.FenceRequest), body_required=True,
+        parameters=_TIME,
+    ),
+    "POST /v1/cluster:unfence": Operation(
+        "Lift that fence", _json(schemas.Done), _json(recovery.FenceRequest), body_required=True,
+        parameters=_TIME,
+    ),
+    "POST /v1/cluster:force-members": Operation(
+        "Let this member go on alone, in the log's next lineage", _json(schemas.Done),
+        _json(recovery.ForceMembersRequest), body_required=True, parameters=_TIME,
+    ),
+    "GET /v1/cluster/survey": Operation("What this member has", _json(recovery.Survey)),
     "GET /v1/debug/flight": Operation(
         "What the flight recorder holds, for replog debug replay", {FLIGHT_TYPE: None}
     ),

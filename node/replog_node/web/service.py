@@ -11,6 +11,7 @@ from typing import Protocol
 
 from replog.wire.batches import CheckedBatch
 from replog.wire.problems import ApiError
+from replog.wire.recovery import FenceRequest, ForceMembersRequest, Survey
 from replog.wire.schemas import (
     Appended,
     BootstrapRequest,
@@ -101,6 +102,18 @@ class Service(Protocol):
 
     async def acknowledge_clock(self, *, timeout_s: float) -> Done:
         """Believe this member's clock though it leapt; nothing, where it did not."""
+
+    async def fence(self, request: FenceRequest, *, timeout_s: float) -> Survey:
+        """Keep this member from all it does in its log, durably; then what it has."""
+
+    async def unfence(self, request: FenceRequest, *, timeout_s: float) -> Done:
+        """Lift that fence; the node starts anew, and takes part again."""
+
+    async def force_members(self, request: ForceMembersRequest, *, timeout_s: float) -> Done:
+        """Let this fenced member go on alone, in the log's next lineage; the node starts anew."""
+
+    def survey(self) -> Survey:
+        """What this member has, without asking anybody; raises unassigned."""
 
     def status(self) -> ClusterStatus:
         """What this member knows, without asking anybody."""

@@ -188,6 +188,7 @@ class Node:
         self.parked = False
         self.refused_sends = 0
         self.repairs: deque[tuple[Hole, tuple[Entry, ...]]] = deque()
+        self.works: deque[Callable[[], None]] = deque()
         self.peers: Mapping[MemberId, str] = {}
         self.grouped_records: list[int] = []
         self.duplicates = 0
@@ -204,6 +205,13 @@ class Node:
         if self.running is None:
             raise AssertionError(f"{self.name} does not run")
         return self.running
+
+    @property
+    def store(self) -> Store:
+        """The running driver's store."""
+        if self._store is None:
+            raise AssertionError(f"{self.name} does not run")
+        return self._store
 
     def start(self) -> None:
         """Start the process."""
@@ -260,6 +268,7 @@ class Node:
         self.assigns.clear()
         self.snapshot_work.clear()
         self.repairs.clear()
+        self.works.clear()
         self.disk.restart()
         for node in self.rig.nodes:
             if node.running is not None:
@@ -270,7 +279,7 @@ class Node:
         if self.stalled or self._store is None or self.running is None:
             return False
         waiting = self.repairs or (self.reads and not self.reads_held)
-        busy = bool(self.assigns or self.persists or self.snapshot_work or waiting)
+        busy = bool(self.assigns or self.persists or self.snapshot_work or waiting or self.works)
         while self.assigns:
             self._store.assign(*self.assigns.popleft())
             self.running.on_assigned()
@@ -280,6 +289,8 @@ class Node:
             self._store.write(written)
             self.running.on_persisted(written[-1].ticket)
             self.running.on_disk_space(self._store.space())
+        while self.works:
+            self.works.popleft()()
         while self.snapshot_work:
             self.snapshot_work.popleft()(self._store)
         while self.repairs:
@@ -346,6 +357,9 @@ class Node:
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
         self.assigns.append((cluster_id, lineage, founding))
+
+    def in_order(self, work: Callable[[], None]) -> None:
+        self.works.append(work)
 
     def repair(self, hole: Hole, entries: tuple[Entry, ...]) -> None:
         self.repairs.append((hole, entries))

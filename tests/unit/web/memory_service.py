@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from replog.wire.batches import CheckedBatch
 from replog.wire.problems import ApiError
+from replog.wire.recovery import FenceRequest, ForceMembersRequest, Survey
 from replog.wire.schemas import (
     Appended,
     BootstrapRequest,
@@ -216,6 +217,23 @@ class MemoryService:
     async def acknowledge_clock(self, *, timeout_s: float) -> Done:
         """Done."""
         return await self._admin("acknowledge_clock", timeout_s)
+
+    async def fence(self, request: FenceRequest, *, timeout_s: float) -> Survey:
+        """Always the same survey."""
+        await self._admin(("fence", request.operation), timeout_s)
+        return self.survey()
+
+    async def unfence(self, request: FenceRequest, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin(("unfence", request.operation), timeout_s)
+
+    async def force_members(self, request: ForceMembersRequest, *, timeout_s: float) -> Done:
+        """Done."""
+        return await self._admin(request, timeout_s)
+
+    def survey(self) -> Survey:
+        """Of a member that holds one entry."""
+        return Survey(MEMBER, "", "c", "1.x", 1, 1, 1, 3, "00" * 16, 3, 0, 1, True, [MEMBER], [])
 
     async def _admin(self, call: object, timeout_s: float) -> Done:
         self.calls.append(call)

@@ -61,6 +61,10 @@ PEER_ROUTES = [
     ("POST", "/v1/cluster:acknowledge-clock", "admin"),
     ("GET", "/v1/cluster", "admin"),
     ("GET", "/v1/why", "admin"),
+    ("POST", "/v1/cluster:fence", "admin"),
+    ("POST", "/v1/cluster:unfence", "admin"),
+    ("POST", "/v1/cluster:force-members", "admin"),
+    ("GET", "/v1/cluster/survey", "admin"),
     ("GET", "/v1/debug/flight", "admin"),
     ("GET", "/v1/peer/control", "peer"),
 ]

@@ -1,0 +1,187 @@
+"""A lost majority: one member is fenced, surveyed, forced to go on, and no other is served.
+
+Real processes and directories; what is stopped is stopped by `kill -9` or SIGSTOP.
+"""
+
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import Cluster, Node, Refused, ask, cluster, eventually
+
+pytestmark = pytest.mark.timeout(120)
+
+FENCE = {"operation": "survey-1"}
+
+
+def append(node: Node, *values: str) -> int:
+    """Append these records one by one; the last one's offset."""
+    for value in values:
+        answer = ask("POST", node.client, "/v1/records", value.encode(), headers=OCTETS)
+    return int(answer["last_offset"])
+
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+
+
+def force(node: Node, survey: dict[str, Any], **changed: Any) -> Any:
+    """Let this member go on alone, with what its survey said."""
+    others = {*survey["voters"], *survey["outgoing"]} - {survey["member"]}
+    body = {
+        "operation": survey["fenced_by"], "number": survey["number"] + 1,
+        "last_offset": survey["last_offset"], "chain": survey["chain"],
+        "stopped": sorted(others), **changed,
+    }  # fmt: skip
+    return ask("POST", node.peer, "/v1/cluster:force-members", body)
+
+
+def refused(node: Node, method: str, path: str, body: Any = None, **options: Any) -> str:
+    """The code with which this member refuses."""
+    with pytest.raises(Refused) as refusal:
+        ask(method, node.client, path, body, **options)
+    return refusal.value.code
+
+
+def went_on(node: Node, lineage: int) -> bool:
+    """Whether this member leads in a lineage of this number."""
+    status = node.status()
+    return bool(
+        status["role"] == "leader"
+        and status["admitting"]
+        and status["lineage"].startswith(f"{lineage}.")
+    )
+
+
+def is_fenced(node: Node) -> bool:
+    """Whether this member says that it is."""
+    return bool(node.status()["state"] == "fenced")
+
+
+def waits(node: Node) -> list[str]:
+    """The codes of what this member waits for."""
+    return [wait["code"] for wait in ask("GET", node.peer, "/v1/why")["waits"]]
+
+
+def assert_silent(node: Node, mine: str) -> None:
+    """It is fenced, says so, and serves nothing."""
+    assert node.status()["state"] == "fenced"
+    assert refused(node, "POST", "/v1/records", mine.encode(), headers=OCTETS) == "fenced"
+    assert refused(node, "GET", "/v1/records?from=0&consistency=local") == "fenced"
+    assert ask("GET", node.client, "/livez") == {"ok": True}
+    assert refused(node, "GET", "/readyz?for=read") == "not_ready"
+    eventually("it says why", lambda: waits(node) == ["Fenced"])
+
+
+def lost_majority(made: Cluster) -> tuple[Node, list[Node], list[tuple[int, bytes]]]:
+    """Three members, of which two are killed: the survivor, the others, the log's records."""
+    made.found()
+    append(made.leader(), *[f"before {number}" for number in range(20)])
+    made.settled()
+    records = made.records()
+    survivor, others = made.nodes[2], made.nodes[:2]
+    for node in others:
+        node.kill()
+    return survivor, others, records
+
+
+def test_the_survivor_goes_on_alone_and_the_others_come_back_to_nothing(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        survivor, others, records = lost_majority(made)
+        survey = ask("POST", survivor.peer, "/v1/cluster:fence", FENCE)
+        assert (survey["fenced_by"], survey["number"], survey["whole"]) == ("survey-1", 1, True)
+        assert_silent(survivor, "x")
+
+        done = force(survivor, survey)
+        eventually("the survivor leads", lambda: went_on(survivor, 2))
+        assert survivor.status()["configuration_offset"] == done["offset"]
+        assert made.records(survivor) == records
+        assert force(survivor, survey) == done
+        append(survivor, "after")
+        assert made.records(survivor)[:-1] == records
+
+        for node in others:
+            node.start()
+        for node in others:
+            eventually("it hears", partial(is_fenced, node))
+            assert_silent(node, "never")
+            node.kill()
+        assert [m["id"] for m in survivor.status()["members"]] == [survivor.member()]
+        assert survivor.status()["role"] == "leader"
+
+
+def test_a_fence_holds_over_restarts_until_it_is_lifted(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        survivor, others, _ = lost_majority(made)
+        survey = ask("POST", survivor.peer, "/v1/cluster:fence", FENCE)
+        survivor.kill()
+        survivor.start()
+        survivor.member()
+        assert_silent(survivor, "x")
+        again = ask("POST", survivor.peer, "/v1/cluster:fence", FENCE)
+        assert again == survey
+
+        for node in others:
+            node.start()
+        made.leader()
+        assert_silent(survivor, "x")
+
+        ask("POST", survivor.peer, "/v1/cluster:unfence", FENCE)
+        append(made.leader(), "together again")
+        made.settled()
+        assert survivor.status()["state"] == "member"
+
+
+def test_members_that_run_on_are_fenced_as_soon_as_they_hear(tmp_path: Path) -> None:
+    """Stopped by SIGSTOP, and told by nobody but the survivor's refusal of their hellos."""
+    with cluster(tmp_path) as made:
+        made.found()
+        append(made.leader(), *[f"before {number}" for number in range(20)])
+        made.settled()
+        survivor, others = made.nodes[2], made.nodes[:2]
+        for node in others:
+            node.signal(signal.SIGSTOP)
+        force(survivor, ask("POST", survivor.peer, "/v1/cluster:fence", FENCE))
+        eventually("the survivor leads", lambda: went_on(survivor, 2))
+        append(survivor, "after")
+        records = made.records(survivor)
+
+        for node in others:
+            node.signal(signal.SIGCONT)
+        for node in others:
+            eventually("it hears", partial(is_fenced, node))
+            assert_silent(node, "never")
+        for node in others:  # also when nobody tells it again
+            node.kill()
+        survivor.kill()
+        for node in others:
+            node.start()
+            node.member()
+            assert_silent(node, "never")
+        survivor.start()
+        eventually("the survivor leads", lambda: went_on(survivor, 2))
+        assert made.records(survivor) == records
+
+
+def test_the_lineage_file_fences_whoever_hears_of_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "lineage"
+    with cluster(tmp_path, 1, env={"REPLOG_LINEAGE_FILE": str(file)}) as made:
+        made.found()
+        node = made.nodes[0]
+        append(node, "before")
+        for nothing in ("", "1\n", "nonsense"):
+            file.write_text(nothing)
+            append(node, "still")
+        file.write_text("2\n")
+        eventually("it is fenced", partial(is_fenced, node))
+        assert_silent(node, "never")
+        node.kill()
+        node.start()
+        node.member()
+        assert_silent(node, "never")
+
+        force(node, ask("POST", node.peer, "/v1/cluster:fence", FENCE))
+        eventually("it goes on", lambda: went_on(node, 2))
+        append(node, "after")
