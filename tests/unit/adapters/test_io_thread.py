@@ -186,6 +186,22 @@ async def test_everything_asked_for_before_closing_is_durable(tmp_path: Path) ->
     store.close()
 
 
+async def test_somebody_elses_work_has_its_place_among_the_writes() -> None:
+    disk = SimDisk()
+    seen: list[int] = []
+
+    def ask(node: Running) -> None:
+        node.assign()
+        for ticket, entry in enumerate(ENTRIES[:4], 1):
+            node.write(ticket, [entry])
+            if ticket == 2:
+                node.io.in_order(lambda: seen.append(node.store.tail.position.offset))
+
+    async with running(disk, ask) as node:
+        await until(lambda: node.driver.told == ["assigned", 2, 4])
+    assert seen == [ENTRIES[1].last]
+
+
 async def test_tickets_are_told_in_order_and_after_an_assignment_before_them(
     tmp_path: Path,
 ) -> None:
