@@ -34,6 +34,29 @@ def assert_told(log: ManagedLog, operator: Operator, code: str, name: str = LOG)
         raise AssertionError(f"{code} is not told in: {', '.join(lacking)}\n{problem}") from problem
 
 
+def assert_told_beside(log: ManagedLog, operator: Operator, code: str) -> None:
+    """Wait until the log waits for this, too, and it is told wherever there is room for several."""
+    above_all = {"STATUS", "conditions"}
+    meaning = MEANINGS[code]
+    log.wait(
+        f"{LOG} waits for {code}, too",
+        lambda: set(_lacking(log, operator, code, meaning, LOG)) <= above_all,
+    )
+
+
+def assert_passed(log: ManagedLog, operator: Operator, code: str) -> None:
+    """Wait until it is told that the log has waited for this, and does no more."""
+    over = f'replog_operator_wait_seconds_count{{code="{code}"}}'
+
+    def passed() -> bool:
+        found = log.resource()
+        waits = [wait["code"] for wait in (found.get("status") or {}).get("waits", ())]
+        noted = any(MEANINGS[code] in note for note in _notes(log, found, code))
+        return noted and code not in waits and over in operator.metrics()
+
+    log.wait(f"{LOG} has waited for {code}", passed)
+
+
 def _lacking(log: ManagedLog, operator: Operator, code: str, meaning: str, name: str) -> list[str]:
     found = json.loads(log.kubectl("get", "rlog", name, "-o", "json"))
     status = found.get("status") or {}

@@ -2,7 +2,8 @@
 
 What was held goes on once its reason is gone. Further gates stand where their reasons are: that of
 a member that may not stop in test_drain.py, of growth in test_expanding.py, of another owner in
-test_foreign.py, of a bad image in test_rolling.py. All that there are: tests/scenario/planner.
+test_foreign.py, of a bad image in test_rolling.py, those that lie with members in
+test_gates_of_members.py. All that there are: tests/scenario/planner.
 """
 
 import json
