@@ -3,9 +3,15 @@
 Real processes and directories; what is stopped is stopped by `kill -9` or SIGSTOP.
 """
 
+import shutil
 import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import cycle
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -135,7 +141,7 @@ def test_a_fence_holds_over_restarts_until_it_is_lifted(tmp_path: Path) -> None:
 
 
 def test_members_that_run_on_are_fenced_as_soon_as_they_hear(tmp_path: Path) -> None:
-    """Stopped by SIGSTOP, and told by nobody but the survivor's refusal of their hellos."""
+    """They are a majority of the former life, and are told by nobody but the survivor."""
     with cluster(tmp_path) as made:
         made.found()
         append(made.leader(), *[f"before {number}" for number in range(20)])
@@ -148,11 +154,11 @@ def test_members_that_run_on_are_fenced_as_soon_as_they_hear(tmp_path: Path) -> 
         append(survivor, "after")
         records = made.records(survivor)
 
-        for node in others:
-            node.signal(signal.SIGCONT)
-        for node in others:
-            eventually("it hears", partial(is_fenced, node))
-            assert_silent(node, "never")
+        with appending(others) as acknowledged_s:
+            for node in others:
+                node.signal(signal.SIGCONT)
+            assert_fenced(others, acknowledged_s)
+        assert made.records(survivor) == records
         for node in others:  # also when nobody tells it again
             node.kill()
         survivor.kill()
@@ -163,6 +169,82 @@ def test_members_that_run_on_are_fenced_as_soon_as_they_hear(tmp_path: Path) -> 
         survivor.start()
         eventually("the survivor leads", lambda: went_on(survivor, 2))
         assert made.records(survivor) == records
+
+
+def test_a_majority_that_runs_on_is_fenced_by_the_lineage_file(tmp_path: Path) -> None:
+    """The survivor has gone on, and can't tell them."""
+    file = tmp_path / "lineage"
+    with cluster(tmp_path, env={"REPLOG_LINEAGE_FILE": str(file)}) as made:
+        made.found()
+        append(made.leader(), "before")
+        made.settled()
+        survivor, others = made.nodes[2], made.nodes[:2]
+        for node in others:
+            node.signal(signal.SIGSTOP)
+        force(survivor, ask("POST", survivor.peer, "/v1/cluster:fence", FENCE))
+        eventually("the survivor leads", lambda: went_on(survivor, 2))
+        survivor.signal(signal.SIGSTOP)
+
+        with appending(others) as acknowledged_s:
+            for node in others:
+                node.signal(signal.SIGCONT)
+            eventually("the former majority goes on", lambda: len(acknowledged_s) > 5)
+            file.write_text("2")
+            assert_fenced(others, acknowledged_s)
+
+
+def assert_fenced(nodes: Sequence[Node], acknowledged_s: Sequence[float]) -> None:
+    """All of them are fenced soon, and from then on nothing that they take is acknowledged."""
+    for node in nodes:
+        eventually("it hears", partial(is_fenced, node))
+    fenced_s = time.monotonic()
+    for node in nodes:
+        assert_silent(node, "never")
+    time.sleep(0.5)
+    assert all(at_s <= fenced_s for at_s in acknowledged_s)
+
+
+@contextmanager
+def appending(nodes: Sequence[Node]) -> Iterator[list[float]]:
+    """Append through these members all the time; when something was acknowledged."""
+    acknowledged_s: list[float] = []
+    ended = Event()
+
+    def run() -> None:
+        headers = {**OCTETS, "Replog-Timeout-Ms": "500"}
+        for node in cycle(nodes):
+            if ended.is_set():
+                return
+            with suppress(Refused, OSError):
+                ask("POST", node.client, "/v1/records", b"late", headers=headers, timeout_s=2)
+                acknowledged_s.append(time.monotonic())
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield acknowledged_s
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_new_members_join_the_log_that_went_on(tmp_path: Path) -> None:
+    """Those that were lost come back with empty directories."""
+    with cluster(tmp_path) as made:
+        survivor, others, records = lost_majority(made)
+        force(survivor, ask("POST", survivor.peer, "/v1/cluster:fence", FENCE))
+        eventually("the survivor leads", lambda: went_on(survivor, 2))
+        append(survivor, "after")
+        for node in others:
+            shutil.rmtree(node.directory)
+            node.start()
+        made.retarget(made.nodes)
+        made.settled()
+        append(made.leader(), "three again")
+        assert made.records()[: len(records)] == records
+        assert {node.status()["lineage"] for node in made.nodes} == {survivor.status()["lineage"]}
+        survivor.kill()
+        append(made.leader(), "without it")
 
 
 def test_the_lineage_file_fences_whoever_hears_of_nothing(tmp_path: Path) -> None:

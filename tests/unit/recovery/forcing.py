@@ -36,18 +36,18 @@ class Ordered(NamedTuple):
     states: dict[Offset, bytes]
 
 
-def survivor(*, trimmed: bool) -> Node:
+def survivor(*, trimmed: bool, snapshots: bool = False) -> Node:
     """One of three members, the others of which are gone; nothing is on its way to its disk.
 
-    trimmed: its log begins after a snapshot, and there is a newer one.
+    snapshots: it has two. trimmed: and its log begins after the first of them.
     """
     rig = Rig(3).found()
     _fill(rig, 3)
+    for _ in range(2 if snapshots or trimmed else 0):
+        _fill(rig, 40)
+        rig.nodes[0].call(SnapshotRequest())
+        rig.tick(40)
     if trimmed:
-        for _ in range(2):
-            _fill(rig, 40)
-            rig.nodes[0].call(SnapshotRequest())
-            rig.tick(40)
         rig.nodes[0].call(TrimRequest(rig.nodes[0].driver.snapshot_offset - 20))
         rig.tick(10)
     _fill(rig, 3)
@@ -123,3 +123,25 @@ def check_not_begun(before: Ordered, store: Store) -> None:
     """Nothing has changed but how often the member was started."""
     assert store.recovered.lineage == Lineage(1, "abc")
     assert all_of(store) == before.entries
+
+
+def went_on(node: Node) -> Ordered:
+    """The member leads alone, has applied everything, and takes an append."""
+    before = ordered(node)
+    node.disk = before.disk.copy()
+    fence, store = start(node.disk)
+    check_forced(before, fence, store)
+    store.close()
+    node.disk.restart()
+    node.start()
+    node.rig.tick(100)
+    status = node.driver.status("", {})
+    assert (status.role, status.lineage) == ("leader", str(NEXT))
+    assert [member.id for member in status.members] == [before.member]
+    assert status.commit_offset == status.applied_offset == status.last_offset
+    answers = node.append(batch("after"))
+    node.rig.deliver()
+    assert answers.codes == ["ok"]
+    first = before.entries[0].base
+    assert tuple(node.entries(first))[: len(before.entries)] == before.entries
+    return before

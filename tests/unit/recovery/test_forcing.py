@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
+from replog.wire.schemas import MemberAddress, TargetRequest
 from replog_node.model.positions import Offset
 from replog_node.recovery.forcing import OrderOutdated, finish
 from replog_node.recovery.record import FENCE_NAME, Fence, Force, load_fence, save_fence
@@ -18,7 +19,7 @@ from replog_node.storage.identity import load_identity
 from replog_node.storage.snapshots import is_snapshot
 from replog_node.storage.store import Store, open_store
 from tests.support.simdisk import Crashed, SimDisk
-from tests.unit.driver.rig import STORE, Node, batch
+from tests.unit.driver.rig import STORE
 from tests.unit.recovery.forcing import (
     NEXT,
     OPERATION,
@@ -28,6 +29,7 @@ from tests.unit.recovery.forcing import (
     ordered,
     start,
     survivor,
+    went_on,
 )
 
 OUTCOMES = 3
@@ -142,30 +144,19 @@ def _once(left: list[int], _what: str) -> str | None:
     return "it failed" if left[0] == 0 else None
 
 
-def went_on(before: Ordered, node: Node) -> None:
-    """The member leads alone, has applied everything, and takes an append."""
-    node.disk = before.disk.copy()
-    fence, store = start(node.disk)
-    check_forced(before, fence, store)
-    store.close()
-    node.disk.restart()
-    node.start()
-    node.rig.tick(100)
-    status = node.driver.status("", {})
-    assert (status.role, status.lineage) == ("leader", str(NEXT))
-    assert [member.id for member in status.members] == [before.member]
-    assert status.commit_offset == status.applied_offset == status.last_offset
-    answers = node.append(batch("after"))
-    node.rig.deliver()
-    assert answers.codes == ["ok"]
-    first = before.entries[0].base
-    assert tuple(node.entries(first))[: len(before.entries)] == before.entries
-
-
 @pytest.mark.parametrize("trimmed", [False, True])
 def test_the_member_leads_alone_and_serves_all_that_it_had(trimmed: bool) -> None:
-    node = survivor(trimmed=trimmed)
-    went_on(ordered(node), node)
+    went_on(survivor(trimmed=trimmed))
+
+
+def test_a_member_of_the_former_life_is_no_target() -> None:
+    node = survivor(trimmed=False)
+    before = went_on(node)
+    at = node.driver.status("", {}).configuration_offset
+    members = [MemberAddress(each, "n:1") for each in (before.member, before.others[0])]
+    refusal = node.call(TargetRequest(members, "again", at))
+    node.rig.tick(2)
+    assert refusal.codes == ["invalid_target"]
 
 
 def test_a_log_that_ends_otherwise_is_left_alone_and_the_fence_stays(before: Ordered) -> None:
