@@ -17,9 +17,11 @@ VARIABLE: Final = "REPLOG_OPERATOR_FAILPOINT"
 EXIT_FAILPOINT: Final = 86
 """The exit code of a process that died at one."""
 
+RECOVERY_WRITES: Final = ("fence", "force-members", "unfence")
+"""To members of a log that has lost its majority."""
 WRITES: Final = (
     "create", "event", "apply", "apply-status", "patch", "delete", "evict",
-    "bootstrap", "raise-feature-level", "snapshot", "target", "transfer",
+    "bootstrap", "raise-feature-level", "snapshot", "target", "transfer", *RECOVERY_WRITES,
 )  # fmt: skip
 """Kinds of writes: to Kubernetes, then to members."""
 

@@ -123,6 +123,14 @@ TASKS: Final = (
         "spec.claim: needed for",
     ),
     ("no lease", task(action="AcknowledgeOtherOperator"), "spec.lease: needed for"),
+    ("no decision", task(action="RecoverQuorum"), "spec.recovery: needed for"),
+    (
+        "a decision without a survey",
+        task(action="Snapshot", recovery={"survey": "s", "survivor": UID}),
+        "spec.recovery: needed for",
+    ),
+    ("nothing to take back", task(action="CancelSurvey"), "spec.survey: needed for"),
+    ("a survey of a survey", task(action="SurveyQuorum", survey="s"), "spec.survey: needed for"),
 )
 """Tasks that can't be made: name, task, what the refusal says."""
 
@@ -132,6 +140,9 @@ GOOD_TASKS: Final = (
     task(action="AcknowledgeUnknownData", claim={"name": "data-orders-0", "uid": UID}),
     task(action="AcknowledgeOtherOperator", lease="replog-system/replog-operator"),
     task(action="RetryVersion"),
+    task(action="SurveyQuorum"),
+    task(action="RecoverQuorum", recovery={"survey": "s", "survivor": UID, "stopped": ["a", "b"]}),
+    task(action="CancelSurvey", survey="s"),
 )
 
 NAMES: Final = ("1orders", "Orders", "or.ders", "o" * 53)

@@ -9,18 +9,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, assert_never
 
 from replog_operator.kube.children.claim import claim_owner, data_claim
+from replog_operator.kube.children.config_map import config_map
 from replog_operator.kube.children.names import CLUSTER_ID
 from replog_operator.kube.children.pod import template_of
 from replog_operator.kube.children.stateful_set import stateful_set
 from replog_operator.kube.children.wanted import Object, Wanted
 from replog_operator.kube.gather import Gathered, pod_ip
 from replog_operator.kube.hands import Hands
-from replog_operator.kube.kinds import CLAIM, POD, REVISION
-from replog_operator.kube.observe import Around
+from replog_operator.kube.kinds import CLAIM, CONFIG_MAP, POD, REVISION
+from replog_operator.kube.observe import Around, seen_of
 from replog_operator.kube.task_status import ended
 from replog_operator.members.outcomes import DONE, Became, Outcome
 from replog_operator.model import steps
 from replog_operator.model.observed import Operator, Workload
+from replog_operator.model.surveys import Decided, Report
 from replog_operator.quantities import bytes_of
 
 
@@ -37,7 +39,7 @@ class Scene(NamedTuple):
 
 ToObjects = (
     steps.ApplyChildren | steps.MakeWorkload | steps.ApplyTemplate | steps.RollBack
-    | steps.NoteGood | steps.SetReplicas
+    | steps.NoteGood | steps.SetReplicas | steps.RaiseLineage
 )  # fmt: skip
 ToClaims = (
     steps.MakeClaim | steps.StampClaim | steps.RetireClaim | steps.DeleteClaim
@@ -47,6 +49,7 @@ ToMembers = (
     steps.Bootstrap | steps.SetTarget | steps.Transfer | steps.RaiseFeatureLevel
     | steps.TakeSnapshot
 )  # fmt: skip
+ToFenced = steps.FenceMember | steps.UnfenceMember | steps.ForceMembers
 
 
 async def act(step: steps.Step, scene: Scene, hands: Hands) -> Outcome:
@@ -57,13 +60,15 @@ async def act(step: steps.Step, scene: Scene, hands: Hands) -> Outcome:
         return await _to_claims(step, scene, hands)
     if isinstance(step, ToMembers):
         return await _to_members(step, scene, hands)
+    if isinstance(step, ToFenced):
+        return await _to_fenced(step, scene, hands)
     match step:
         case steps.EvictPod(pod=pod):
             return await hands.evict_pod(pod)
         case steps.DeletePod(pod=pod):
             return await hands.delete_pod(pod)
-        case steps.FinishTask(task=task, done=done, message=message):
-            return await _end_task(task, scene, hands, done=done, message=message)
+        case steps.FinishTask(task=task, done=done, message=message, report=report):
+            return await _end_task(task, scene, hands, done=done, message=message, report=report)
         case _:
             assert_never(step)
 
@@ -89,8 +94,20 @@ async def _to_objects(step: ToObjects, scene: Scene, hands: Hands) -> Outcome:
             return await hands.note_good(workload, template_hash)
         case steps.SetReplicas(workload=workload, replicas=replicas):
             return await hands.scale(workload, replicas)
+        case steps.RaiseLineage(number=number, survivor=survivor):
+            return await _raise_lineage(Decided(number, survivor), scene, hands)
         case _:
             assert_never(step)
+
+
+async def _raise_lineage(decided: Decided, scene: Scene, hands: Hands) -> Outcome:
+    """Into the ConfigMap as this pass saw it: what it holds is what was decided from."""
+    name = scene.wanted.name
+    maps = scene.found.objects[CONFIG_MAP]
+    stored = next((item for item in maps if item["metadata"]["name"] == name), None)
+    if stored is None:
+        return Outcome(Became.SUPERSEDED, "NotFound", f"the ConfigMap {name} is gone")
+    return await hands.apply(config_map(scene.wanted._replace(decided=decided)), seen_of(stored))
 
 
 async def _children(around: Around, hands: Hands) -> Outcome:
@@ -193,8 +210,28 @@ def _ip(scene: Scene, ordinal: int) -> str:
     return next((pod_ip(pod) for pod in pods if pod["metadata"]["name"] == name), "")
 
 
-async def _end_task(name: str, scene: Scene, hands: Hands, *, done: bool, message: str) -> Outcome:
+async def _to_fenced(step: ToFenced, scene: Scene, hands: Hands) -> Outcome:
+    ip = _ip(scene, step.ordinal)
+    if not ip:
+        silent = f"ordinal {step.ordinal} has no address any more"
+        return Outcome(Became.SUPERSEDED, "Silent", silent)
+    match step:
+        case steps.FenceMember(operation=operation):
+            return await hands.fence(ip, operation)
+        case steps.UnfenceMember(operation=operation):
+            return await hands.unfence(ip, operation)
+        case steps.ForceMembers():
+            return await hands.force_members(ip, step)
+        case _:
+            assert_never(step)
+
+
+async def _end_task(
+    name: str, scene: Scene, hands: Hands, *, done: bool, message: str,
+    report: Report | None = None,
+) -> Outcome:  # fmt: skip
     task = next((item for item in scene.found.tasks if item["metadata"]["name"] == name), None)
     if task is None:
         return Outcome(Became.SUPERSEDED, "NotFound", f"task {name} is gone")
-    return await hands.note_task(task, ended(task, done=done, message=message, now_s=scene.now_s))
+    status = ended(task, done=done, message=message, now_s=scene.now_s, report=report)
+    return await hands.note_task(task, status)

@@ -13,7 +13,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from replog.wire.recovery import Survey
 from replog.wire.schemas import ClusterStatus, MayStop, Why
+from replog_operator.kube import recovery
 from replog_operator.kube.children.names import peers_service, selector, selector_text
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.kinds import (
@@ -47,7 +49,8 @@ class Gathered(NamedTuple):
     """All of it. objects: also such as have a child's name and not its labels.
 
     answers: by uid of the pod. stops: the leader's word on each member, by id. blockers: what the
-    leader waits for, worst first: its evidence by its code. tasks: all of the namespace.
+    leader waits for, worst first: its evidence by its code. tasks: all of the namespace. surveys:
+    by uid of the pod; asked for only while a task looks at them.
     """
 
     resource: Object
@@ -56,6 +59,7 @@ class Gathered(NamedTuple):
     stops: Mapping[str, MayStop]
     blockers: Mapping[str, str]
     tasks: Sequence[Object]
+    surveys: Mapping[str, Survey] = {}
 
 
 async def gather(reads: Reads, nodes: Asks, namespace: str, name: str) -> Gathered | None:
@@ -71,14 +75,17 @@ async def gather(reads: Reads, nodes: Asks, namespace: str, name: str) -> Gather
     objects = dict(zip(BELONGING, found, strict=True))
     for kind, others in (await _unlabelled(reads, objects, namespace, name)).items():
         objects[kind] = [*objects[kind], *others]
-    answers = await _answers(nodes, objects[POD])
+    surveyed = objects[POD] if recovery.needs_surveys(name, tasks) else ()
+    answers, surveys = await asyncio.gather(
+        _answers(nodes, objects[POD]), _surveys(nodes, surveyed)
+    )
     leader = leader_of(answers)
     if leader is None:
-        return Gathered(resource, objects, answers, {}, {}, tasks)
+        return Gathered(resource, objects, answers, {}, {}, tasks, surveys)
     uid, status = leader
     ip = next(pod_ip(pod) for pod in objects[POD] if pod["metadata"]["uid"] == uid)
     stops, blockers = await asyncio.gather(_stops(nodes, ip, status), _blockers(nodes, ip))
-    return Gathered(resource, objects, answers, stops, blockers, tasks)
+    return Gathered(resource, objects, answers, stops, blockers, tasks, surveys)
 
 
 async def _unlabelled(
@@ -104,6 +111,14 @@ async def _answers(nodes: Asks, pods: Sequence[Object]) -> dict[str, ClusterStat
     asked = {pod["metadata"]["uid"]: ip for pod in pods if (ip := pod_ip(pod))}
     said = await asyncio.gather(*(nodes.status(ip) for ip in asked.values()))
     return dict(zip(asked, said, strict=True))
+
+
+async def _surveys(nodes: Asks, pods: Sequence[Object]) -> dict[str, Survey]:
+    """What each pod's member has, of those that say it."""
+    asked = {pod["metadata"]["uid"]: ip for pod in pods if (ip := pod_ip(pod))}
+    said = await asyncio.gather(*(nodes.survey(ip) for ip in asked.values()))
+    found = zip(asked, said, strict=True)
+    return {uid: survey for uid, survey in found if isinstance(survey, Survey)}
 
 
 async def _stops(nodes: Asks, ip: str, status: ClusterStatus) -> dict[str, MayStop]:

@@ -34,9 +34,9 @@ class Hands(Orders):
         super().__init__(nodes)
         self._applied = applied
 
-    async def apply(self, child: Object) -> Outcome:
-        """Make a child as it should be; fields of others stay."""
-        return await _to_server(self._apply(child))
+    async def apply(self, child: Object, seen: Seen | None = None) -> Outcome:
+        """Make a child as it should be; fields of others stay. seen: only if it still is this."""
+        return await _to_server(self._apply(child, seen))
 
     async def remove(self, kind: Kind, child: Seen) -> Outcome:
         """Delete a child that there should not be. Never for claims: see delete_claim."""
@@ -104,8 +104,12 @@ class Hands(Orders):
         name, uid = task["metadata"]["name"], task["metadata"]["uid"]
         return await _to_server(self._writes.delete(TASK, self._namespace, name, uid=uid))
 
-    async def _apply(self, child: Object) -> None:
-        self._applied.note(await self._writes.apply(kind_of(child), stamped(child)))
+    async def _apply(self, child: Object, seen: Seen | None) -> None:
+        found = stamped(child)
+        if seen is not None:
+            fence = {"uid": seen.uid, "resourceVersion": seen.resource_version}
+            found = {**found, "metadata": {**found["metadata"], **fence}}
+        self._applied.note(await self._writes.apply(kind_of(child), found))
 
     async def _annotate(self, claim: Seen, notes: dict[str, str]) -> Outcome:
         return await self._patch(CLAIM, claim, metadata={"annotations": notes})

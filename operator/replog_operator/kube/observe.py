@@ -8,6 +8,7 @@ Read next: gather.py, model/observed.py, act.py.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from replog.wire.recovery import Survey
 from replog.wire.schemas import ClusterStatus
 from replog_operator.kube.children.all import companions
 from replog_operator.kube.children.names import (
@@ -35,6 +36,7 @@ from replog_operator.kube.kinds import (
     kind_of,
 )
 from replog_operator.kube.pods import PodFacts, pod_facts
+from replog_operator.kube.recovery import decided_of, surveyed_of
 from replog_operator.kube.sets import set_facts
 from replog_operator.kube.tolerance import tolerates
 from replog_operator.kube.wishes import Wishes, open_tasks
@@ -49,6 +51,7 @@ from replog_operator.model.observed import (
 )
 from replog_operator.model.plan import Lane, Wait
 from replog_operator.model.steps import Object as Seen
+from replog_operator.model.surveys import Decided
 from replog_operator.quantities import bytes_of
 
 MustApply = Callable[[Object, Object | None], bool]
@@ -98,6 +101,7 @@ def wanted_of(wishes: Wishes, found: Gathered, image: str, operator: OperatorPod
             _config_map(log.name, found), stored, found.objects[POD], found.objects[REVISION]
         ),
         lineage=remembered if status is None else status.lineage or remembered,
+        decided=_decided(log.name, found),
         tolerates=tolerates(status, found.stops),
         service_type=wishes.service_type,
         service_annotations=wishes.service_annotations,
@@ -178,7 +182,25 @@ def observed(
         cluster_id=(found.resource.get("status") or {}).get("clusterID", ""),
         tasks=tuple(open_tasks(found.resource, found.tasks, found.objects[CLAIM])),
         silent=_silent(wishes, found, now_s),
+        surveys=_surveys(wishes, found, now_s),
+        surveyed=surveyed_of(log.name, found.tasks),
+        decided=_decided(log.name, found),
     )
+
+
+def _decided(name: str, found: Gathered) -> Decided:
+    cluster_id = (found.resource.get("status") or {}).get("clusterID", "")
+    return decided_of(_config_map(name, found), found.objects[CLAIM], cluster_id)
+
+
+def _surveys(wishes: Wishes, found: Gathered, now_s: float) -> dict[int, Survey]:
+    """What members have, by the ordinal of the pod."""
+    ordinals = {pod.uid: pod.ordinal for pod in pods_of(wishes, found, now_s)}
+    return {
+        ordinal: survey
+        for uid, survey in found.surveys.items()
+        if (ordinal := ordinals.get(uid)) is not None
+    }
 
 
 def _silent(wishes: Wishes, found: Gathered, now_s: float) -> dict[int, str]:

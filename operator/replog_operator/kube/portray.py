@@ -39,6 +39,10 @@ KINDS: Final[Mapping[type, str]] = {
     steps.RaiseFeatureLevel: "Upgrade",
     steps.TakeSnapshot: "Task",
     steps.FinishTask: "Task",
+    steps.FenceMember: "Recover",
+    steps.UnfenceMember: "Recover",
+    steps.RaiseLineage: "Recover",
+    steps.ForceMembers: "Recover",
 }
 """What a step belongs to, where nothing larger is under way."""
 _LANES: Final = tuple(Lane)

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from replog_operator.kube.children.wanted import Object
 from replog_operator.kube.conditions import Condition, conditions, timestamp
+from replog_operator.kube.recovery import written
+from replog_operator.model.surveys import Report
 from replog_operator.planner.answer import Answer, Do, Hold
 
 ENDED: Final = frozenset({"Done", "Failed"})
@@ -40,11 +42,14 @@ def pending(task: Object, message: str, now_s: float) -> dict[str, Any]:
     return _status(task, now_s, state="Pending", reason="Pending", message=message)
 
 
-def ended(task: Object, *, done: bool, message: str, now_s: float) -> dict[str, Any]:
-    """The last status of a task."""
+def ended(
+    task: Object, *, done: bool, message: str, now_s: float, report: Report | None = None
+) -> dict[str, Any]:
+    """The last status of a task. report: of a survey."""
     state = "Done" if done else "Failed"
     found = _status(task, now_s, state=state, reason=state, message=message)
-    return {**found, "finishedAt": timestamp(now_s)}
+    more = {} if report is None else {"survey": written(report)}
+    return {**found, "finishedAt": timestamp(now_s), **more}
 
 
 def expired(tasks: Sequence[Object], log: str, now_s: float) -> list[Object]:

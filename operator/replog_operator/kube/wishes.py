@@ -141,6 +141,7 @@ def _members(resource: Object) -> dict[str, str]:
 
 def _task(task: Object, members: Mapping[str, str], claims: Mapping[str, str]) -> Task:
     spec, metadata = task["spec"], task["metadata"]
+    survey, stopped = spec.get("survey", ""), ()
     known = {kind.value: kind for kind in TaskKind}
     kind = known.get(spec["action"], TaskKind.UNKNOWN)
     match kind:
@@ -151,10 +152,14 @@ def _task(task: Object, members: Mapping[str, str], claims: Mapping[str, str]) -
             subject = named if claims.get(named) == uid else f"{named} ({uid})"
         case TaskKind.ACKNOWLEDGE_OPERATOR:
             subject = spec["lease"]
-        case TaskKind.SNAPSHOT | TaskKind.RETRY_VERSION:
+        case TaskKind.RECOVER:
+            decision = spec["recovery"]
+            subject, survey = decision["survivor"], decision["survey"]
+            stopped = tuple(decision.get("stopped") or ())
+        case TaskKind.SNAPSHOT | TaskKind.RETRY_VERSION | TaskKind.SURVEY | TaskKind.CANCEL_SURVEY:
             subject = ""
         case TaskKind.UNKNOWN:
             subject = spec["action"]
         case _:
             assert_never(kind)
-    return Task(metadata["name"], metadata["uid"], kind, subject)
+    return Task(metadata["name"], metadata["uid"], kind, subject, survey, stopped)

@@ -15,6 +15,7 @@ import msgspec
 
 from replog.client import ApiError, Unavailable
 from replog.client.transport import Transport
+from replog.wire.recovery import Survey
 from replog.wire.schemas import ClusterStatus, Done, MayStop, Why
 
 ASK_S: Final = 2.0
@@ -23,6 +24,8 @@ TELL_S: Final = 5.0
 """How long it is given to do something."""
 ASKED_AT_ONCE: Final = 16
 """Questions under way at a time, for all logs together; more wait their turn."""
+
+FENCE: Final = "/v1/cluster:fence"
 
 _NOBODY: Final = "localhost:7411"
 """Who a transport would call if nobody were named; here somebody always is."""
@@ -47,6 +50,9 @@ class Asks(Protocol):
 
     async def may_stop(self, ip: str, member: str) -> MayStop | Silent:
         """Whether a member may be stopped now, as the leader sees it, whoever is asked."""
+
+    async def survey(self, ip: str) -> Survey | Silent:
+        """What the member has, and who fences it."""
 
 
 class Nodes:
@@ -85,6 +91,10 @@ class Nodes:
         """Whether a member may be stopped now, as the leader sees it, whoever is asked."""
         return await self._ask(ip, f"/v1/cluster/members/{member}:may-stop", MayStop)
 
+    async def survey(self, ip: str) -> Survey | Silent:
+        """What the member has, and who fences it."""
+        return await self._ask(ip, "/v1/cluster/survey", Survey)
+
     async def tell(self, ip: str, path: str, request: msgspec.Struct, timeout_s: float) -> Done:
         """Have the member do something, once.
 
@@ -94,6 +104,9 @@ class Nodes:
         body = msgspec.json.encode(request)
         async with self._turns:
             answer = await self._transport.tell(self._at(ip), path, body, timeout_s)
+        if path == FENCE:  # answered by a survey, which the next pass asks for again
+            survey = msgspec.json.decode(answer.body, type=Survey)
+            return Done(done=True, detail=f"{survey.member} is fenced by {survey.fenced_by}")
         return msgspec.json.decode(answer.body, type=Done)
 
     def _at(self, ip: str) -> str:

@@ -1,9 +1,11 @@
 """Everything that members can be told: one method a deed, none repeated.
 
-A founding names its operation, and a member that belongs to a cluster refuses another one. All
-else names the operator's epoch, so that the log refuses who was deposed; a target also what it was
-planned from (the configuration offset): of a plan that is not true any more it changes nothing, and
-says `superseded`.
+A founding names its operation, and a member that belongs to a cluster refuses another one. So do
+the deeds of a recovery, which is for a log without a leader: nobody is there to refuse an older
+operator, but a member is forced only from where it was surveyed, by the operation that fenced it.
+All else names the operator's epoch, so that the log refuses who was deposed; a target also what it
+was planned from (the configuration offset): of a plan that is not true any more it changes nothing,
+and says `superseded`.
 
 Decides: which precondition goes with which deed. Must not know: when a deed is due (the planner).
 Read next: nodes.py, outcomes.py.
@@ -15,6 +17,7 @@ from typing import Final
 import msgspec
 
 from replog.client import ApiError, Unavailable
+from replog.wire.recovery import FenceRequest, ForceMembersRequest
 from replog.wire.schemas import (
     AskedBy,
     BootstrapRequest,
@@ -27,6 +30,7 @@ from replog.wire.schemas import (
 from replog_operator.members.nodes import TELL_S, Nodes
 from replog_operator.members.outcomes import DONE, Outcome, of_member
 from replog_operator.model.observed import Operator
+from replog_operator.model.steps import ForceMembers
 
 TRANSFER_S: Final = 15.0
 """A transfer is answered when another member leads: several elections fit."""
@@ -65,6 +69,21 @@ class Orders:
     async def take_snapshot(self, ip: str, operator: Operator) -> Outcome:
         """Have every member build a snapshot."""
         return await self._tell(ip, "log:snapshot", SnapshotRequest(_asked_by(operator)))
+
+    async def fence(self, ip: str, operation: str) -> Outcome:
+        """Have the member take part in nothing; the same again is the same fence."""
+        return await self._tell(ip, "cluster:fence", FenceRequest(operation))
+
+    async def unfence(self, ip: str, operation: str) -> Outcome:
+        """Let the member take part again, if it is this operation that fenced it."""
+        return await self._tell(ip, "cluster:unfence", FenceRequest(operation))
+
+    async def force_members(self, ip: str, step: ForceMembers) -> Outcome:
+        """Have a fenced member go on alone, if it still is as it was surveyed."""
+        request = ForceMembersRequest(
+            step.operation, step.number, step.last_offset, step.chain, list(step.stopped)
+        )
+        return await self._tell(ip, "cluster:force-members", request)
 
     async def _tell(
         self, ip: str, verb: str, request: msgspec.Struct, timeout_s: float = TELL_S

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from replog.wire.recovery import Survey
 from replog.wire.schemas import ClusterStatus, MayStop
+from replog_operator.model.surveys import Decided, Ended
 
 
 class PodState(StrEnum):
@@ -131,16 +133,25 @@ class TaskKind(StrEnum):
     RETRY_VERSION = "RetryVersion"
     ACKNOWLEDGE_DATA = "AcknowledgeUnknownData"
     ACKNOWLEDGE_OPERATOR = "AcknowledgeOtherOperator"
+    SURVEY = "SurveyQuorum"
+    RECOVER = "RecoverQuorum"
+    CANCEL_SURVEY = "CancelSurvey"
     UNKNOWN = ""
 
 
 class Task(NamedTuple):
-    """One that is not done yet. subject: the member, claim or lease that it names, or ""."""
+    """One that is not done yet. subject: the member, claim or lease that it names, or "".
+
+    survey: the name of the survey's task that it goes by. stopped: ids of members of which a person
+    says that they will serve nothing any more.
+    """
 
     name: str
     uid: str
     kind: TaskKind
     subject: str = ""
+    survey: str = ""
+    stopped: tuple[str, ...] = ()
 
 
 class Observed(NamedTuple):
@@ -151,7 +162,9 @@ class Observed(NamedTuple):
     own words by ordinal, a silent one missing; silent: why it gave none, as far as is known.
     stops: the leader's word about each member's stop, by id. blockers: what the leader itself
     waits for, worst first: its evidence by its code. cluster_id: that the resource's
-    status remembers, "" if none. tasks: oldest first.
+    status remembers, "" if none. tasks: oldest first. surveys: by ordinal, of members that were
+    asked for one, which they are while a task is about a lost majority. surveyed: surveys' tasks
+    that ended, by name.
     """
 
     now_s: float
@@ -169,3 +182,6 @@ class Observed(NamedTuple):
     cluster_id: str = ""
     tasks: tuple[Task, ...] = ()
     silent: Mapping[int, str] = {}
+    surveys: Mapping[int, Survey] = {}
+    surveyed: Mapping[str, Ended] = {}
+    decided: Decided = Decided()

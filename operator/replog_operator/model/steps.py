@@ -11,6 +11,7 @@ Read next: plan.py; kube/hands.py and local/ carry them out.
 from typing import NamedTuple
 
 from replog.wire.schemas import MemberAddress
+from replog_operator.model.surveys import Report
 
 
 class Object(NamedTuple):
@@ -171,16 +172,53 @@ class TakeSnapshot(NamedTuple):
     task: str
 
 
+class FenceMember(NamedTuple):
+    """Have a member take part in nothing, so that what it says of itself stays true."""
+
+    ordinal: int
+    operation: str
+
+
+class UnfenceMember(NamedTuple):
+    """Let a member take part again, if it is this operation that fenced it."""
+
+    ordinal: int
+    operation: str
+
+
+class RaiseLineage(NamedTuple):
+    """Note for all members that another lineage is in force, and who alone may begin it."""
+
+    number: int
+    survivor: str
+
+
+class ForceMembers(NamedTuple):
+    """Have a fenced member go on alone in the lineage of this number.
+
+    last_offset, chain: of its last entry, as it was surveyed. stopped: all other voters.
+    """
+
+    ordinal: int
+    operation: str
+    number: int
+    last_offset: int
+    chain: str
+    stopped: tuple[str, ...]
+
+
 class FinishTask(NamedTuple):
-    """Note on a task what became of it."""
+    """Note on a task what became of it. report: of a survey."""
 
     task: str
     done: bool
     message: str
+    report: Report | None = None
 
 
 Step = (
     ApplyChildren | MakeWorkload | ApplyTemplate | RollBack | NoteGood | SetReplicas | MakeClaim
     | StampClaim | RetireClaim | DeleteClaim | ExpandClaim | OwnClaim | Bootstrap | SetTarget
     | Transfer | EvictPod | DeletePod | RaiseFeatureLevel | TakeSnapshot | FinishTask
+    | FenceMember | UnfenceMember | RaiseLineage | ForceMembers
 )  # fmt: skip

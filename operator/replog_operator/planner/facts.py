@@ -1,7 +1,7 @@
 """What follows at once from what was seen: who leads, which member is at which ordinal.
 
-Decides: whose word counts (the leader of the highest term), how members and ordinals go together
-(by a member's own word first, else by its address).
+Decides: whose word counts (the leader of the newest lineage, then of the highest term), how members
+and ordinals go together (by a member's own word first, else by its address).
 Must not know: what is done about it.
 Read next: plan.py.
 """
@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from replog.wire.schemas import ClusterStatus, MemberStatus
 from replog_operator.model.observed import Claim, Observed, Pod
 from replog_operator.model.spec import LogSpec
+from replog_operator.model.surveys import number_of
 
 K = TypeVar("K")
 
@@ -73,13 +74,16 @@ class Facts(NamedTuple):
         """Whether the member there was removed for good; it need not know it.
 
         Who did not run at that time is not told later: it has a vote in an older configuration than
-        the one without it.
+        the one without it. Who is of an older lineage was left out, not removed: it may hold what
+        the log went on without, so only a person gives its disk up.
         """
         answer, status = self.seen.answers.get(ordinal), self.status
         if answer is None or answer.member in self.member_ids:
             return False
         if answer.state == "removed" or status is None:
             return answer.state == "removed"
+        if number_of(answer.lineage) < number_of(status.lineage):
+            return False
         return answer.configuration_offset < status.configuration_offset and any(
             member.id == answer.member and member.role != "learner" for member in answer.members
         )
@@ -112,13 +116,17 @@ def facts(spec: LogSpec, seen: Observed) -> Facts:
 
 
 def leader_of(answers: Mapping[K, ClusterStatus]) -> K | None:
-    """Who says that it leads; of several, the one of the highest term."""
+    """Who says that it leads; of several, the one of the newest lineage, then the highest term."""
     leading = [
         key
         for key, answer in answers.items()
         if answer.role == "leader" and answer.state in ("member", "stopping")
     ]
-    return max(leading, key=lambda key: answers[key].term, default=None)
+    return max(
+        leading,
+        key=lambda key: (number_of(answers[key].lineage), answers[key].term),
+        default=None,
+    )
 
 
 def _newest(seen: Observed) -> ClusterStatus | None:
@@ -126,7 +134,11 @@ def _newest(seen: Observed) -> ClusterStatus | None:
     assigned = [
         answer for answer in seen.answers.values() if answer.state in ("member", "stopping")
     ]
-    return max(assigned, key=lambda answer: answer.configuration_offset, default=None)
+    return max(
+        assigned,
+        key=lambda answer: (number_of(answer.lineage), answer.configuration_offset),
+        default=None,
+    )
 
 
 def _placed(

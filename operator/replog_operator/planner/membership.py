@@ -13,6 +13,7 @@ from collections import Counter
 
 from replog.wire.schemas import ClusterStatus, MemberAddress, MemberStatus
 from replog_operator.model.steps import SetTarget
+from replog_operator.model.surveys import number_of
 from replog_operator.planner.answer import Answer, Do, Hold, names
 from replog_operator.planner.facts import Facts
 from replog_operator.planner.silence import silences
@@ -56,6 +57,12 @@ def no_leader(facts: Facts) -> Hold:
     silent = [at for at in places if at not in answers or _says_nothing(answers[at])]
     voters = [m.id for m in known.members if m.role != "learner"] if known is not None else []
     alive = [answer.member for answer in answers.values() if answer.member in voters]
+    fenced = [at for at, answer in answers.items() if answer.state == "fenced"]
+    if fenced and known is None:
+        which = names(facts.spec.name, fenced)
+        return Hold(
+            "Fenced", f"{which}: fenced until the quorum is recovered, or that is cancelled"
+        )
     if silent:
         waiting = f"no answer from {silences(facts, silent)}"
         count = f"{len(alive)} of {len(voters)} voters answer; " if voters else ""
@@ -93,7 +100,7 @@ def wanted_members(facts: Facts) -> tuple[MemberAddress, ...] | Hold:
         answer, member = facts.seen.answers.get(ordinal), facts.members.get(ordinal)
         if answer is not None and answer.state not in SERVING:
             code = "Fenced" if answer.state == "fenced" else "Removed"
-            return Hold(code, f"{facts.spec.name}-{ordinal} is {answer.state} for good")
+            return Hold(code, f"{facts.spec.name}-{ordinal} is {_apart(facts, answer)}")
         if answer is not None:
             found.append(MemberAddress(answer.member, facts.seen.addresses[ordinal]))
         elif member is not None and _has_its_disk(facts, ordinal, member):
@@ -103,6 +110,16 @@ def wanted_members(facts: Facts) -> tuple[MemberAddress, ...] | Hold:
     if missing:
         return Hold("MembersSilent", f"no answer from {silences(facts, missing)} yet")
     return tuple(found)
+
+
+def _apart(facts: Facts, answer: ClusterStatus) -> str:
+    """How a member is that takes part in nothing."""
+    if answer.state != "fenced":
+        return f"{answer.state} for good"
+    newest = "" if facts.status is None else facts.status.lineage
+    if number_of(answer.lineage) < number_of(newest):
+        return f"of a lineage that the log has left: {answer.member} serves nothing any more"
+    return "fenced by a survey, until that is cancelled"
 
 
 def _has_its_disk(facts: Facts, ordinal: int, member: MemberStatus) -> bool:

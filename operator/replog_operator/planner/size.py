@@ -106,11 +106,12 @@ def rejoin(facts: Facts) -> Answer:
     """A disk that may not be a member's, where one is wanted again: it goes, and a new one begins.
 
     It is a removed member's, or was retired before the log was turned round: were its member taken
-    in, nobody would look for it while nobody leads.
+    in, nobody would look for it while nobody leads. Or a person gave it up: that of a member which
+    a recovery went on without.
     """
     for ordinal in range(facts.spec.replicas):
         claim, pod = facts.claims.get(ordinal), facts.pods.get(ordinal)
-        if not (facts.is_removed(ordinal) or _is_spent(facts, ordinal)):
+        if not (facts.is_removed(ordinal) or _is_spent(facts, ordinal) or _left(facts, ordinal)):
             continue
         if claim is not None and not claim.terminating:
             answer = facts.seen.answers.get(ordinal)
@@ -128,6 +129,16 @@ def _is_spent(facts: Facts, ordinal: int) -> bool:
     """Whether the disk there was retired, and is no member's."""
     claim = facts.claims.get(ordinal)
     return claim is not None and claim.retired and ordinal not in facts.members
+
+
+def _left(facts: Facts, ordinal: int) -> bool:
+    """Whether the disk there is of one that was a member and is none, and a person gave it up."""
+    claim, answer = facts.claims.get(ordinal), facts.seen.answers.get(ordinal)
+    if claim is None or not _acknowledged(facts, claim):
+        return False
+    fenced = answer is not None and answer.state == "fenced"
+    ids = {claim.member_id, "" if answer is None else answer.member} - {""}
+    return (bool(claim.member_id) or fenced) and not ids & facts.member_ids
 
 
 def shrink(facts: Facts) -> Answer:

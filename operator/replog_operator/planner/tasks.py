@@ -12,6 +12,7 @@ from replog_operator.model.steps import FinishTask, TakeSnapshot, Transfer
 from replog_operator.planner.answer import Answer, Do, Hold
 from replog_operator.planner.authority import authority
 from replog_operator.planner.facts import Facts
+from replog_operator.planner.recovery import cancel, recover, survey
 from replog_operator.planner.silence import silences
 
 
@@ -45,6 +46,12 @@ def _task(facts: Facts, task: Task) -> Answer:
             target = None if facts.status is None else facts.status.target
             ours = target is not None and target.holder == facts.seen.operator.holder
             return _finish(task, ours, "this operator is in charge")
+        case TaskKind.SURVEY:
+            return survey(facts, task)
+        case TaskKind.RECOVER:
+            return recover(facts, task)
+        case TaskKind.CANCEL_SURVEY:
+            return cancel(facts, task)
         case TaskKind.UNKNOWN:
             what = f"this operator does not know the action {task.subject}"
             return Do(FinishTask(task.name, False, what), what)
@@ -71,7 +78,10 @@ def _told_to_leader(facts: Facts, task: Task) -> Answer:
 
 def _unfit(facts: Facts, task: Task) -> Hold | None:
     """Why the member that a task names can't lead yet: the leader would refuse over and over."""
-    if task.subject not in {answer.member for answer in facts.seen.answers.values()}:
+    states = {answer.member: answer.state for answer in facts.seen.answers.values()}
+    if states.get(task.subject) == "fenced":
+        return Hold("Fenced", f"task {task.name}: {task.subject} takes part in nothing")
+    if task.subject not in states:
         places = {member.id: ordinal for ordinal, member in facts.members.items()}
         at = places.get(task.subject)
         waiting = task.subject if at is None else silences(facts, [at])

@@ -9,6 +9,7 @@ import click
 from replog.cli.group import HELP, ToldGroup
 from replog_operator.plugin.diagnostics import diagnostics
 from replog_operator.plugin.plan_command import plan_command
+from replog_operator.plugin.recovery import recover, survey, unfence
 from replog_operator.plugin.sight import members, status, why
 from replog_operator.plugin.tasks import snapshot, transfer
 
@@ -25,5 +26,8 @@ def main() -> None:
     """See to a ReplicatedLog on Kubernetes, with your own rights."""
 
 
-for command in (status, members, why, plan_command, transfer, snapshot, diagnostics):
+for command in (
+    status, members, why, plan_command, transfer, snapshot, survey, recover, unfence, diagnostics,
+):  # fmt: skip
     main.add_command(command)
+main.add_command(survey, "fence")

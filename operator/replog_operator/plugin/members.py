@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from replog.cli.showing import Seen
+from replog.wire.recovery import Survey
 from replog.wire.schemas import ClusterStatus, MayStop, Why
 from replog_operator.kube.children.names import CLIENT_PORT
 from replog_operator.kube.children.wanted import Object
@@ -60,6 +61,10 @@ class ProxiedNodes:
     async def may_stop(self, ip: str, member: str) -> MayStop | Silent:
         """Whether a member may be stopped now, as the leader sees it, whoever is asked."""
         return await self._ask(ip, f"/v1/cluster/members/{member}:may-stop", MayStop)
+
+    async def survey(self, ip: str) -> Survey | Silent:
+        """Members tell that only on their peer listeners."""
+        return Silent("only the operator is told what members have")
 
     async def text(self, ip: str, path: str) -> bytes | Silent:
         """Whatever the member has there."""

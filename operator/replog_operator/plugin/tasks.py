@@ -4,7 +4,7 @@ Tasks are the only objects that the plugin makes.
 
 Decides: who leads next where nobody is named, how long is waited, what is told meanwhile.
 Must not know: how a task is done (planner/tasks.py).
-Read next: sight.py, docs/operator.md (Tasks).
+Read next: recovery.py, sight.py, docs/operator.md (Tasks).
 """
 
 import asyncio
@@ -58,7 +58,7 @@ async def _transfer(options: Options, name: str, member: str | None, timeout_s: 
             known = await membership(reach, name)
             to = best(known) if to is None else chosen(known, to, f"kubectl rlog members {name}")
         spec = {"log": name, "action": "TransferLeader", "to": to}
-        await _ordered(options, reach, spec, timeout_s)
+        await ordered(options, reach, spec, timeout_s)
 
 
 @click.command()
@@ -73,7 +73,7 @@ def snapshot(options: Options, name: str, timeout_s: float) -> None:
 async def _snapshot(options: Options, name: str, timeout_s: float) -> None:
     async with reaching(options) as reach:
         await reach.log(name)
-        await _ordered(options, reach, {"log": name, "action": "Snapshot"}, timeout_s)
+        await ordered(options, reach, {"log": name, "action": "Snapshot"}, timeout_s)
 
 
 def best(known: ClusterStatus) -> str:
@@ -89,8 +89,8 @@ def best(known: ClusterStatus) -> str:
     return max(others, key=lambda member: (member.priority, held[member.id])).id
 
 
-async def _ordered(
-    options: Options, reach: Reach, spec: Mapping[str, str], timeout_s: float
+async def ordered(
+    options: Options, reach: Reach, spec: Mapping[str, Any], timeout_s: float
 ) -> None:
     """Make the task, wait for its end, tell it. Raises Failure."""
     name = f"{spec['log']}-{spec['action'].lower()}-{secrets.token_hex(4)}"
@@ -114,7 +114,7 @@ async def _ordered(
         click.echo(ended.message)
 
 
-async def _made(reach: Reach, name: str, spec: Mapping[str, str]) -> None:
+async def _made(reach: Reach, name: str, spec: Mapping[str, Any]) -> None:
     task = {
         "apiVersion": API_VERSION,
         "kind": "ReplicatedLogTask",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from replog.wire.recovery import Survey
 from replog.wire.schemas import (
     ClusterStatus,
     MayStop,
@@ -20,19 +21,26 @@ from replog.wire.schemas import (
 )
 
 
+class ForcedWrongly(AssertionError):
+    """A member was told to go on alone, and what must be so before was not so."""
+
+
 class QuorumBroken(AssertionError):
     """The members that hold what was committed are no majority any more, by the planner's doing."""
 
 
 @dataclass
 class Member:
-    """One identity with its disk. holds: it has everything that was committed."""
+    """One identity with its disk. holds: it has everything that was committed. fenced_by: the
+    operation that keeps it from taking part. number: of its lineage."""
 
     id: str
     state: str = "unassigned"
     cluster_id: str | None = None
     holds: bool = False
     feature_level: int = 1
+    fenced_by: str = ""
+    number: int = 1
 
 
 class View(NamedTuple):
@@ -41,7 +49,7 @@ class View(NamedTuple):
     offset: int
     joint: bool
     members: list[MemberStatus]
-    target: TargetStatus
+    target: TargetStatus | None
 
 
 @dataclass
@@ -51,6 +59,7 @@ class Cluster:
     commit: the offset up to which the configuration is committed; while it is stalled, what the
     leader writes reaches nobody. leaving: who has left by a record that is not committed.
     removed: ids that may never come back. views: what each member knows, the leader aside.
+    number: of the lineage that the log is in; noted: that members read of: older ones are fenced.
     """
 
     members: dict[str, Member] = field(default_factory=dict)
@@ -74,6 +83,8 @@ class Cluster:
     leaving: tuple[str, ...] = ()
     removed: set[str] = field(default_factory=set)
     views: dict[str, View] = field(default_factory=dict)
+    number: int = 1
+    noted: int = 0
 
     def bootstrap(self, member: str, cluster_id: str, operation: str) -> str:
         """Found it; the answer's code, "" if it is done."""
@@ -125,11 +136,12 @@ class Cluster:
             if member in self.alive and self._reachable(member):
                 found = self.members[member]
                 found.holds, found.state, found.cluster_id = True, "member", self.cluster_id
+                found.number = self.number
         if self.commit < self.offset:
             return
         if self.outgoing is not None:
             self._leave_joint()
-        elif set(self.target) != set(self.voters):
+        elif self.target and set(self.target) != set(self.voters):
             self._enter_joint()
         self._commit()
 
@@ -151,18 +163,27 @@ class Cluster:
 
     def quorum(self, of: tuple[str, ...]) -> bool:
         """Whether a majority of these is alive and holds everything."""
-        well = [m for m in of if m in self.alive and self.members[m].holds]
+        well = [m for m in of if m in self.alive and self._takes_part(m)]
         return len(well) >= len(of) // 2 + 1
 
+    def _takes_part(self, member: str) -> bool:
+        return self.members[member].holds and not self._is_fenced(member)
+
+    def _is_fenced(self, member: str) -> bool:
+        found = self.members[member]
+        behind = found.number < max(self.number, self.noted)
+        return bool(found.fenced_by) or (found.state != "unassigned" and behind)
+
     def _reachable(self, member: str) -> bool:
-        return self.members[member].state in ("unassigned", "member")
+        unfenced = not self._is_fenced(member)
+        return unfenced and self.members[member].state in ("unassigned", "member")
 
     def _elect(self) -> None:
         halves = [self.voters] if self.outgoing is None else [self.voters, self.outgoing]
         if self.cluster_id is None or not all(self.quorum(half) for half in halves):
             self.leader = None
             return
-        may = [m for half in halves for m in half if m in self.alive and self.members[m].holds]
+        may = [m for half in halves for m in half if m in self.alive and self._takes_part(m)]
         if self.leader not in may:
             self.leader = sorted(may)[0]
 
@@ -183,11 +204,12 @@ class Cluster:
         """GET /v1/cluster at this member."""
         found = self.members[member]
         knows = found.state in ("member", "removed")
+        fenced = knows and found.state == "member" and self._is_fenced(member)
         view = self._view() if member == self.leader else self.views.get(member)
         view = view if knows else None
         return ClusterStatus(
-            member=member, incarnation=1, state=found.state,
-            cluster_id=found.cluster_id, lineage=None,
+            member=member, incarnation=1, state="fenced" if fenced else found.state,
+            cluster_id=found.cluster_id, lineage=f"{found.number}.x" if knows else None,
             role="leader" if knows and member == self.leader else "follower", term=1,
             leader=self.leader, leader_client_address=None,
             commit_offset=self.commit if member == self.leader else -1, applied_offset=0,
@@ -212,13 +234,15 @@ class Cluster:
             for m in ids
         ]  # fmt: skip
 
-    def _target(self) -> TargetStatus:
+    def _target(self) -> TargetStatus | None:
+        if not self.target:
+            return None
         reached = self.outgoing is None and set(self.target) == set(self.voters)
         return TargetStatus(list(self.target), self.operation, reached, self.epoch, self.holder)
 
     def may_stop(self, member: str, lags: bool = False) -> MayStop:
         """As the leader answers it. lags: another one does."""
-        changing = self.outgoing is not None or set(self.target) != set(self.voters)
+        changing = self.outgoing is not None or set(self.target or self.voters) != set(self.voters)
         others = [m for m in self.voters if m != member]
         well = [m for m in others if m in self.alive and self.members[m].holds]
         enough = member not in self.voters or len(well) >= len(self.voters) // 2 + 1
@@ -228,3 +252,56 @@ class Cluster:
         caught_up = member in self.alive and self.members[member].holds
         role = "voter" if member in self.voters else "learner"
         return MayStop(member, not reasons, reasons, caught_up, 0, role, member == self.leader)
+
+    # --- recovery of a lost majority (replog.wire.recovery)
+
+    def survey(self, member: str) -> Survey:
+        """GET /v1/cluster/survey at this member."""
+        found, view = self.members[member], self.views.get(member)
+        known = [] if view is None else view.members
+        offset = -1 if view is None else view.offset
+        return Survey(
+            member=member, fenced_by=found.fenced_by, cluster_id=found.cluster_id or "",
+            lineage=f"{found.number}.x", number=found.number, term=found.number,
+            last_term=found.number, last_offset=offset, chain=f"{found.number}-{offset}",
+            commit_offset=offset, log_start_offset=0, configuration_offset=offset,
+            whole=found.holds,
+            voters=[m.id for m in known if m.role == "voter"],
+            outgoing=[m.id for m in known if m.role == "outgoing"],
+        )  # fmt: skip
+
+    def fence(self, member: str, operation: str) -> None:
+        """POST /v1/cluster:fence."""
+        found = self.members[member]
+        if found.state == "member" and found.fenced_by in ("", operation):
+            found.fenced_by = operation
+            self._elect()
+
+    def unfence(self, member: str, operation: str) -> None:
+        """POST /v1/cluster:unfence."""
+        if self.members[member].fenced_by == operation:
+            self.members[member].fenced_by = ""
+
+    def force(
+        self, member: str, operation: str, number: int, chain: str, stopped: tuple[str, ...]
+    ) -> bool:
+        """POST /v1/cluster:force-members; whether it did anything. What the member would refuse is
+        a fault of the planner's here."""
+        found, now = self.members[member], self.survey(member)
+        if found.number == number:
+            return False
+        if found.fenced_by != operation or not now.whole or now.chain != chain:
+            raise ForcedWrongly(f"{member} is not as it was surveyed by {operation}: {now}")
+        if number != found.number + 1 or self.noted != number:
+            raise ForcedWrongly(f"{member} is to begin lineage {number}; noted is {self.noted}")
+        if set(stopped) != {*now.voters, *now.outgoing} - {member}:
+            raise ForcedWrongly(f"{member} goes on without {now.voters}, and stopped is {stopped}")
+        if self.number == number:
+            raise ForcedWrongly(f"there is another log in lineage {number}")
+        found.number, found.fenced_by, self.number = number, "", number
+        self.voters, self.outgoing, self.learners, self.leaving = (member,), None, (), ()
+        self.target, self.operation, self.epoch, self.holder = (), "", 0, ""
+        self.offset += 1
+        self.commit, self.leader = self.offset, member
+        self.views[member] = self._view()
+        return True

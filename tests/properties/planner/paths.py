@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from replog.wire.schemas import MemberAddress
 from replog_operator.model.observed import Operator, TaskKind
 from replog_operator.model.spec import LogSpec
-from tests.properties.planner.world import Disk, World
+from tests.properties.planner.world import Disk, OperatorDied, World
 
 Turn = Callable[[World], None]
 SETTLES_WITHIN = 60
@@ -286,6 +286,100 @@ def other_operator_acknowledged(world: World) -> None:
     scale(5)(world)
 
 
+def hang(*ordinals: int) -> Turn:
+    """These pods answer nobody."""
+
+    def turn(world: World) -> None:
+        for ordinal in ordinals:
+            world.pods[ordinal].hung = True
+        world.tick()
+
+    return turn
+
+
+def _come_of(world: World, task: str, most: int = 20) -> None:
+    """Until the task has ended, by an operator that is started anew whenever it dies."""
+    for _ in range(most):
+        if task in world.asked.ended:
+            return
+        try:
+            world.operate()
+        except OperatorDied:
+            world.before_write = world.after_write = None
+        world.tick()
+
+
+def give_up_disks(*ordinals: int) -> Turn:
+    """A person acknowledges that these disks go."""
+
+    def turn(world: World) -> None:
+        for at in ordinals:
+            kind = TaskKind.ACKNOWLEDGE_DATA
+            world.asked.ask(kind, f"data-log-{at}", world.disks[at].uid)
+
+    return turn
+
+
+def surveyed(world: World) -> str:
+    """A survey, until it has ended; its task."""
+    task = world.asked.ask(TaskKind.SURVEY)
+    _come_of(world, task)
+    return task
+
+
+def ask_to_recover(world: World, survey: str, *, forget: int = 0) -> str:
+    """As the report says how; the task. forget: so many of the stopped."""
+    found = world.asked.reports[survey]
+    others = {*(each.member for each in found.members), *(each.member for each in found.missing)}
+    stopped = tuple(sorted(others - {found.best}))[forget:]
+    return world.asked.ask(TaskKind.RECOVER, found.best, survey=survey, stopped=stopped)
+
+
+def majority_lost(*gone: int, survivors: tuple[int, ...]) -> Turn:
+    """These hang; one of the others goes on alone; all come back, and those that were left out are
+    given up by a person, so that others take their place."""
+
+    def turn(world: World) -> None:
+        hang(*gone)(world)
+        survey = surveyed(world)
+        _come_of(world, ask_to_recover(world, survey))
+        wake(world)
+        left = world.asked.reports[survey].best
+        out = [at for at in (*gone, *survivors) if world.disks[at].member != left]
+        give_up_disks(*out)(world)
+
+    return turn
+
+
+def survey_taken_back(world: World) -> None:
+    """Those that were away come back before anybody was forced, and do."""
+    hang(0, 1)(world)
+    survey = surveyed(world)
+    wake(world)
+    world.asked.ask(TaskKind.CANCEL_SURVEY, survey=survey)
+
+
+def recovered_wrongly_and_taken_back(world: World) -> None:
+    """Not all that are stopped are named; nothing is done, and the survey is taken back."""
+    hang(0, 1)(world)
+    survey = surveyed(world)
+    _come_of(world, ask_to_recover(world, survey, forget=1))
+    wake(world)
+    world.asked.ask(TaskKind.CANCEL_SURVEY, survey=survey)
+
+
+def cancelled_at_once(world: World) -> None:
+    """A survey that nobody answers is taken back while it waits."""
+    hang(0, 1, 2)(world)
+    survey = world.asked.ask(TaskKind.SURVEY)
+    world.asked.ask(TaskKind.CANCEL_SURVEY, survey=survey)
+    _come_of(world, survey, most=4)
+    wake(world)
+
+
+NOT_NEEDED: Final = "a survey of a log that is well"
+WRONGLY: Final = "a recovery that forgets one, taken back"
+AT_ONCE: Final = "a survey taken back while it waits"
 NEWER: Final = "what only a newer operator knows"
 
 TASK_PATHS: Final = (
@@ -301,6 +395,13 @@ TASK_PATHS: Final = (
     Path("several at once", 3, (
         ask(TaskKind.SNAPSHOT), ask_to_lead_and(1, ask(TaskKind.SNAPSHOT)),
     )),
+    Path("two of three lost", 3, (majority_lost(0, 1, survivors=(2,)),)),
+    Path("three of five lost", 5, (majority_lost(0, 1, 3, survivors=(2, 4)),)),
+    Path("the only one lost to others", 2, (majority_lost(0, survivors=(1,)),)),
+    Path("a survey taken back", 3, (survey_taken_back,)),
+    Path(WRONGLY, 3, (recovered_wrongly_and_taken_back,)),
+    Path(NOT_NEEDED, 3, (ask(TaskKind.SURVEY),)),
+    Path(AT_ONCE, 3, (cancelled_at_once,)),
 )  # fmt: skip
 """Ways with something that is asked for once."""
 

@@ -6,13 +6,9 @@ import pytest
 
 from replog_operator.model.plan import Plan
 from tests.properties.planner.paths import PATHS, SETTLES_WITHIN, Path, spec
-from tests.properties.planner.world import World
+from tests.properties.planner.world import OperatorDied, World
 
 STUCK_ON_PURPOSE = {"BadVersion"}
-
-
-class OperatorDied(Exception):
-    """At a write, as the test wants it."""
 
 
 def settle(world: World) -> Plan:

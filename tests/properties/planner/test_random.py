@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from replog_operator.model.observed import Operator, TaskKind
 from tests.properties.planner.paths import (
     ask,
+    ask_to_recover,
     expel,
+    give_up_disks,
     hibernate,
     image,
     lose_disk,
@@ -22,11 +24,13 @@ from tests.properties.planner.paths import (
     spec,
     wake,
 )
-from tests.properties.planner.test_paths import OperatorDied, is_done, is_there
-from tests.properties.planner.world import World
+from tests.properties.planner.test_paths import is_done, is_there
+from tests.properties.planner.world import OperatorDied, World
 
 Event = Callable[[World], None]
-SETTLES_WITHIN = 150
+SETTLES_WITHIN = 300
+PERSON_LOOKS_EACH = 25
+"""Passes: what a recovery left out is given up by a person who looks so often."""
 
 
 def passes(count: int) -> Event:
@@ -131,6 +135,63 @@ def wish_to_lead(ordinal: int) -> Event:
     return event
 
 
+def go_on_by_a_survey(world: World) -> None:
+    """Somebody decides by the last survey that can be decided by."""
+    if world.asked.reports:
+        survey, found = list(world.asked.reports.items())[-1]
+        if found.best:
+            ask_to_recover(world, survey)
+
+
+def survey_of_few(count: int) -> Event:
+    """Most are away, and somebody has the others surveyed; so many passes."""
+
+    def event(world: World) -> None:
+        for pod in list(world.pods.values())[: len(world.pods) // 2 + 1]:
+            pod.hung = True
+        world.tick()
+        ask(TaskKind.SURVEY)(world)
+        passes(count)(world)
+
+    return event
+
+
+def recovery_by_few(count: int) -> Event:
+    """The same, and it is gone on with one of them; so many passes."""
+
+    def event(world: World) -> None:
+        survey_of_few(6)(world)
+        go_on_by_a_survey(world)
+        passes(count)(world)
+
+    return event
+
+
+def take_back(world: World) -> None:
+    """All surveys."""
+    for task in list(world.asked.made):
+        if task.kind is TaskKind.SURVEY:
+            world.asked.ask(TaskKind.CANCEL_SURVEY, survey=task.name)
+
+
+def give_up_what_was_left_out(world: World) -> None:
+    """Disks of members that a recovery went on without, where others are to be."""
+    asked = world.asked.claims.values()
+    wanted = [(at, disk) for at, disk in world.disks.items() if at < world.spec.replicas]
+    for at, disk in [(at, disk) for at, disk in wanted if disk.uid not in asked]:
+        member = world.cluster.members.get(disk.member or "")
+        if member is not None and member.holds and member.number < world.cluster.number:
+            give_up_disks(at)(world)
+
+
+def decide_anew(world: World) -> None:
+    """The survivor's disk is lost after its lineage was noted and before it had begun it."""
+    lost = world.decided.number > world.cluster.number and not has(world, world.decided.survivor)
+    if lost and world.asked.reports and not world.asked.waits_for(TaskKind.SURVEY):
+        go_on_by_a_survey(world)
+        ask(TaskKind.SURVEY)(world)
+
+
 def has(world: World, member: str) -> bool:
     """Whether its disk is still there."""
     return any(disk.member == member for disk in world.disks.values())
@@ -155,6 +216,10 @@ EVENTS = st.one_of(
     st.booleans().map(hibernate),
     st.sampled_from([TaskKind.SNAPSHOT, TaskKind.RETRY_VERSION]).map(ask),
     ORDINAL.map(wish_to_lead),
+    st.integers(1, 5).map(survey_of_few),
+    st.integers(0, 5).map(recovery_by_few),
+    st.just(go_on_by_a_survey),
+    st.just(take_back),
 )
 BEGINS = st.sampled_from([0, 3, 20]).map(passes)
 """Founded, in the middle of that, or not begun at all when the first event comes."""
@@ -173,8 +238,12 @@ def check_random(replicas: int, events: list[Event]) -> None:
     hibernate(False)(world)
     if world.image == "bad":
         image("v2")(world)
+    take_back(world)
     found = world.plan()
-    for _ in range(SETTLES_WITHIN):
+    for number in range(SETTLES_WITHIN):
+        if number % PERSON_LOOKS_EACH == 0:
+            give_up_what_was_left_out(world)
+            decide_anew(world)
         found = world.operate()
         world.tick()
         if is_there(world) and is_done(found):

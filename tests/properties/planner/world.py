@@ -31,13 +31,16 @@ from replog_operator.model.steps import (
     DeletePod,
     EvictPod,
     ExpandClaim,
+    FenceMember,
     FinishTask,
+    ForceMembers,
     MakeClaim,
     MakeWorkload,
     NoteGood,
     Object,
     OwnClaim,
     RaiseFeatureLevel,
+    RaiseLineage,
     RetireClaim,
     RollBack,
     SetReplicas,
@@ -46,7 +49,9 @@ from replog_operator.model.steps import (
     Step,
     TakeSnapshot,
     Transfer,
+    UnfenceMember,
 )
+from replog_operator.model.surveys import Decided
 from replog_operator.planner.plan import plan
 from tests.properties.planner.asked import Asked
 from tests.properties.planner.cluster import Cluster, Member, QuorumBroken
@@ -67,6 +72,10 @@ def _claim_name(ordinal: int) -> str:
 
 class Wrong(AssertionError):
     """The planner did what must never be done."""
+
+
+class OperatorDied(Exception):
+    """At a write, as the test wants it."""
 
 
 @dataclass
@@ -135,6 +144,7 @@ class World:
     queued: bool = False
     lags: bool = False
     asked: Asked = field(default_factory=Asked)
+    decided: Decided = field(default_factory=Decided)
 
     def uid(self, what: str) -> str:
         self.counter += 1
@@ -144,6 +154,7 @@ class World:
 
     def observe(self) -> Observed:
         answers = {at: self.cluster.status(m) for at, m in self._answering().items()}
+        asked = self._answering() if self.asked.needs_surveys() else {}
         stops = {}
         if self.cluster.leader is not None and self.cluster.leader in self._answering().values():
             known = self.cluster.status(self.cluster.leader).members
@@ -156,6 +167,8 @@ class World:
             claims=tuple(self._claim(at, disk) for at, disk in sorted(self.disks.items())),
             answers=answers, stops=stops, cluster_id=self.remembered_cluster,
             tasks=self.asked.seen({_claim_name(at): d.uid for at, d in self.disks.items()}),
+            surveys={at: self.cluster.survey(member) for at, member in asked.items()},
+            surveyed=self.asked.surveyed(), decided=self.decided,
         )  # fmt: skip
 
     def plan(self) -> Plan:
@@ -328,10 +341,11 @@ class World:
                 self._stop_pod(pod)
             case TakeSnapshot(task=task):
                 self._take_snapshot(task, operator)
-            case FinishTask(task=task, done=done, message=message):
+            case FinishTask(task=task, done=done, message=message, report=report):
                 if operator == self.operator or task not in self.asked.ended:
-                    self.asked.finish(task, done=done, message=message)
+                    self.asked.finish(task, done=done, message=message, report=report)
             case _:
+                self._do_to_recover(step)
                 self._do_to_workload(step)
                 self._do_to_claim(step)
 
@@ -341,6 +355,32 @@ class World:
             return
         self.asked.effects[TaskKind.SNAPSHOT] += 1
         self.act(FinishTask(task, True, "every member builds a snapshot"), operator)
+
+    def _do_to_recover(self, step: Step) -> None:
+        match step:
+            case FenceMember(ordinal=at, operation=operation):
+                if (member := self._answering().get(at)) is not None:
+                    self.cluster.fence(member, operation)
+            case UnfenceMember(ordinal=at, operation=operation):
+                if (member := self._answering().get(at)) is not None:
+                    self.cluster.unfence(member, operation)
+            case RaiseLineage(number=number, survivor=survivor):
+                lost = self.decided.number == number and not self._has(self.decided.survivor)
+                same = self.decided == (number, survivor)  # of a plan that is not true any more
+                if self.decided.number >= number and not (lost or same):
+                    raise Wrong(f"lineage {number} is noted after {self.decided}")
+                self.decided = Decided(number, survivor)
+                self.cluster.noted = number
+            case ForceMembers(ordinal=at, operation=operation, number=number, chain=chain):
+                member = self._answering().get(at)
+                if member is not None and self.cluster.force(
+                    member, operation, number, chain, step.stopped
+                ):
+                    self.asked.effects[TaskKind.RECOVER] += 1
+
+    def _has(self, member: str) -> bool:
+        """Whether this member may yet come back: nobody else may begin its lineage."""
+        return any(disk.member == member for disk in self.disks.values())
 
     def _do_to_workload(self, step: Step) -> None:
         match step:
@@ -371,6 +411,7 @@ class World:
                     disk.cluster_id, disk.member_id = cluster_id, member_id
             case RetireClaim(claim=of):
                 if (disk := self._disk(of)) is not None:
+                    self._check_given_up(disk)
                     disk.retired = True
             case DeleteClaim(claim=of):
                 if (disk := self._disk(of)) is not None:
@@ -409,6 +450,15 @@ class World:
         """Also who has left by a record that may be lost again."""
         log = self.cluster
         return {*log.voters, *log.learners, *(log.outgoing or ()), *log.leaving}
+
+    def _check_given_up(self, disk: Disk) -> None:
+        """What a recovery went on without may be all there is of some records: a person decides."""
+        (at,) = (at for at, each in self.disks.items() if each is disk)
+        member = self.cluster.members.get(disk.member or "")
+        left_out = member is not None and member.number < self.cluster.number
+        staying = at < self.spec.replicas and member is not None and member.holds
+        if left_out and staying and disk.uid not in self.asked.claims.values():
+            raise Wrong(f"the disk of {disk.member}, left out by a recovery, is given up by nobody")
 
     def _check_not_configured(self, disk: Disk) -> None:
         if disk.member in self._configured():

@@ -14,6 +14,10 @@
     update OnDelete|LeaderLast
     foreign on|off        the workload belongs to somebody else
     task KIND [SUBJECT]   somebody makes a task; a subject that is an ordinal means its member
+    recover TASK N [N …]  a task: by that survey the member of the first ordinal goes on alone, and
+                          those of the others are stopped
+    cancel TASK           a task: that survey is taken back
+    told                  what has become of tasks since this was asked last
     lag on|off            a member lags, so the leader lets nobody be stopped
     queue on|off          other logs are being rolled
     twin N M              the disk of N is copied to M
@@ -68,6 +72,7 @@ class Player:
     def __init__(self) -> None:
         self.world = World(paths.spec(1))
         self._said: list[str] = []
+        self._told = 0
         self._strangers: tuple[str, ...] = ()
         self._setbacks = Setbacks("", 0, {})
 
@@ -151,6 +156,19 @@ class Player:
         if subject.isdigit():
             subject = self.world.disks[int(subject)].member or ""
         self.world.asked.ask(TaskKind(kind), subject)
+
+    def _do_recover(self, survey: str, survivor: str, *others: str) -> None:
+        known = self.world.disks
+        ids = [known[int(at)].member or "" for at in (survivor, *others)]
+        self.world.asked.ask(TaskKind.RECOVER, ids[0], survey=survey, stopped=tuple(ids[1:]))
+
+    def _do_cancel(self, survey: str) -> None:
+        self.world.asked.ask(TaskKind.CANCEL_SURVEY, survey=survey)
+
+    def _do_told(self) -> list[str]:
+        ended = list(self.world.asked.ended.items())[self._told :]
+        self._told += len(ended)
+        return [f"{name} {'done' if done else 'failed'}: {said}" for name, (done, said) in ended]
 
     def _do_lag(self, word: str) -> None:
         self.world.lags = word == "on"

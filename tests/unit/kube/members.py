@@ -25,7 +25,7 @@ def leader_of(members: Sequence[MemberStatus], **changes: Any) -> ClusterStatus:
     first = members[0].id
     said: dict[str, Any] = {
         "member": first, "incarnation": 1, "state": "member", "cluster_id": CLUSTER,
-        "lineage": "1-9f2c", "role": "leader", "term": 4, "leader": first,
+        "lineage": "1.9f2c", "role": "leader", "term": 4, "leader": first,
         "leader_client_address": f"{first}:7401", "commit_offset": COMMIT,
         "applied_offset": COMMIT, "durable_offset": COMMIT, "last_offset": COMMIT,
         "log_start_offset": 0, "configuration_offset": 7, "joint": False,

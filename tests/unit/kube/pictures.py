@@ -39,7 +39,7 @@ def picture(**changes: Any) -> Picture:
         retention="Retain",
         storage_bytes=10 * 1024**3,
         cluster_id=CLUSTER,
-        lineage="1-9f2c",
+        lineage="1.9f2c",
         members=tuple(row(ordinal) for ordinal in range(3)),
         admitting=True,
         reached=True,

@@ -123,8 +123,8 @@ def test_a_node_can_start_with_these_settings(tmp_path: Any) -> None:
 
 def test_other_settings_are_another_template_and_another_lineage_is_not() -> None:
     assert pod_template(wanted(settings={"snapshot_bytes": 1})) != pod_template(wanted())
-    assert config_hash(wanted(lineage="2-0a")) == config_hash(wanted())
-    assert pod_template(wanted(lineage="2-0a")) == pod_template(wanted())
+    assert config_hash(wanted(lineage="2.0a")) == config_hash(wanted())
+    assert pod_template(wanted(lineage="2.0a")) == pod_template(wanted())
 
 
 def test_neither_scale_nor_health_nor_the_operators_place_changes_the_template() -> None:

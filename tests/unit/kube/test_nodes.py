@@ -10,8 +10,12 @@ from aiohttp import web
 
 from replog.client import ApiError, Unavailable
 from replog.wire.problems import ApiError as Refusal
+from replog.wire.recovery import ForceMembersRequest, Survey
 from replog.wire.schemas import ClusterStatus, Done, MayStop, TransferRequest
 from replog_operator.members.nodes import Nodes, Silent, address
+from replog_operator.members.orders import Orders
+from replog_operator.members.outcomes import DONE, Became
+from replog_operator.model.steps import ForceMembers
 from tests.unit.kube.members import leader_of, may_stop, member
 
 Handler = Callable[[web.Request], web.Response]
@@ -131,3 +135,48 @@ async def test_so_many_are_asked_at_once_and_no_more() -> None:
 def test_an_address_of_ipv6_is_in_brackets() -> None:
     assert address("10.0.0.7", 7411) == "10.0.0.7:7411"
     assert address("fd00::7", 7411) == "[fd00::7]:7411"
+
+
+@pytest.mark.asyncio
+async def test_a_fence_is_answered_by_a_survey_and_is_done() -> None:
+    survey = Survey(
+        member="a", fenced_by="survey-1", cluster_id="c", lineage="1.x", number=1, term=3,
+        last_term=3, last_offset=9, chain="0a", commit_offset=8, log_start_offset=0,
+        configuration_offset=2, whole=True, voters=["a", "b", "c"], outgoing=[],
+    )  # fmt: skip
+
+    async with member_that(says(survey)) as asked:
+        assert await asked.survey("127.0.0.1") == survey
+        done = await Orders(asked).fence("127.0.0.1", "survey-1")
+
+    assert done.became is Became.DONE and done.message == "a is fenced by survey-1"
+
+
+@pytest.mark.asyncio
+async def test_a_member_is_forced_as_it_was_surveyed() -> None:
+    told: list[tuple[str, bytes]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        told.append((request.path, await request.read()))
+        return web.Response(body=msgspec.json.encode(Done(done=True, detail="it is")))
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with Nodes(runner.addresses[0][1]) as asked:
+            step = ForceMembers(2, "survey-1", 2, 9, "0a", ("b", "c"))
+            forced = await Orders(asked).force_members("127.0.0.1", step)
+            freed = await Orders(asked).unfence("127.0.0.1", "survey-1")
+    finally:
+        await runner.cleanup()
+
+    assert forced == freed == DONE._replace(message="it is")
+    (path, body), unfenced = told
+    assert path == "/v1/cluster:force-members"
+    assert msgspec.json.decode(body, type=ForceMembersRequest) == ForceMembersRequest(
+        operation="survey-1", number=2, last_offset=9, chain="0a", stopped=["b", "c"]
+    )
+    assert unfenced == ("/v1/cluster:unfence", b'{"operation":"survey-1"}')

@@ -34,7 +34,7 @@ def test_a_log_that_is_well() -> None:
 
     assert summary(found) == "Ready"
     assert (found.wanted, found.pods, found.ready, found.tolerates) == (3, 3, 3, 1)
-    assert (found.cluster_id, found.lineage, found.retention) == (CLUSTER, "1-9f2c", "Retain")
+    assert (found.cluster_id, found.lineage, found.retention) == (CLUSTER, "1.9f2c", "Retain")
     assert found.updated and found.reached and found.admitting
     assert [(row.id, row.pod, row.role, row.leads) for row in found.members] == [
         ("member-0", "orders-0", "voter", True),

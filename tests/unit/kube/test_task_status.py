@@ -17,6 +17,7 @@ from replog_operator.kube.task_telling import (
 from replog_operator.members.outcomes import DONE, Outcome
 from replog_operator.model.plan import Lane, LaneStep, Plan, Wait
 from replog_operator.model.steps import FinishTask, Transfer
+from replog_operator.model.surveys import Report
 from replog_operator.planner.answer import Answer, Do, Hold
 from tests.support.definitions import part
 from tests.unit.kube.world import resource
@@ -202,7 +203,7 @@ def test_the_definition_knows_every_field_that_is_written() -> None:
     known = part("ReplicatedLogTask", "status")["properties"]
     written = {
         *task_status(task(), Hold("NoLeader", "waits"), NOW_S),
-        *ended(task(startedAt="x"), done=True, message="", now_s=NOW_S),
+        *ended(task(startedAt="x"), done=True, message="", now_s=NOW_S, report=Report(1)),
         "message",
     }
     assert written == set(known)

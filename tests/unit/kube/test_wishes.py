@@ -198,6 +198,21 @@ def test_a_lease_is_named_as_the_wait_names_it() -> None:
     ]
 
 
+def test_a_recovery_names_its_survey_who_goes_on_and_who_is_stopped() -> None:
+    decision = {"survey": "look", "survivor": "m-2", "stopped": ["m-0", "m-1"]}
+    asked = [
+        task("a", "2026-11-25T10:00:00Z", action="SurveyQuorum"),
+        task("b", "2026-11-25T10:00:01Z", action="RecoverQuorum", recovery=decision),
+        task("c", "2026-11-25T10:00:02Z", action="CancelSurvey", survey="look"),
+    ]
+
+    assert open_tasks(resource(smallest()), asked, []) == [
+        Task("a", "uid-a", TaskKind.SURVEY),
+        Task("b", "uid-b", TaskKind.RECOVER, "m-2", "look", ("m-0", "m-1")),
+        Task("c", "uid-c", TaskKind.CANCEL_SURVEY, "", "look"),
+    ]
+
+
 def test_each_action_of_the_definition_is_one_that_the_planner_knows() -> None:
     actions = dict(fields(part("ReplicatedLogTask", "spec")))["action"]["enum"]
 

@@ -46,7 +46,7 @@ def resource(**spec: Any) -> Object:
             "resourceVersion": "1", "creationTimestamp": "2023-11-01T00:00:00Z",
         },
         "spec": plain | spec,
-        "status": {"clusterID": CLUSTER, "lineage": "1-9f2c"},
+        "status": {"clusterID": CLUSTER, "lineage": "1.9f2c"},
     }  # fmt: skip
 
 
@@ -106,7 +106,7 @@ class World:
     def __init__(self, **spec: Any) -> None:
         self.resource = resource(**spec)
         self.objects: dict[Kind, list[Object]] = {kind: [] for kind in BELONGING}
-        for child in children(wanted(lineage="1-9f2c")):
+        for child in children(wanted(lineage="1.9f2c")):
             if kind_of(child) != STATEFUL_SET:
                 self.objects[kind_of(child)].append(kept(stamped(child)))
         self.objects[STATEFUL_SET] = [set_of(wanted())]

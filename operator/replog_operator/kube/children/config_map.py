@@ -15,10 +15,14 @@ import yaml
 
 from replog_operator.kube.children.names import CLIENT_PORT, DATA_DIR, PEER_PORT
 from replog_operator.kube.children.wanted import Object, Wanted, metadata
+from replog_operator.model.surveys import number_of
 
 CONFIG_FILE: Final = "node.yaml"
 """How pods see the file, whatever its key."""
 LINEAGE_KEY: Final = "lineage"
+"""The number alone: nodes read it as a file (lineage_file)."""
+SURVIVOR_KEY: Final = "survivor"
+"""The member that alone may begin that lineage; for the operator only."""
 HASH_CHARS: Final = 16
 
 GRACE_MS: Final = 20_000
@@ -35,7 +39,12 @@ _FIXED: Final[dict[str, int | str | bool]] = {
 
 
 def config_map(wanted: Wanted) -> Object:
-    """Build it. The lineage is a key of its own: it changes without a restart of any node."""
+    """Build it. The lineage is a key of its own: it changes without a restart of any node.
+
+    It never falls: what was noted for a recovery stays until members tell of more.
+    """
+    number = max(number_of(wanted.lineage), wanted.decided.number)
+    survivor = wanted.decided.survivor if number == wanted.decided.number else ""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -43,7 +52,8 @@ def config_map(wanted: Wanted) -> Object:
         "data": {
             **wanted.former,
             config_key(config_hash(wanted)): node_config(wanted),
-            LINEAGE_KEY: wanted.lineage,
+            LINEAGE_KEY: str(number) if number else "",
+            **({SURVIVOR_KEY: survivor} if survivor else {}),
         },
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from replog_operator.kube.children.names import API_VERSION, KIND, labels
+from replog_operator.model.surveys import Decided
 
 Object = dict[str, Any]
 """An object of Kubernetes as JSON has it."""
@@ -45,8 +46,8 @@ class Wanted(NamedTuple):
     spec.replicas. template_size: of the StatefulSet's claim template, which can't change;
     claim_size: of claims made from now on. settings: a node's settings by name (docs/settings.md).
     former: settings files that templates in use still name, by key.
-    lineage: of the log; empty while there is none. tolerates: members that may fail now; None: not
-    known.
+    lineage: of the log; empty while there is none. decided: that was noted to be in force.
+    tolerates: members that may fail now; None: not known.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Wanted(NamedTuple):
     settings: Mapping[str, int | str | bool] = {}
     former: Mapping[str, str] = {}
     lineage: str = ""
+    decided: Decided = Decided()
     tolerates: int | None = None
     service_type: str = "ClusterIP"
     service_annotations: Mapping[str, str] = {}
