@@ -1,4 +1,4 @@
-"""A pod that no other pod reaches any more, nor it them, or that sends slowly.
+"""Pods that no other pod reaches any more, nor they them, or that send slowly.
 
 The node's own probes still reach one that is cut off.
 
@@ -7,9 +7,10 @@ Must not know: who notices.
 Read next: netpol.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from replog_operator.kube.children.names import PEER_PORT
 from tests.cluster import paths
 from tests.cluster.node import Cluster
 
@@ -22,6 +23,35 @@ table inet cut {{
   }}
 }}
 """
+
+
+FROM_OTHERS = """\
+table inet cut {{
+  set away {{ type ipv4_addr; elements = {{ {addresses} }}; }}
+  chain between_pods {{
+    type filter hook forward priority 20
+    ip saddr @away ip daddr != @away drop
+    ip daddr @away ip saddr != @away drop
+  }}
+  chain from_the_node {{
+    type filter hook output priority 20
+    ip daddr @away tcp dport {port} drop
+  }}
+}}
+"""
+
+
+@contextmanager
+def cut_off_together(cluster: Cluster, namespace: str, pods: Sequence[str]) -> Iterator[None]:
+    """Within the block they reach each other, and no other pod; the operator reaches none."""
+    found = (cluster.api.get(paths.pods(namespace, pod)) for pod in pods)
+    addresses = ", ".join(pod["status"]["podIP"] for pod in found)
+    rules = FROM_OTHERS.format(addresses=addresses, port=PEER_PORT)
+    cluster.sandbox.run("nft", "-f", "-", said=rules)
+    try:
+        yield
+    finally:
+        cluster.sandbox.run("nft", "delete", "table", "inet", "cut")
 
 
 @contextmanager

@@ -6,28 +6,22 @@ operator dies hard, and the next one goes on from what lies at the API server an
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from replog_node.model.features import FEATURE_LEVEL
-from replog_operator.failpoints import EXIT_FAILPOINT, NAMES, RECOVERY_WRITES, VARIABLE
-from tests.cluster import paths
+from replog_operator.failpoints import NAMES, RECOVERY_WRITES
+from tests.cluster.dying import Place
 from tests.cluster.images import NEWER
 from tests.cluster.loading import CLIENT, Load, client_pod
 from tests.cluster.managed import LOG, ManagedLog
-from tests.cluster.members import Members
 from tests.cluster.node import Cluster
-from tests.cluster.operators import Operator
 from tests.cluster.records import JOINT, joint_changes, records
 from tests.support import SHOWN
-from tests.support.processes import eventually
 
-OPERATOR = "replog_operator"
-DIES_S = 100.0
 LOST = f"{LOG}-0"
 """Whose pod and disk are lost: it founded the log."""
 SNAPSHOT = """\
@@ -36,48 +30,6 @@ kind: ReplicatedLogTask
 metadata: {name: now}
 spec: {log: orders, action: Snapshot}
 """
-
-
-class Place:
-    """The log in a namespace, and one operator after another."""
-
-    def __init__(self, cluster: Cluster, namespace: str, directory: Path) -> None:
-        self._cluster = cluster
-        self._namespace = namespace
-        self._directory = directory
-        self._operators: list[Operator] = []
-        self.log = ManagedLog(cluster, namespace, self._said)
-        self.members = Members(cluster, namespace)
-
-    @contextmanager
-    def operator(self, failpoint: str = "") -> Iterator[Operator]:
-        """The next operator, which dies at the failpoint; it need not wait for the lease.
-
-        It is gone after the block.
-        """
-        leases = "/apis/coordination.k8s.io/v1"
-        lease = paths.of(leases, self._namespace, "leases", "replog-operator")
-        if self._operators:
-            self._cluster.api.merge(lease, {"spec": {"holderIdentity": ""}})
-        operator = Operator(
-            self._cluster, self._namespace, f"operator-{len(self._operators)}", self._directory,
-            module=OPERATOR, environment={VARIABLE: failpoint},
-        )  # fmt: skip
-        self._operators.append(operator)
-        operator.start()
-        try:
-            yield operator
-        finally:
-            operator.kill()
-
-    def dies(self, failpoint: str) -> None:
-        """The next operator goes on with the work until it dies there."""
-        with self.operator(failpoint) as operator:
-            eventually(f"it dies {failpoint}", operator.ended, DIES_S)
-            assert operator.wait() == EXIT_FAILPOINT, operator.said()
-
-    def _said(self) -> str:
-        return self._operators[-1].said() if self._operators else ""
 
 
 class Phase(NamedTuple):

@@ -94,8 +94,8 @@ async def _to_objects(step: ToObjects, scene: Scene, hands: Hands) -> Outcome:
             return await hands.note_good(workload, template_hash)
         case steps.SetReplicas(workload=workload, replicas=replicas):
             return await hands.scale(workload, replicas)
-        case steps.RaiseLineage(number=number, survivor=survivor):
-            return await _raise_lineage(Decided(number, survivor), scene, hands)
+        case steps.RaiseLineage(decided=decided):
+            return await _raise_lineage(decided, scene, hands)
         case _:
             assert_never(step)
 

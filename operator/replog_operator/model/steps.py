@@ -11,7 +11,7 @@ Read next: plan.py; kube/hands.py and local/ carry them out.
 from typing import NamedTuple
 
 from replog.wire.schemas import MemberAddress
-from replog_operator.model.surveys import Report
+from replog_operator.model.surveys import Decided, Report
 
 
 class Object(NamedTuple):
@@ -187,10 +187,13 @@ class UnfenceMember(NamedTuple):
 
 
 class RaiseLineage(NamedTuple):
-    """Note for all members that another lineage is in force, and who alone may begin it."""
+    """Note for all members that another lineage is in force, and who alone may begin it.
 
-    number: int
-    survivor: str
+    before: what was noted when this was planned; if that is not so any more, nothing is written.
+    """
+
+    decided: Decided
+    before: Decided
 
 
 class ForceMembers(NamedTuple):

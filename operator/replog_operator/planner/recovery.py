@@ -22,7 +22,7 @@ from replog_operator.model.steps import (
     RaiseLineage,
     UnfenceMember,
 )
-from replog_operator.model.surveys import Report, fence_of, number_of
+from replog_operator.model.surveys import Decided, Report, fence_of, number_of
 from replog_operator.planner.answer import Answer, Do, Hold, names
 from replog_operator.planner.facts import Facts
 from replog_operator.planner.surveying import report, summary, voters_of
@@ -99,7 +99,7 @@ def _forced(facts: Facts, task: Task, found: Report, operation: str) -> Answer:
     if fault:
         return _failed(task, fault)
     if facts.seen.decided != (number, task.subject):
-        step = RaiseLineage(number, task.subject)
+        step = RaiseLineage(Decided(number, task.subject), facts.seen.decided)
         return Do(step, f"whoever is of a lineage before {number} is to serve nothing any more")
     return Do(
         ForceMembers(at, operation, number, now.last_offset, now.chain, task.stopped),

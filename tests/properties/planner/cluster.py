@@ -301,6 +301,7 @@ class Cluster:
         found.number, found.fenced_by, self.number = number, "", number
         self.voters, self.outgoing, self.learners, self.leaving = (member,), None, (), ()
         self.target, self.operation, self.epoch, self.holder = (), "", 0, ""
+        self.removed = (self.removed | set(stopped)) - {member}  # of what it does not know itself
         self.offset += 1
         self.commit, self.leader = self.offset, member
         self.views[member] = self._view()

@@ -78,6 +78,15 @@ MUTANTS: Final = (
            "and status.configuration_offset <= status.commit_offset", ""),
     Mutant("members above a retired disk are not looked for", "size.py",
            "if at >= max(running, needed)]", "if at >= running and facts.claims[at].retired]"),
+    Mutant("a member goes on alone before its lineage is noted", "recovery.py",
+           "if facts.seen.decided != (number, task.subject):", "if False:"),
+    Mutant("nobody need say who is stopped", "recovery.py",
+           "fault = _moved(now, found, operation) or _not_stopped(now, task)",
+           "fault = _moved(now, found, operation)"),
+    Mutant("the disk of who was left out is given up by nobody", "facts.py",
+           "if number_of(answer.lineage) < number_of(status.lineage):", "if False:"),
+    Mutant("a survey that was taken back fences on", "recovery.py",
+           "if taken_back is not None:", "if False:"),
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replog_operator.model.observed import Operator, TaskKind
+from replog_operator.model.surveys import Decided
 from tests.properties.planner.paths import (
     ask,
     ask_to_recover,
@@ -136,11 +137,19 @@ def wish_to_lead(ordinal: int) -> Event:
 
 
 def go_on_by_a_survey(world: World) -> None:
-    """Somebody decides by the last survey that can be decided by."""
-    if world.asked.reports:
+    """Somebody decides by the last survey that can be decided by.
+
+    Nobody says of who leads in the newest lineage that it is stopped for good, and it is not.
+    """
+    if world.asked.reports and not _has_begun(world, world.decided):
         survey, found = list(world.asked.reports.items())[-1]
         if found.best:
             ask_to_recover(world, survey)
+
+
+def _has_begun(world: World, decided: Decided) -> bool:
+    member = world.cluster.members.get(decided.survivor)
+    return member is not None and member.number == decided.number and has(world, member.id)
 
 
 def survey_of_few(count: int) -> Event:

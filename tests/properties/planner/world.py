@@ -364,23 +364,20 @@ class World:
             case UnfenceMember(ordinal=at, operation=operation):
                 if (member := self._answering().get(at)) is not None:
                     self.cluster.unfence(member, operation)
-            case RaiseLineage(number=number, survivor=survivor):
-                lost = self.decided.number == number and not self._has(self.decided.survivor)
-                same = self.decided == (number, survivor)  # of a plan that is not true any more
-                if self.decided.number >= number and not (lost or same):
-                    raise Wrong(f"lineage {number} is noted after {self.decided}")
-                self.decided = Decided(number, survivor)
-                self.cluster.noted = number
+            case RaiseLineage(decided=decided, before=before):
+                if before != self.decided:
+                    return
+                silent = before.survivor not in self._answering().values()
+                if before.number > decided.number - (not silent):
+                    raise Wrong(f"{decided} is noted after {before}")
+                self.decided = decided
+                self.cluster.noted = decided.number
             case ForceMembers(ordinal=at, operation=operation, number=number, chain=chain):
                 member = self._answering().get(at)
                 if member is not None and self.cluster.force(
                     member, operation, number, chain, step.stopped
                 ):
                     self.asked.effects[TaskKind.RECOVER] += 1
-
-    def _has(self, member: str) -> bool:
-        """Whether this member may yet come back: nobody else may begin its lineage."""
-        return any(disk.member == member for disk in self.disks.values())
 
     def _do_to_workload(self, step: Step) -> None:
         match step:
@@ -455,7 +452,9 @@ class World:
         """What a recovery went on without may be all there is of some records: a person decides."""
         (at,) = (at for at, each in self.disks.items() if each is disk)
         member = self.cluster.members.get(disk.member or "")
-        left_out = member is not None and member.number < self.cluster.number
+        left_out = (
+            member is not None and member.number < self.cluster.number and member.state != "removed"
+        )
         staying = at < self.spec.replicas and member is not None and member.holds
         if left_out and staying and disk.uid not in self.asked.claims.values():
             raise Wrong(f"the disk of {disk.member}, left out by a recovery, is given up by nobody")

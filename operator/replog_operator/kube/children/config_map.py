@@ -19,6 +19,7 @@ from replog_operator.model.surveys import number_of
 
 CONFIG_FILE: Final = "node.yaml"
 """How pods see the file, whatever its key."""
+CONFIG_DIR: Final = "/etc/replog"
 LINEAGE_KEY: Final = "lineage"
 """The number alone: nodes read it as a file (lineage_file)."""
 SURVIVOR_KEY: Final = "survivor"
@@ -30,6 +31,7 @@ GRACE_MS: Final = 20_000
 
 _FIXED: Final[dict[str, int | str | bool]] = {
     "data_dir": DATA_DIR,
+    "lineage_file": f"{CONFIG_DIR}/{LINEAGE_KEY}",
     "client_address": f"0.0.0.0:{CLIENT_PORT}",
     "peer_address": f"0.0.0.0:{PEER_PORT}",
     "insecure": True,  # until there is authentication; the condition Insecure says so

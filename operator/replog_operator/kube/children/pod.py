@@ -14,7 +14,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from replog_operator.kube.apply import digest
-from replog_operator.kube.children.config_map import CONFIG_FILE, GRACE_MS, config_hash, config_key
+from replog_operator.kube.children.config_map import (
+    CONFIG_DIR,
+    CONFIG_FILE,
+    GRACE_MS,
+    LINEAGE_KEY,
+    config_hash,
+    config_key,
+)
 from replog_operator.kube.children.names import (
     CLIENT_PORT,
     CONFIG_HASH,
@@ -29,7 +36,6 @@ from replog_operator.kube.children.names import (
 )
 from replog_operator.kube.children.wanted import RUNS_AS, Object, Wanted
 
-CONFIG_DIR: Final = "/etc/replog"
 GRACE_S: Final = GRACE_MS // 1000 + 10
 """terminationGracePeriodSeconds: after the node's own grace it closes its files."""
 
@@ -85,7 +91,10 @@ def _fixed(wanted: Wanted) -> Object:
                 "name": "config",
                 "configMap": {
                     "name": wanted.name,
-                    "items": [{"key": config_key(config_hash(wanted)), "path": CONFIG_FILE}],
+                    "items": [
+                        {"key": config_key(config_hash(wanted)), "path": CONFIG_FILE},
+                        {"key": LINEAGE_KEY, "path": LINEAGE_KEY},
+                    ],
                 },
             },
             {"name": "tmp", "emptyDir": {}},
