@@ -373,7 +373,9 @@ def cancelled_at_once(world: World) -> None:
     hang(0, 1, 2)(world)
     survey = world.asked.ask(TaskKind.SURVEY)
     world.asked.ask(TaskKind.CANCEL_SURVEY, survey=survey)
-    _come_of(world, survey, most=4)
+    _come_of(world, survey, most=6)
+    if survey not in world.asked.ended:
+        raise AssertionError("a survey goes on although it is taken back")
     wake(world)
 
 
