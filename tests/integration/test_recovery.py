@@ -3,8 +3,11 @@
 Real processes and directories; what is stopped is stopped by `kill -9` or SIGSTOP.
 """
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import Cluster, Node, Refused, ask, cluster, eventually
+from replog.cli.exits import EXIT_REFUSED, EXIT_USAGE
+from tests.support.processes import ROOT, Cluster, Node, Refused, ask, cluster, eventually
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -267,3 +271,47 @@ def test_the_lineage_file_fences_whoever_hears_of_nothing(tmp_path: Path) -> Non
         force(node, ask("POST", node.peer, "/v1/cluster:fence", FENCE))
         eventually("it goes on", lambda: went_on(node, 2))
         append(node, "after")
+
+
+def replog(made: Cluster, *arguments: str) -> tuple[int, str]:
+    """Run `replog recover` against all peer listeners; its exit code, and all that it said."""
+    command = [
+        sys.executable, "-c", "from replog.cli import main; main()", "recover",
+        "--peer-endpoint", ",".join(node.peer for node in made.nodes), *arguments,
+    ]  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "node")}
+    ended = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_two_commands_recover_a_log(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        made.found()
+        assert replog(made)[0] == EXIT_REFUSED
+        assert "takes appends" in replog(made)[1]
+        made.nodes[0].kill()
+        made.leader()
+        code, said = replog(made)
+        assert code == EXIT_REFUSED, said
+
+        survivor, others = made.nodes[2], made.nodes[:2]
+        ids = {node.directory: node.member() for node in made.nodes[1:]}
+        made.nodes[1].kill()
+        eventually("it leads no more", lambda: survivor.status()["role"] != "leader")
+        code, said = replog(made)
+        assert code == 0 and f"{ids[survivor.directory]} has the most" in said, said
+        command = next(line.split()[2:] for line in said.splitlines() if "--stopped" in line)
+        assert ids[others[1].directory] in command[1]
+        assert replog(made)[1] == said, "asked again"
+
+        assert replog(made, "--cancel")[0] == 0
+        eventually("it takes part again", lambda: survivor.status()["state"] == "member")
+        code, said = replog(made, *command)
+        assert code == EXIT_REFUSED and "is fenced" in said
+
+        assert replog(made)[0] == 0
+        assert replog(made, "--stopped", command[1])[0] == EXIT_USAGE
+        assert replog(made, "--stopped", command[1].split(",")[0], "--yes")[0] == EXIT_REFUSED
+        code, said = replog(made, *command)
+        assert code == 0 and "goes on alone" in said
+        assert went_on(survivor, 2)

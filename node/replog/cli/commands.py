@@ -16,6 +16,7 @@ from replog.cli.completion import completion
 from replog.cli.debug import debug
 from replog.cli.group import HELP, ToldGroup
 from replog.cli.read import read, tail
+from replog.cli.recover import recover
 from replog.cli.verify import verify
 
 GROUP: Final = "replog.commands"
@@ -56,6 +57,7 @@ for command in (
     trim,
     snapshot,
     why,
+    recover,
     bench,
     verify,
     debug,

@@ -17,6 +17,7 @@ from replog.client.discovery import Discovery
 from replog.client.transport import Answer, Transport
 from replog.wire.batches import CheckedBatch
 from replog.wire.limits import EXPIRES_AFTER_MOST_MS
+from replog.wire.recovery import FenceRequest, ForceMembersRequest, Survey
 from replog.wire.schemas import (
     Appended,
     ClusterStatus,
@@ -189,6 +190,24 @@ class Client:
         """
         return await self._admin("/v1/cluster:raise-feature-level", LevelRequest(level))
 
+    async def survey(self, endpoint: str) -> Survey:
+        """What the member at this peer listener has."""
+        answer = await self.transport.ask(endpoint, "/v1/cluster/survey", self.timeout_s)
+        return _decoded(answer, Survey)
+
+    async def fence(self, operation: str) -> Survey:
+        """Fence the member whose peer listener is this client's only endpoint; what it has."""
+        answer = await self._post("/v1/cluster:fence", FenceRequest(operation))
+        return _decoded(answer, Survey)
+
+    async def unfence(self, operation: str) -> Done:
+        """Lift that member's fence."""
+        return await self._admin("/v1/cluster:unfence", FenceRequest(operation))
+
+    async def force_members(self, request: ForceMembersRequest) -> Done:
+        """Let that member go on alone; ApiError not_fenced, recovery_refused if it may not."""
+        return await self._admin("/v1/cluster:force-members", request)
+
     async def recording(self, endpoint: str) -> bytes:
         """What the flight recorder of the member at this peer listener holds (`replog debug`)."""
         answer = await self.transport.ask(endpoint, "/v1/debug/flight", self.timeout_s)
@@ -196,7 +215,10 @@ class Client:
 
     async def _admin(self, path: str, body: msgspec.Struct) -> Done:
         """An admin call that may be repeated."""
-        answer = await self.transport.call(
+        return _decoded(await self._post(path, body), Done)
+
+    async def _post(self, path: str, body: msgspec.Struct) -> Answer:
+        return await self.transport.call(
             "POST",
             path,
             body=msgspec.json.encode(body),
@@ -204,7 +226,6 @@ class Client:
             timeout_s=self.timeout_s,
             repeatable=True,
         )
-        return _decoded(answer, Done)
 
 
 def _decoded(answer: Answer, kind: type[T]) -> T:
