@@ -6,6 +6,7 @@ With CI=true the same is a failure, so that a green CI means that everything ran
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,11 @@ PROCESSES = (
     "tests/docs/test_client_document.py",
 )
 """Tests of real processes: they mostly wait, so one worker takes them, the other all else."""
+
+PARTS = ("tests/simulation/test_swarm.py", "tests/simulation/test_mutants.py")
+"""Parts of a folder whose time is told apart."""
+TIMED_S = 60.0
+"""A shorter run tells no times."""
 
 KUBERNETES = "tests/cluster/"
 """Tests on a real cluster, which is started once."""
@@ -110,11 +116,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if name == SHOWN:
                 terminalreporter.write_line(f"{value}")
     _show_simulation(terminalreporter)
+    _show_times(terminalreporter)
     left_out = _left_out(terminalreporter)
     if left_out and os.environ.get("CI"):
         terminalreporter.write_line(f"left out, which CI does not allow: {left_out}", red=True)
     else:
         terminalreporter.write_line(f"left out: {left_out or 'nothing'}")
+
+
+def _show_times(reporter: pytest.TerminalReporter) -> None:
+    """What each part took, of the time of one worker; there are two."""
+    took_s: defaultdict[str, float] = defaultdict(float)
+    for reports in reporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                took_s[_part(report.nodeid)] += report.duration
+    if sum(took_s.values()) >= TIMED_S:
+        longest_first = sorted(took_s.items(), key=lambda item: -item[1])
+        told = ", ".join(f"{part} {seconds / 60:.1f}" for part, seconds in longest_first)
+        reporter.write_line(f"minutes of a worker: {told}")
+
+
+def _part(nodeid: str) -> str:
+    """What a test belongs to, where the issues give each a share of the time."""
+    found = next((part for part in PARTS if nodeid.startswith(part)), None)
+    return found or "/".join(nodeid.split("/")[:2])
 
 
 def _show_simulation(reporter: pytest.TerminalReporter) -> None:

@@ -37,7 +37,7 @@ NAMES: Final = tuple(f"{when}-{write}" for write in WRITES for when in ("before"
 
 
 class UnknownFailpoint(Exception):
-    """The variable names none that there is."""
+    """The variable names none that there is, or the code has one that the list has not."""
 
 
 def failpoint(
@@ -51,10 +51,17 @@ def failpoint(
         raise UnknownFailpoint(f"{VARIABLE}={chosen}: there is only {', '.join(names)}")
 
     def die(name: str) -> None:
+        _check(name, names)
         if name == chosen:
             os._exit(EXIT_FAILPOINT)
 
     return die
+
+
+def _check(name: str, names: Sequence[str]) -> None:
+    """A place that no test goes to must not pass for one that all do."""
+    if name not in names:
+        raise UnknownFailpoint(f"{name} stands in the code, and not in the list")
 
 
 def _pass(name: str) -> None:

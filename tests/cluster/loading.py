@@ -21,7 +21,6 @@ CLIENT = "client"
 END_S = 60.0
 PLACE = "/tmp/load"
 RUN_S = 600.0
-NOTICED_S = 0.2
 TRANSFER_S = 1.0
 """Whoever leads is gone as planned: for so long nobody's append may wait."""
 
@@ -52,9 +51,9 @@ class Loaded(NamedTuple):
         return max((gap.lasted_s for gap in touching), default=0.0)
 
     def told(self) -> str:
-        """The gaps, for people: the longest, and all that somebody may notice."""
-        long = ", ".join(f"{g.lasted_s:.2f}" for g in self.gaps if g.lasted_s >= NOTICED_S)
-        return f"{self.longest_s:.2f} s at most; of {NOTICED_S} s and more: {long or 'none'}"
+        """All gaps, for people, the longest first."""
+        all_s = sorted((gap.lasted_s for gap in self.gaps), reverse=True)
+        return f"{', '.join(f'{each_s:.2f}' for each_s in all_s) or 'none that is not short'} s"
 
 
 class Load:

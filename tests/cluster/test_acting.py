@@ -22,7 +22,9 @@ from replog_operator.kube.kinds import (
 from replog_operator.kube.process import EXIT_DEPOSED
 from tests.cluster import paths
 from tests.cluster.accounts import operators_kubeconfig
+from tests.cluster.loading import CLIENT, Load, client_pod
 from tests.cluster.logs import log
+from tests.cluster.managed import ManagedLog
 from tests.cluster.members import Members
 from tests.cluster.node import Cluster
 from tests.cluster.operators import Operator, operators
@@ -93,19 +95,23 @@ def epoch(cluster: Cluster, namespace: str) -> int:
 def test_one_that_was_paused_and_deposed_leaves_all_as_it_is_when_it_wakes_to_work_that_is_due(
     cluster: Cluster, definitions: None, namespace: str, tmp_path: Path
 ) -> None:
-    """Its successor stands still meanwhile, so that whatever is done, the deposed one has done."""
-    cluster.api.create(path(namespace).rpartition("/")[0], log("orders"))
+    """Its successor stands still meanwhile, so that whatever is done, the deposed one has done.
+
+    Clients append all the while, and every acknowledged record is found, once and in order.
+    """
+    cluster.api.create(path(namespace).rpartition("/")[0], log("orders", replicas=3))
     deposed, successor = (
         Operator(cluster, namespace, name, tmp_path, module=OPERATOR) for name in ("a", "b")
     )
-    with operators(deposed):
-        ready(cluster, namespace, 1)
+    with operators(deposed), client_pod(cluster, namespace):
+        ready(cluster, namespace, 3)
+        load = Load(cluster, namespace, "orders")
         with operators(successor):
             deposed.signal(signal.SIGSTOP)
             eventually("the other acts", lambda: epoch(cluster, namespace) == 2, CHANGE_S)
-            ready(cluster, namespace, 1)
+            ready(cluster, namespace, 3)
             successor.signal(signal.SIGSTOP)
-            due = {"replicas": 3, "networkPolicy": {"enabled": False}}
+            due = {"replicas": 5, "networkPolicy": {"enabled": False}}
             cluster.api.merge(path(namespace), {"spec": due})
             before, said = everything(cluster, namespace), steps(deposed)
 
@@ -116,7 +122,10 @@ def test_one_that_was_paused_and_deposed_leaves_all_as_it_is_when_it_wakes_to_wo
             assert lease(cluster, namespace)["leaseTransitions"] == 2
 
             successor.signal(signal.SIGCONT)
-            ready(cluster, namespace, 3)
+            ready(cluster, namespace, 5)
+            loaded = load.end()
+            found = ManagedLog(cluster, namespace, successor.said).read(CLIENT)
+            assert found == [str(number) for number in range(loaded.acknowledged)]
             assert successor.alive
     assert epoch(cluster, namespace) == 2
     assert lease(cluster, namespace)["holderIdentity"].startswith("b-")

@@ -80,7 +80,9 @@ def test_the_leader_goes_the_second_is_refused_and_no_append_waits_long(
     loaded = load.end()
     gaps = [loaded.longest_within(*between) for between in pairwise(times)]
     told = ", ".join(f"{gap:.2f}" for gap in gaps)
-    record_property(SHOWN, f"leader evicted, evicted, deleted: longest gaps {told} s")
+    record_property(
+        SHOWN, f"leader evicted, evicted, deleted: longest gaps {told} s; all {loaded.told()}"
+    )
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
     assert max(gaps) < TRANSFER_S, loaded.told()
 

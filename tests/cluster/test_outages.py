@@ -1,5 +1,6 @@
 """What a log goes on through: the API server or etcd is killed, pods end one after the other."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.cluster.operators import Operator, operators
 from tests.cluster.pausing import wait_for_another
 from tests.support import SHOWN
 
+GO_ON_S = 5.0
+"""Writes go on: no append waits for so long while a member is out."""
+
 
 @pytest.fixture
 def operator(
@@ -27,7 +31,10 @@ def operator(
 
 @pytest.mark.timeout(400, func_only=True)
 def test_members_come_and_go_although_api_server_and_etcd_are_killed_and_no_record_is_lost(
-    cluster: Cluster, namespace: str, operator: Operator
+    cluster: Cluster,
+    namespace: str,
+    operator: Operator,
+    record_property: Callable[[str, object], None],
 ) -> None:
     log = ManagedLog(cluster, namespace, operator.said)
     log.apply("three")
@@ -44,6 +51,7 @@ def test_members_come_and_go_although_api_server_and_etcd_are_killed_and_no_reco
         log.wait_until_ready(replicas)
 
     loaded = load.end()
+    record_property(SHOWN, f"API server, then etcd killed: gaps {loaded.told()}")
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
 
 
@@ -68,7 +76,10 @@ def test_each_pod_is_deleted_in_turn_under_load_and_no_record_is_lost(
 
 @pytest.mark.timeout(400, func_only=True)
 def test_kubectl_drain_takes_one_member_and_all_have_caught_up_after_uncordon(
-    cluster: Cluster, namespace: str, log: ManagedLog
+    cluster: Cluster,
+    namespace: str,
+    log: ManagedLog,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """The only host of this cluster: a member that is taken finds none before it is uncordoned."""
     budget = paths.of(paths.POLICY, namespace, "poddisruptionbudgets", LOG)
@@ -76,6 +87,7 @@ def test_kubectl_drain_takes_one_member_and_all_have_caught_up_after_uncordon(
     before = {name: pod["metadata"]["uid"] for name, pod in log.pods().items()}
     host = cluster.kubectl("get", "nodes", "-o", "name").strip().removeprefix("node/")
     load = Load(cluster, namespace, LOG)
+    began_s = time.time()
 
     try:
         drained = cluster.kubectl.run(
@@ -85,11 +97,14 @@ def test_kubectl_drain_takes_one_member_and_all_have_caught_up_after_uncordon(
         assert drained.code != 0 and "disruption budget" in drained.complaint
         after = {name: pod["metadata"]["uid"] for name, pod in log.pods().items()}
         assert sum(before[name] == after.get(name) for name in before) == 2, "one was taken"
+        ended_s = time.time()
     finally:
         cluster.kubectl("uncordon", host)
 
     log.wait_until_ready(3)
     loaded = load.end()
+    record_property(SHOWN, f"kubectl drain and uncordon: gaps {loaded.told()}")
+    assert loaded.longest_within(began_s, ended_s) < GO_ON_S < ended_s - began_s, loaded.told()
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
     members = Members(cluster, namespace)
 

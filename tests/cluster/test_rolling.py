@@ -61,7 +61,10 @@ def all_replaced(log: ManagedLog, before: dict[str, Any]) -> bool:
 
 @pytest.mark.timeout(500, func_only=True)
 def test_an_image_that_does_not_exist_stops_at_one_pod_and_the_former_comes_back(
-    cluster: Cluster, log: ManagedLog, acting: Operator
+    cluster: Cluster,
+    log: ManagedLog,
+    acting: Operator,
+    record_property: Callable[[str, object], None],
 ) -> None:
     before = pods(log)
     load = Load(cluster, log.namespace, LOG)
@@ -86,6 +89,7 @@ def test_an_image_that_does_not_exist_stops_at_one_pod_and_the_former_comes_back
     log.wait_until_ready(3)
     assert sum(uid == before[name][0] for name, (uid, _) in pods(log).items()) == 1
     loaded = load.end()
+    record_property(SHOWN, f"a bad image, a pod deleted, the former: gaps {loaded.told()}")
     assert log.read(CLIENT) == [str(number) for number in range(loaded.acknowledged)]
 
 

@@ -32,7 +32,7 @@ CAUGHT: Final = 3
 HUNT_S: Final = 400
 """How long all seeds of one mutant may take, real time."""
 
-SLIPS: Final = (NameError, ImportError, SyntaxError)
+SLIPS: Final = (NameError, ImportError, SyntaxError, AttributeError, TypeError)
 """What a mutant that was written wrongly ends with. It proves nothing."""
 
 

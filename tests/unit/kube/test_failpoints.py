@@ -42,3 +42,8 @@ def test_a_process_dies_at_the_place_that_is_named_and_at_no_other() -> None:
 def test_a_name_that_there_is_not_is_a_fault() -> None:
     with pytest.raises(UnknownFailpoint, match="before-create"):
         failpoint({VARIABLE: "nowhere"})
+
+
+def test_a_place_that_is_not_listed_is_noticed_by_whoever_goes_through_them() -> None:
+    with pytest.raises(UnknownFailpoint, match="not in the list"):
+        failpoint({VARIABLE: "after-apply"})("before-something-new")
