@@ -181,7 +181,10 @@ async def _asked(options: Shared, endpoints: Sequence[str], call: MemberCall) ->
     if not surveys:
         said = "; ".join(f"{each}: {silent[each]}" for each in endpoints)
         raise Failure(f"no member answered: {said}", EXIT_UNAVAILABLE)
-    return Found({each: surveys[each] for each in endpoints if each in surveys}, silent)
+    return Found(
+        {each: surveys[each] for each in endpoints if each in surveys},
+        {each: silent[each] for each in endpoints if each in silent},
+    )
 
 
 def _client(options: Shared, endpoint: str) -> Client:
