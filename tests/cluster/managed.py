@@ -49,6 +49,14 @@ class ManagedLog:
         """`kubectl patch` these fields of the spec."""
         self.kubectl("patch", "rlog", LOG, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
 
+    def ask(self, name: str, **spec: Any) -> None:
+        """Make a task; about this log unless another is named."""
+        found = {
+            "apiVersion": "replog.dev/v1alpha1", "kind": "ReplicatedLogTask",
+            "metadata": {"name": name}, "spec": {"log": LOG, **spec},
+        }  # fmt: skip
+        self.kubectl("apply", "-f", "-", said=json.dumps(found))
+
     def objects(self, kind: str, selector: str) -> Any:
         """All objects of a kind with these labels."""
         return json.loads(self.kubectl("get", kind, "-l", selector, "-o", "json"))["items"]

@@ -5,8 +5,6 @@ epoch. Who changes nothing and leads cannot stay in a joint configuration withou
 that it is one is told in passing, or beside what holds it.
 """
 
-import json
-
 import pytest
 
 from replog_operator.kube.children.names import RETIRED
@@ -119,12 +117,7 @@ def test_new_members_that_copy_slowly_are_told_and_so_is_who_cannot_lead_yet(
     with slowed(cluster, unmade.namespace, f"{LOG}-0"):
         unmade.scale(3)
         assert_told(unmade, acting, "LearnerBehind")
-        task = {
-            "apiVersion": "replog.dev/v1alpha1", "kind": "ReplicatedLogTask",
-            "metadata": {"name": "lead"},
-            "spec": {"log": LOG, "action": "TransferLeader", "to": f"{LOG}-1"},
-        }  # fmt: skip
-        unmade.kubectl("apply", "-f", "-", said=json.dumps(task))
+        unmade.ask("lead", action="TransferLeader", to=f"{LOG}-1")
         assert_told_beside(unmade, acting, "ChangeInProgress")
     unmade.wait_until_ready(3)
     unmade.kubectl("wait", "rlogtask/lead", "--for=condition=Finished", "--timeout=60s")

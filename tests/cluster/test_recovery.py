@@ -57,15 +57,6 @@ class Clients:
         return f"{pod['status']['podIP']}:{CLIENT_PORT}"
 
 
-def task(log: ManagedLog, name: str, **spec: Any) -> None:
-    """Make one."""
-    found = {
-        "apiVersion": "replog.dev/v1alpha1", "kind": "ReplicatedLogTask",
-        "metadata": {"name": name}, "spec": {"log": LOG, **spec},
-    }  # fmt: skip
-    log.kubectl("apply", "-f", "-", said=json.dumps(found))
-
-
 def ended(log: ManagedLog, name: str) -> Any:
     """The status of a task, once it has ended."""
     log.kubectl("wait", f"rlogtask/{name}", "--for=condition=Finished", "--timeout=90s")
@@ -94,10 +85,10 @@ def begin(place: Place) -> dict[int, str]:
 
 def look_and_take_back(place: Place) -> None:
     """A survey, which is taken back before it has ended; operators die at each write of it."""
-    task(place.log, "first", action="SurveyQuorum")
+    place.log.ask("first", action="SurveyQuorum")
     place.dies("before-fence")
     place.dies("after-fence")
-    task(place.log, "back", action="CancelSurvey", survey="first")
+    place.log.ask("back", action="CancelSurvey", survey="first")
     place.dies("before-unfence")
     place.dies("after-unfence")
     assert "taken back" in ended(place.log, "first")["message"]
@@ -108,18 +99,18 @@ def recover(place: Place, ids: dict[int, str]) -> None:
     """A survey, and a recovery as it says; operators die on the way."""
     log, best = place.log, ids[SURVIVOR]
     stopped = sorted(ids[at] for at in GONE)
-    task(log, "second", action="SurveyQuorum")
+    log.ask("second", action="SurveyQuorum")
     with place.operator():
         found = ended(log, "second")
         assert found["state"] == "Done", found
         assert (found["survey"]["best"], found["survey"]["lineage"]) == (best, 1)
         assert sorted(each["id"] for each in found["survey"]["missing"]) == stopped
         decision = {"survey": "second", "survivor": best, "stopped": stopped[:1]}
-        task(log, "forgetful", action="RecoverQuorum", recovery=decision)
+        log.ask("forgetful", action="RecoverQuorum", recovery=decision)
         failed = ended(log, "forgetful")
         assert failed["state"] == "Failed" and f"not named: {stopped[1]}" in failed["message"]
         assert config(log)["lineage"] == "1"
-    task(log, "go-on", action="RecoverQuorum", recovery={**decision, "stopped": stopped})
+    log.ask("go-on", action="RecoverQuorum", recovery={**decision, "stopped": stopped})
     place.dies("before-force-members")
     assert (config(log)["lineage"], config(log)["survivor"]) == ("2", best)
     place.dies("after-force-members")
@@ -147,7 +138,7 @@ def give_up_disks(log: ManagedLog) -> None:
         claim = json.loads(log.kubectl("get", "pvc", f"data-{LOG}-{at}", "-o", "json"))["metadata"]
         assert "replog.dev/retired" not in claim["annotations"], "nobody gave it up yet"
         named = {"name": claim["name"], "uid": claim["uid"]}
-        task(log, f"give-up-{at}", action="AcknowledgeUnknownData", claim=named)
+        log.ask(f"give-up-{at}", action="AcknowledgeUnknownData", claim=named)
 
 
 @pytest.mark.timeout(500, func_only=True)

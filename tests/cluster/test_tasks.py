@@ -9,15 +9,6 @@ from tests.cluster.loading import CLIENT
 from tests.cluster.managed import LOG, ManagedLog
 
 
-def ask(at: ManagedLog, name: str, **spec: Any) -> None:
-    """Make a task; about this log unless another is named."""
-    found = {
-        "apiVersion": "replog.dev/v1alpha1", "kind": "ReplicatedLogTask",
-        "metadata": {"name": name}, "spec": {"log": LOG, **spec},
-    }  # fmt: skip
-    at.kubectl("apply", "-f", "-", said=json.dumps(found))
-
-
 def status(log: ManagedLog, name: str) -> Any:
     """What a task says of itself."""
     return json.loads(log.kubectl("get", "rlogtask", name, "-o", "json")).get("status", {})
@@ -26,7 +17,7 @@ def status(log: ManagedLog, name: str) -> Any:
 @pytest.mark.timeout(300, func_only=True)
 def test_a_snapshot_and_another_leader_are_had_once_and_the_tasks_go(log: ManagedLog) -> None:
     log.append(CLIENT, "one\n")
-    ask(log, "now", action="Snapshot")
+    log.ask("now", action="Snapshot")
     log.kubectl("wait", "rlogtask/now", "--for=condition=Finished", "--timeout=60s")
     done = status(log, "now")
     assert (done["state"], done["conditions"][0]["reason"]) == ("Done", "Done")
@@ -34,11 +25,11 @@ def test_a_snapshot_and_another_leader_are_had_once_and_the_tasks_go(log: Manage
 
     leader = log.resource()["status"]["leader"]
     to = next(name for name in sorted(log.pods()) if name != leader)
-    ask(log, "lead", action="TransferLeader", to=to, ttlSecondsAfterFinished=1)
+    log.ask("lead", action="TransferLeader", to=to, ttlSecondsAfterFinished=1)
     log.wait("it leads", lambda: log.resource()["status"]["leader"] == to)
     log.wait("the task goes", lambda: "lead" not in log.kubectl("get", "rlogtask", "-o", "name"))
 
-    ask(log, "nobody", action="TransferLeader", to="orders-7")
+    log.ask("nobody", action="TransferLeader", to="orders-7")
     log.kubectl("wait", "rlogtask/nobody", "--for=condition=Finished", "--timeout=60s")
     failed = status(log, "nobody")
     assert (failed["state"], "is no member" in failed["message"]) == ("Failed", True)
@@ -48,8 +39,8 @@ def test_a_snapshot_and_another_leader_are_had_once_and_the_tasks_go(log: Manage
 @pytest.mark.timeout(400, func_only=True)
 def test_what_is_asked_of_a_log_that_is_not_there_fails_and_goes(unmade: ManagedLog) -> None:
     unmade.apply("one", suspend=True)
-    ask(unmade, "typo", action="Snapshot", log="order", ttlSecondsAfterFinished=0)
-    ask(unmade, "asked", action="Snapshot")
+    unmade.ask("typo", action="Snapshot", log="order", ttlSecondsAfterFinished=0)
+    unmade.ask("asked", action="Snapshot")
     unmade.wait("it waits", lambda: status(unmade, "asked").get("blockedOn") == "NoLeader")
 
     unmade.kubectl("delete", "rlog", LOG)

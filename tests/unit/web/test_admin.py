@@ -93,10 +93,12 @@ async def test_a_body_that_is_not_the_calls_is_refused(
     "path", ["cluster:bootstrap", "cluster:target", "cluster:raise-feature-level", "log:trim"]
 )
 async def test_a_body_that_is_needed_is_missed(path: str) -> None:
-    async with peer_listener(MemoryService()) as peer:
+    service = MemoryService()
+    async with peer_listener(service) as peer:
         response = await peer.post(f"/v1/{path}")
 
         await problem(response, 415, "content_type_unsupported")
+    assert service.calls == []
 
 
 async def test_a_call_with_a_parameter_is_refused() -> None:
@@ -173,8 +175,10 @@ async def test_a_feature_level_is_asked_for_as_a_number_from_one_on() -> None:
 
 
 async def test_the_client_listener_trims_nothing() -> None:
-    async with client_listener(MemoryService()) as client:
+    service = MemoryService()
+    async with client_listener(service) as client:
         await problem(await client.post("/v1/log:trim", json={"before": 1}), 404, "not_found")
+    assert service.calls == []
 
 
 async def test_an_epoch_is_resolved_by_the_producers_path() -> None:
