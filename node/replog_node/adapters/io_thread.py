@@ -25,10 +25,22 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
-from typing import Any, Final, NamedTuple, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 from replog_node.adapters.doors import Notes
 from replog_node.adapters.guard import OnFailure, guarded
+from replog_node.adapters.io_orders import (
+    Adopt,
+    Assign,
+    Drop,
+    Mend,
+    Park,
+    Read,
+    Release,
+    Stop,
+    Work,
+    Write,
+)
 from replog_node.adapters.snapshot_io import Builder, SnapshotIo, SnapshotListener
 from replog_node.adapters.space import SpaceWatch
 from replog_node.model.entries import Entry, Tail
@@ -101,57 +113,6 @@ class StorageListener(SnapshotListener, Protocol):
         """The disk has let go of what lies at or below `start`."""
 
 
-class _Assign(NamedTuple):
-    cluster_id: ClusterId
-    lineage: Lineage
-    founding: str
-
-
-class _Park(NamedTuple):
-    """The member was removed."""
-
-
-class _Release(NamedTuple):
-    log_start: Offset
-
-
-class _Adopt(NamedTuple):
-    name: str
-
-
-class _Drop(NamedTuple):
-    """The snapshot in this file is damaged."""
-
-    name: str
-
-
-class _Read(NamedTuple):
-    request: int
-    at: Offset
-    max_bytes: int
-
-
-class _Mend(NamedTuple):
-    """A change of what is known to be damaged: a hole filled, or found."""
-
-    work: Callable[[], None]
-
-
-class _Work(NamedTuple):
-    """Somebody else's, in its place among the writes."""
-
-    work: Callable[[], None]
-
-
-class _Stop(NamedTuple):
-    """The last thing in a queue."""
-
-
-_Write = (
-    Persist | InstallSnapshot | _Assign | _Park | _Release | _Adopt | _Drop | _Mend | _Work | _Stop
-)
-
-
 class IoThread:
     """driver.ports.StoragePort over a store. Use: create, start, …, await close."""
 
@@ -181,9 +142,9 @@ class IoThread:
         self._on_written = on_written
         self._reads_max = OWN_READS_MAX + callers_max
         self._loop = asyncio.get_running_loop()
-        self._writes: SimpleQueue[_Write] = SimpleQueue()
-        self._postponed: deque[_Write] = deque()
-        self._reads: SimpleQueue[_Read | _Stop] = SimpleQueue()
+        self._writes: SimpleQueue[Write] = SimpleQueue()
+        self._postponed: deque[Write] = deque()
+        self._reads: SimpleQueue[Read | Stop] = SimpleQueue()
         self._reads_waiting = 0
         self._failed = False
         self._space = SpaceWatch(store, lambda space: self._tell(self._space_found, space))
@@ -195,7 +156,7 @@ class IoThread:
             builder,
             notes,
             self._tell,
-            lambda name: self._writes.put(_Adopt(name)),
+            lambda name: self._writes.put(Adopt(name)),
             self._found_unreadable,
         )
         self._threads: list[Thread] = []
@@ -226,8 +187,8 @@ class IoThread:
         """
         self._stopping.set()
         self._space.stop()
-        self._writes.put(_Stop())
-        self._reads.put(_Stop())
+        self._writes.put(Stop())
+        self._reads.put(Stop())
         self._snapshots.stop()
         for ended in self._ended:
             await ended
@@ -246,15 +207,15 @@ class IoThread:
             self._loop.call_soon(self._answer, request, None)
             return
         self._reads_waiting += 1
-        self._reads.put(_Read(request, at, max_bytes))
+        self._reads.put(Read(request, at, max_bytes))
 
     def assign(self, cluster_id: ClusterId, lineage: Lineage, founding: str) -> None:
         """See StoragePort."""
-        self._writes.put(_Assign(cluster_id, lineage, founding))
+        self._writes.put(Assign(cluster_id, lineage, founding))
 
     def park(self) -> None:
         """See StoragePort."""
-        self._writes.put(_Park())
+        self._writes.put(Park())
 
     def install(self, effect: InstallSnapshot) -> None:
         """See StoragePort."""
@@ -266,7 +227,7 @@ class IoThread:
 
     def release(self, log_start: Offset) -> None:
         """See StoragePort."""
-        self._writes.put(_Release(log_start))
+        self._writes.put(Release(log_start))
 
     def build(self, up_to: Position) -> None:
         """See StoragePort."""
@@ -284,11 +245,11 @@ class IoThread:
 
     def repair(self, hole: Hole, entries: tuple[Entry, ...]) -> None:
         """See StoragePort."""
-        self._writes.put(_Mend(partial(self._store.repair, hole, entries)))
+        self._writes.put(Mend(partial(self._store.repair, hole, entries)))
 
     def in_order(self, work: Callable[[], None]) -> None:
         """Do this on the writer's thread, after all writes that were asked for before."""
-        self._writes.put(_Work(work))
+        self._writes.put(Work(work))
 
     # On the loop.
 
@@ -384,16 +345,16 @@ class IoThread:
                 self._store.write_idle_mark()
                 return
 
-    def _write_what_waits(self, first: _Write) -> bool:
+    def _write_what_waits(self, first: Write) -> bool:
         """Carry out `first` and what waits behind it; False after the last there will be."""
-        asked: _Write | None = first
+        asked: Write | None = first
         while asked is not None:
             match asked:
                 case Persist():
                     if not self._write_merged(asked):
                         return False
                     asked = None
-                case _Assign():
+                case Assign():
                     if not self._when_there_is_room(partial(self._store.assign, *asked)):
                         return False
                     self._tell(self._assigned)
@@ -405,27 +366,27 @@ class IoThread:
                     self._tell(self._persisted, asked.ticket)
                     self._tell_damage_if_changed()
                     asked = None
-                case _Park():
+                case Park():
                     if not self._when_there_is_room(self._store.park):
                         return False
                     asked = None
-                case _Release():
+                case Release():
                     self._tell(self._released, *self._release(asked.log_start))
                     self._tell_damage_if_changed()
                     asked = None
-                case _Adopt():
+                case Adopt():
                     self._tell(self._built, self._adopted(asked.name))
                     asked = None
-                case _Drop(name=name):
+                case Drop(name=name):
                     self._drop_snapshot(name)
                     asked = None
-                case _Mend(work=work):
+                case Mend(work=work):
                     self._mend(work)
                     asked = None
-                case _Work(work=work):
+                case Work(work=work):
                     work()
                     asked = None
-                case _Stop():
+                case Stop():
                     return False
                 case _:
                     assert_never(asked)
@@ -452,7 +413,7 @@ class IoThread:
         self._tell(self._written, persists[-1].ticket, monotonic() - began_s, size)
         return True
 
-    def _next(self, *, timeout_s: float | None) -> _Write:
+    def _next(self, *, timeout_s: float | None) -> Write:
         """What is to be done next; raises Empty when nothing is for so long."""
         if self._postponed:
             return self._postponed.popleft()
@@ -468,9 +429,9 @@ class IoThread:
                 waiting.append(self._writes.get_nowait())
         for asked in waiting:
             match asked:
-                case _Release():
+                case Release():
                     self._tell(self._released, *self._release(asked.log_start))
-                case _Adopt():
+                case Adopt():
                     self._tell(self._built, self._adopted(asked.name))
                 case _:
                     self._postponed.append(asked)
@@ -555,7 +516,7 @@ class IoThread:
             except Empty:
                 due_s = monotonic() + self._scrub_step()
                 continue
-            if isinstance(read, _Stop):
+            if isinstance(read, Stop):
                 return
             self._tell(self._read_done, read.request, self._entries(read) or None)
 
@@ -573,7 +534,7 @@ class IoThread:
         """Tell of it; and if it is damage that isn't known yet, find out how far it goes."""
         self._tell(self._note, problem)
         if isinstance(problem, SnapshotUnusable):
-            self._writes.put(_Drop(problem.name))
+            self._writes.put(Drop(problem.name))
         if not isinstance(problem, LogDamaged):
             return
         if any(hole.start <= problem.offset <= hole.end for hole in self._store.holes):
@@ -584,9 +545,9 @@ class IoThread:
             self._tell(self._note, refusal)
             return
         if examined is not None:
-            self._writes.put(_Mend(partial(self._store.damaged, examined)))
+            self._writes.put(Mend(partial(self._store.damaged, examined)))
 
-    def _entries(self, read: _Read) -> tuple[Entry, ...]:
+    def _entries(self, read: Read) -> tuple[Entry, ...]:
         try:
             return self._store.read(read.at, read.max_bytes)
         except StorageFailed:  # the writer has told it, or the store is being closed
