@@ -1,14 +1,16 @@
 """Places at which a test lets the operator die, to show that the next one goes on from there.
 
 Before and after each write there is one, named by the write. A process dies at the one that
-REPLOG_OPERATOR_FAILPOINT names, the first time that it comes there: hard, as by `kill -9`. Without
-the variable nothing happens; there is no other way to set one.
+REPLOG_OPERATOR_FAILPOINT names, the first time that it comes there, or, for `#2`, at the second one
+that it comes to: hard, as by `kill -9`. Without the variable nothing happens; there is no other way
+to set one.
 
 Decides: the names, and that all are listed here, so that a test can go through them.
 Must not know: what is written, or why.
 Read next: kube/writing.py.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -30,6 +32,9 @@ LOCAL_WRITES: Final = (
 )  # fmt: skip
 """Of `replog up`: what it remembers, a directory put aside, processes; then to members."""
 
+OWN_WRITES: Final = ("state", "start")
+"""Of these: with which every process of it begins, so they are not counted."""
+
 LOCAL_NAMES: Final = tuple(
     f"{when}-{write}" for write in LOCAL_WRITES for when in ("before", "after")
 )
@@ -47,12 +52,25 @@ def failpoint(
     chosen = environment.get(VARIABLE, "")
     if not chosen:
         return _pass
+    if chosen.startswith("#") and chosen[1:].isdigit():
+        return _at_number(int(chosen[1:]), names)
     if chosen not in names:
         raise UnknownFailpoint(f"{VARIABLE}={chosen}: there is only {', '.join(names)}")
 
     def die(name: str) -> None:
         _check(name, names)
         if name == chosen:
+            os._exit(EXIT_FAILPOINT)
+
+    return die
+
+
+def _at_number(number: int, names: Sequence[str]) -> Callable[[str], None]:
+    reached = itertools.count(1)
+
+    def die(name: str) -> None:
+        _check(name, names)
+        if name.partition("-")[2] not in OWN_WRITES and next(reached) >= number:
             os._exit(EXIT_FAILPOINT)
 
     return die

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,17 @@ from replog.client import Client, Producer, read
 from replog_operator.failpoints import EXIT_FAILPOINT, LOCAL_NAMES, VARIABLE
 from replog_operator.local.spec import NODE_COMMAND_NOTE
 from tests.integration.supervised import REPLOG, ports_in_a_row
+from tests.support import SHOWN
 from tests.support.build_node import BUILD, LEVEL_VARIABLE
 from tests.support.processes import FAST, ask, eventually, process_of
 
 MOST = 5
 WAIT_S = 120.0
 PAUSE_S = 0.005
+OWN_PLACES = 2
+"""Each process first tells the log of its epoch, before and after which there is one."""
+DEATHS_MAX = 60
+"""Of one way from state to state."""
 NEWER = shlex.join(["env", f"{LEVEL_VARIABLE}=2", sys.executable, *BUILD])
 """The program of a build that speaks a higher feature level."""
 BROKEN = shlex.join([sys.executable, "-c", "raise SystemExit(7)"])
@@ -64,6 +70,25 @@ class Log:
         """Wait until it has died at its failpoint."""
         assert self.process is not None
         assert self.process.wait(WAIT_S) == EXIT_FAILPOINT
+
+    def dies_or_settles(self, replicas: int) -> bool:
+        """Wait for either; whether it died at its failpoint."""
+        assert self.process is not None
+        until_s = time.monotonic() + WAIT_S
+        while time.monotonic() < until_s:
+            if self.process.poll() is not None:
+                assert self.process.returncode == EXIT_FAILPOINT, self.failing()
+                return True
+            if self.is_settled(replicas) and self.process.poll() is None:
+                return False
+            time.sleep(0.1)
+        raise AssertionError(f"neither dead nor settled after {WAIT_S} s\n{self.type('plan')}")
+
+    def crash(self) -> None:
+        """As `kill -9`; its members end with it."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     def end(self) -> None:
         """As Ctrl-C does."""
@@ -112,15 +137,16 @@ class Log:
 
     def settled(self, replicas: int) -> None:
         """Wait until there is nothing to do for so many members, and all of them run."""
+        what = f"{replicas} members and nothing to do"
+        eventually(what, lambda: self.is_settled(replicas), timeout_s=WAIT_S)
 
-        def look() -> bool:
-            said = [self.status(at) for at in range(replicas)]
-            voters = [s and len([m for m in s["members"] if m["role"] == "voter"]) for s in said]
-            if voters != [replicas] * replicas:
-                return False
-            return self.type("plan").startswith("nothing to do")
-
-        eventually(f"{replicas} members and nothing to do", look, timeout_s=WAIT_S)
+    def is_settled(self, replicas: int) -> bool:
+        """Whether it is so now."""
+        said = [self.status(at) for at in range(replicas)]
+        voters = [s and len([m for m in s["members"] if m["role"] == "voter"]) for s in said]
+        if voters != [replicas] * replicas:
+            return False
+        return self.type("plan").startswith("nothing to do")
 
     def failing(self) -> str:
         """What went wrong, for a person."""
@@ -339,6 +365,42 @@ def test_it_may_die_at_every_write_and_the_next_one_goes_on(tmp_path: Path) -> N
         log.settled(3)
         load.end()
     assert points == [], "a place that is not reached"
+
+
+@pytest.mark.timeout(900)
+def test_it_dies_before_and_after_each_write_of_a_scale_a_replacement_and_a_roll(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """One dies before a write, the next one after it, and so on until nothing is left to do."""
+    deaths = []
+    with log_in(tmp_path) as log:
+        log.start()
+        eventually("there is a log", lambda: log.file.exists(), timeout_s=WAIT_S)
+        log.settled(3)
+        load = Load(log.endpoints)
+        log.crash()
+        for replicas in (5, 3):
+            _asks(log, replicas)
+            deaths.append(_dies_all_the_way(log, replicas))
+        (log.data / "member-1").rename(tmp_path / "lost")
+        deaths.append(_dies_all_the_way(log, 3))
+        log.annotate(NEWER)
+        deaths.append(_dies_all_the_way(log, 3))
+        log.start()
+        log.settled(3)
+        load.end()
+    record_property(SHOWN, f"replog up died {deaths} times in 3→5, 5→3, a replacement, a roll")
+    assert min(deaths) >= 2, deaths
+
+
+def _dies_all_the_way(log: Log, replicas: int) -> int:
+    """How many died before there was nothing more to do."""
+    for deaths in range(DEATHS_MAX):
+        log.start(f"#{OWN_PLACES + 1 + deaths % 2}")
+        if not log.dies_or_settles(replicas):
+            log.crash()
+            return deaths
+    raise AssertionError(f"{DEATHS_MAX} died, and there is still something to do")
 
 
 def _asks(log: Log, replicas: int) -> None:

@@ -44,6 +44,19 @@ def test_a_name_that_there_is_not_is_a_fault() -> None:
         failpoint({VARIABLE: "nowhere"})
 
 
+def test_a_process_dies_at_the_place_that_is_counted() -> None:
+    script = (
+        "import os; from replog_operator.failpoints import failpoint;"
+        "reach = failpoint(os.environ); reach('before-apply'); print('still here', flush=True);"
+        "reach('before-delete'); print('too far')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={VARIABLE: "#2"}, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (EXIT_FAILPOINT, "still here\n")
+
+
 def test_a_place_that_is_not_listed_is_noticed_by_whoever_goes_through_them() -> None:
     with pytest.raises(UnknownFailpoint, match="not in the list"):
         failpoint({VARIABLE: "after-apply"})("before-something-new")
