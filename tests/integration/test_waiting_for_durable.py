@@ -30,6 +30,8 @@ from tests.unit.storage.building import CLUSTER, LINEAGE
 
 SEEDS = 20
 SOUND_SEEDS = 4
+TAKES_S = 0.1
+"""An append of the command line, at the member."""
 KINDS = ("kill", "power", "power-all", "slow-disk", "partition", "transfer", "heal")
 
 
@@ -238,12 +240,14 @@ class Careless(_Pump):
 async def acknowledged(pump: type[_Pump], file: Path) -> int:
     """How many records are known to be durable when `replog append` is done."""
     total = Total()
-    async with cluster() as made, Client(made.endpoints) as client:
-        made.log.append_takes_s = 0.1
+    async with cluster() as made:
+        made.log.append_takes_s = TAKES_S
         source = Source([str(file)], whole=False, end=b"\n")
-        with Progress("appended", source.size_bytes) as progress:
-            await pump(client, None, total, progress, gzip=False).run(source)
-        known = total.records
+        async with Client(made.endpoints) as client:
+            with Progress("appended", source.size_bytes) as progress:
+                await pump(client, None, total, progress, gzip=False).run(source)
+            known = total.records
+        await asyncio.sleep(2 * TAKES_S)  # what the careless one left ends before its server does
     return known
 
 

@@ -16,9 +16,10 @@ async def one_name(endpoints: Sequence[str]) -> AsyncIterator[str]:
     open_ones: set[asyncio.StreamWriter] = set()
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.add(writer)  # at once: the test may end before the other end is reached
         host, _, port = next(turns).rpartition(":")
         there_reader, there = await asyncio.open_connection(host, int(port))
-        open_ones.update((writer, there))
+        open_ones.add(there)
         await asyncio.gather(_pass_on(reader, there), _pass_on(there_reader, writer))
 
     server = await asyncio.start_server(lead, "127.0.0.1", 0)
@@ -29,6 +30,7 @@ async def one_name(endpoints: Sequence[str]) -> AsyncIterator[str]:
         server.close()
         for writer in open_ones:
             writer.close()
+        await asyncio.gather(*(each.wait_closed() for each in open_ones), return_exceptions=True)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
